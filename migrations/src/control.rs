@@ -1,0 +1,21 @@
+//! The control database: who there is, what they may do, what was used.
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait};
+
+mod m20261123_000001_accounts;
+mod m20261123_000002_regions;
+mod m20261123_000003_ledger;
+
+/// The control set.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261123_000001_accounts::Migration),
+            Box::new(m20261123_000002_regions::Migration),
+            Box::new(m20261123_000003_ledger::Migration),
+        ]
+    }
+}

@@ -1,0 +1,16 @@
+//! A regional database: what is stored and made in the region, and its copy of the tenants' snapshots.
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait};
+
+mod m20261123_000001_assets;
+mod m20261123_000002_seam;
+
+/// The regional set.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261123_000001_assets::Migration), Box::new(m20261123_000002_seam::Migration)]
+    }
+}

@@ -1,0 +1,182 @@
+//! Assets, their names and versions, renditions and their spellings, folders and presets.
+
+use sea_orm_migration::{prelude::*, schema::*};
+
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        // The version of a name outlives the asset: what is uploaded under it later must have a higher one.
+        manager
+            .create_table(
+                Table::create()
+                    .table("asset_names")
+                    .col(uuid("environment_id"))
+                    .col(string("resource_type"))
+                    .col(string("delivery_type"))
+                    .col(string("public_id"))
+                    .col(big_integer("last_version"))
+                    .primary_key(
+                        Index::create()
+                            .col("environment_id")
+                            .col("resource_type")
+                            .col("delivery_type")
+                            .col("public_id"),
+                    )
+                    .to_owned(),
+            )
+            .await?;
+        manager
+            .create_table(
+                Table::create()
+                    .table("assets")
+                    .col(uuid("id").primary_key())
+                    .col(uuid("environment_id"))
+                    .col(string("resource_type"))
+                    .col(string("delivery_type"))
+                    .col(string("public_id"))
+                    .col(string("display_name"))
+                    .col(string("asset_folder"))
+                    .col(string("original_filename"))
+                    .col(uuid("version_id"))
+                    .col(json("tags"))
+                    .col(json("context"))
+                    .col(timestamp_with_time_zone("created_at"))
+                    .to_owned(),
+            )
+            .await?;
+        manager
+            .create_index(
+                Index::create()
+                    .name("assets_name")
+                    .table("assets")
+                    .col("environment_id")
+                    .col("resource_type")
+                    .col("delivery_type")
+                    .col("public_id")
+                    .unique()
+                    .to_owned(),
+            )
+            .await?;
+        manager
+            .create_index(
+                Index::create()
+                    .name("assets_listing")
+                    .table("assets")
+                    .col("environment_id")
+                    .col("resource_type")
+                    .col("created_at")
+                    .col("id")
+                    .to_owned(),
+            )
+            .await?;
+        manager
+            .create_table(
+                Table::create()
+                    .table("asset_versions")
+                    .col(uuid("id").primary_key())
+                    .col(uuid("environment_id"))
+                    .col(uuid("asset_id"))
+                    .col(big_integer("version"))
+                    .col(string("format"))
+                    .col(big_integer("bytes"))
+                    .col(string("md5"))
+                    .col(string("sha256"))
+                    .col(json_null("source"))
+                    .col(string("origin"))
+                    .col(big_integer("epoch"))
+                    .col(timestamp_with_time_zone("uploaded_at"))
+                    .foreign_key(
+                        ForeignKey::create()
+                            .from("asset_versions", "asset_id")
+                            .to("assets", "id")
+                            .on_delete(ForeignKeyAction::Cascade),
+                    )
+                    .to_owned(),
+            )
+            .await?;
+        manager
+            .create_table(
+                Table::create()
+                    .table("renditions")
+                    .col(string("key").primary_key())
+                    .col(uuid("environment_id"))
+                    .col(uuid("version_id"))
+                    .col(string("format"))
+                    .col(big_integer("width"))
+                    .col(big_integer("height"))
+                    .col(big_integer("bytes"))
+                    .col(integer("generation"))
+                    .col(timestamp_with_time_zone("created_at"))
+                    .foreign_key(
+                        ForeignKey::create()
+                            .from("renditions", "version_id")
+                            .to("asset_versions", "id")
+                            .on_delete(ForeignKeyAction::Cascade),
+                    )
+                    .to_owned(),
+            )
+            .await?;
+        manager
+            .create_index(Index::create().name("renditions_version").table("renditions").col("version_id").to_owned())
+            .await?;
+        manager
+            .create_table(
+                Table::create()
+                    .table("derived_assets")
+                    .col(uuid("id").primary_key())
+                    .col(uuid("environment_id"))
+                    .col(uuid("version_id"))
+                    .col(string("rendition_key"))
+                    .col(text("transformation"))
+                    .col(string("extension"))
+                    .col(timestamp_with_time_zone("created_at"))
+                    .foreign_key(
+                        ForeignKey::create()
+                            .from("derived_assets", "rendition_key")
+                            .to("renditions", "key")
+                            .on_delete(ForeignKeyAction::Cascade),
+                    )
+                    .to_owned(),
+            )
+            .await?;
+        manager
+            .create_index(
+                Index::create()
+                    .name("derived_assets_spelling")
+                    .table("derived_assets")
+                    .col("rendition_key")
+                    .col("transformation")
+                    .col("extension")
+                    .unique()
+                    .to_owned(),
+            )
+            .await?;
+        manager
+            .create_table(
+                Table::create()
+                    .table("folders")
+                    .col(uuid("environment_id"))
+                    .col(string("path"))
+                    .col(timestamp_with_time_zone("created_at"))
+                    .primary_key(Index::create().col("environment_id").col("path"))
+                    .to_owned(),
+            )
+            .await?;
+        manager
+            .create_table(
+                Table::create()
+                    .table("upload_presets")
+                    .col(uuid("environment_id"))
+                    .col(string("name"))
+                    .col(boolean("unsigned"))
+                    .col(json("settings"))
+                    .col(timestamp_with_time_zone("created_at"))
+                    .primary_key(Index::create().col("environment_id").col("name"))
+                    .to_owned(),
+            )
+            .await
+    }
+}

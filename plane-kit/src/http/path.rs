@@ -1,0 +1,42 @@
+//! Encoded slashes. Some official clients send `%2F` for the slashes between path segments of the API; the router must see
+//! slashes. Delivery paths are left alone, because they are split before they are decoded.
+
+use actix_web::{
+    HttpMessage,
+    dev::ServiceRequest,
+    http::uri::{PathAndQuery, Uri},
+};
+
+/// The path as it was received, for signature checks.
+#[derive(Debug, Clone)]
+pub struct RawPath(pub String);
+
+/// Whether a path belongs to an API and not to delivery.
+pub fn is_api(path: &str) -> bool {
+    ["/v1_1/", "/v2/"].iter().any(|prefix| path.starts_with(prefix))
+}
+
+/// Decodes `%2F` once, in API paths only.
+pub(crate) fn decode_slashes(request: &mut ServiceRequest) {
+    let path = request.path();
+    if !is_api(path) || !path.contains("%2F") && !path.contains("%2f") {
+        return;
+    }
+    let raw = path.to_owned();
+    let decoded = raw.replace("%2F", "/").replace("%2f", "/");
+    let with_query = match request.uri().query() {
+        Some(query) => format!("{decoded}?{query}"),
+        None => decoded,
+    };
+    let mut parts = request.uri().clone().into_parts();
+    let Ok(path_and_query) = PathAndQuery::try_from(with_query) else {
+        return;
+    };
+    parts.path_and_query = Some(path_and_query);
+    let Ok(uri) = Uri::from_parts(parts) else {
+        return;
+    };
+    request.match_info_mut().get_mut().update(&uri);
+    request.head_mut().uri = uri;
+    request.extensions_mut().insert(RawPath(raw));
+}

@@ -1,0 +1,259 @@
+//! Routes: the only way to put a handler on the wire.
+//!
+//! A handler is added together with the description that `#[utoipa::path]` made of it, and only if its arguments begin with
+//! an access witness. Method, path and operation id are therefore written once, and the same entry feeds the router, the
+//! OpenAPI document with its `x-permission`, the access matrix and the attack test.
+
+use std::{future::Future, sync::Arc};
+
+use actix_web::{
+    FromRequest, Handler, Responder,
+    guard::{self, Guard},
+    http::Method,
+    web,
+};
+use serde_json::json;
+use utoipa::{
+    __dev::SchemaReferences,
+    openapi::{
+        Components, ContentBuilder, HttpMethod, Info, OpenApi, OpenApiBuilder, PathsBuilder, RefOr, ResponseBuilder,
+        extensions::ExtensionsBuilder,
+        path::{Operation, PathItem},
+        schema::Ref,
+        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+    },
+};
+
+use super::access::{Access, Guarded};
+
+/// Path parameters that take the rest of the path, slashes included, when they stand last.
+const TAIL_PARAMETERS: [&str; 4] = ["public_id", "folder_path", "transformation", "delivery_path"];
+
+/// One operation as the tables and tests see it.
+#[derive(Debug, Clone)]
+pub struct RouteInfo {
+    /// The operation id, which is the handler's name.
+    pub operation_id: String,
+    /// HTTP methods, upper case.
+    pub methods: Vec<String>,
+    /// The path template of the description.
+    pub path: String,
+    /// What is asked of the caller.
+    pub access: Access,
+}
+
+type Configure = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
+type Schemas = Vec<(String, RefOr<utoipa::openapi::schema::Schema>)>;
+
+struct Entry {
+    info: RouteInfo,
+    methods: Vec<HttpMethod>,
+    operation: Operation,
+    described: bool,
+    schemas: Schemas,
+    configure: Configure,
+}
+
+/// A set of operations.
+#[derive(Default)]
+pub struct Routes {
+    entries: Vec<Entry>,
+}
+
+impl Routes {
+    /// An empty set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a handler with its description `D`. Does not compile for a handler without an access witness.
+    pub fn add<D, F, Args>(&mut self, handler: F)
+    where
+        D: utoipa::Path + SchemaReferences,
+        F: Handler<Args> + Send + Sync,
+        Args: Guarded + FromRequest + 'static,
+        F::Future: Future,
+        F::Output: Responder + 'static,
+    {
+        let operation = D::operation();
+        let methods = D::methods();
+        let path = D::path();
+        let mut schemas = Vec::new();
+        D::schemas(&mut schemas);
+        let info = RouteInfo {
+            operation_id: operation.operation_id.clone().unwrap_or_default(),
+            methods: methods.iter().map(|method| method_name(method).to_string()).collect(),
+            path: path.clone(),
+            access: Args::ACCESS,
+        };
+        let configure = configure::<F, Args>(&methods, &path, handler);
+        self.entries.push(Entry { info, methods, operation, described: true, schemas, configure });
+    }
+
+    /// Adds a handler under a second spelling of an operation that is already described. It stays out of the descriptions.
+    pub fn add_spelling<F, Args>(&mut self, operation_id: &str, method: Method, path: &str, handler: F)
+    where
+        F: Handler<Args> + Send + Sync,
+        Args: Guarded + FromRequest + 'static,
+        F::Future: Future,
+        F::Output: Responder + 'static,
+    {
+        let info = RouteInfo {
+            operation_id: operation_id.to_owned(),
+            methods: vec![method.to_string()],
+            path: path.to_owned(),
+            access: Args::ACCESS,
+        };
+        let pattern = actix_pattern(path);
+        let configure: Configure = Arc::new(move |config| {
+            let route = web::method(method.clone()).to(handler.clone());
+            #[expect(clippy::disallowed_methods, reason = "this is the one place that adds routes")]
+            config.route(&pattern, route);
+        });
+        self.entries.push(Entry {
+            info,
+            methods: Vec::new(),
+            operation: Operation::default(),
+            described: false,
+            schemas: Vec::new(),
+            configure,
+        });
+    }
+
+    /// Adds all operations of another set, after the present ones.
+    pub fn merge(&mut self, other: Self) {
+        self.entries.extend(other.entries);
+    }
+
+    /// Registers everything with the router, in the order of addition. Called once per HTTP worker.
+    pub fn configure(&self, config: &mut web::ServiceConfig) {
+        for entry in &self.entries {
+            (entry.configure)(config);
+        }
+    }
+
+    /// The operations, for tables and tests.
+    pub fn infos(&self) -> impl Iterator<Item = &RouteInfo> {
+        self.entries.iter().map(|entry| &entry.info)
+    }
+
+    /// The OpenAPI document of the described operations.
+    pub fn openapi(&self, info: Info) -> OpenApi {
+        let mut components = Components::new();
+        components.add_security_scheme("basic", SecurityScheme::Http(Http::new(HttpAuthScheme::Basic)));
+        let mut paths = PathsBuilder::new();
+        for entry in self.entries.iter().filter(|entry| entry.described) {
+            for (name, schema) in &entry.schemas {
+                components.schemas.insert(name.clone(), schema.clone());
+            }
+            let operation = describe(entry);
+            paths = paths.path(&entry.info.path, PathItem::from_http_methods(entry.methods.clone(), operation));
+        }
+        let mut schemas = Vec::new();
+        <crate::error::ErrorEnvelope as utoipa::ToSchema>::schemas(&mut schemas);
+        schemas.push(("ErrorEnvelope".to_owned(), <crate::error::ErrorEnvelope as utoipa::PartialSchema>::schema()));
+        components.schemas.extend(schemas);
+        OpenApiBuilder::new().info(info).paths(paths.build()).components(Some(components)).build()
+    }
+}
+
+/// Adds what every operation has in common: the permission, the security scheme and the error answers.
+fn describe(entry: &Entry) -> Operation {
+    let mut operation = entry.operation.clone();
+    let (permission, statuses): (_, &[(&str, &str)]) = match entry.info.access {
+        Access::Permission(name) => {
+            operation.security = Some(vec![SecurityRequirement::new("basic", Vec::<String>::new())]);
+            let statuses = &[
+                ("400", "Malformed or not built; the text names the offending part"),
+                ("401", "Unknown, disabled or wrong credentials"),
+                ("403", "The caller has no permission for this"),
+                ("420", "The hourly quota is used up"),
+            ];
+            (json!(name), statuses)
+        }
+        Access::Public { reason, why } => (
+            json!({"public": reason, "why": why}),
+            &[("400", "Malformed or not built; the text names the offending part")],
+        ),
+    };
+    operation.extensions = Some(ExtensionsBuilder::new().add("x-permission", permission).build());
+    for (status, description) in statuses {
+        if operation.responses.responses.contains_key(*status) {
+            continue;
+        }
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorEnvelope"))).build();
+        let response = ResponseBuilder::new().description(*description).content("application/json", content).build();
+        operation.responses.responses.insert((*status).to_owned(), RefOr::T(response));
+    }
+    operation
+}
+
+fn configure<F, Args>(methods: &[HttpMethod], path: &str, handler: F) -> Configure
+where
+    F: Handler<Args> + Send + Sync,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let methods: Vec<Method> = methods.iter().map(method_name).collect();
+    let pattern = actix_pattern(path);
+    Arc::new(move |config| {
+        let route = match methods.as_slice() {
+            [method] => web::method(method.clone()),
+            several => web::route().guard(any_of(several)),
+        };
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that adds routes")]
+        config.route(&pattern, route.to(handler.clone()));
+    })
+}
+
+fn any_of(methods: &[Method]) -> impl Guard + use<> {
+    let methods = methods.to_vec();
+    guard::fn_guard(move |context| methods.contains(&context.head().method))
+}
+
+fn method_name(method: &HttpMethod) -> Method {
+    match method {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Post => Method::POST,
+        HttpMethod::Put => Method::PUT,
+        HttpMethod::Delete => Method::DELETE,
+        HttpMethod::Options => Method::OPTIONS,
+        HttpMethod::Head => Method::HEAD,
+        HttpMethod::Patch => Method::PATCH,
+        HttpMethod::Trace => Method::TRACE,
+    }
+}
+
+/// Turns a description's path into the router's pattern: a parameter of [`TAIL_PARAMETERS`] that stands last takes slashes too.
+fn actix_pattern(path: &str) -> String {
+    for tail in TAIL_PARAMETERS {
+        if let Some(head) = path.strip_suffix(&format!("{{{tail}}}")) {
+            return format!("{head}{{{tail}:.+}}");
+        }
+    }
+    path.to_owned()
+}
+
+/// Adds handlers that stand in the present module to a [`Routes`]: `routes!(routes; list_images, upload)`.
+#[macro_export]
+macro_rules! routes {
+    ($routes:expr; $($handler:ident),* $(,)?) => {
+        $crate::pastey::paste! {
+            $($routes.add::<[<__path_ $handler>], _, _>($handler);)*
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tail_parameters_take_slashes_only_at_the_end() {
+        assert_eq!(
+            actix_pattern("/v1_1/{cloud_name}/folders/{folder_path}"),
+            "/v1_1/{cloud_name}/folders/{folder_path:.+}"
+        );
+        assert_eq!(actix_pattern("/a/{public_id}/b"), "/a/{public_id}/b");
+    }
+}

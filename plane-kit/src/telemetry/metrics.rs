@@ -1,0 +1,135 @@
+//! Every metric of both planes, declared in one place. Base units stand in the names; labels come from closed sets.
+
+use std::{sync::Arc, time::Duration};
+
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+
+/// The metrics of a process.
+pub struct Metrics {
+    registry: Registry,
+    /// Requests answered, by operation template and status class.
+    pub http_requests: IntCounterVec,
+    /// Time to the first byte of an answer, by operation template.
+    pub http_request_duration: HistogramVec,
+    /// Answers that no access witness decided about. Must stay at zero.
+    pub undecided_responses: IntCounter,
+    /// Deliveries, by where the rendition was found.
+    pub deliveries: IntCounterVec,
+    /// Body bytes handed to the transport of deliveries.
+    pub delivered_bytes: IntCounter,
+    /// Makes of renditions that were started.
+    pub makes_started: IntCounter,
+    /// Makes of renditions that ended, by outcome.
+    pub makes_ended: IntCounterVec,
+    /// Processor time that render workers used.
+    pub render_cpu_microseconds: IntCounter,
+    /// Jobs waiting for a render worker.
+    pub render_queue_jobs: IntGauge,
+    /// Uploads, by outcome.
+    pub uploads: IntCounterVec,
+    /// Usage records not yet in the ledger.
+    pub usage_outbox_records: IntGauge,
+    /// Usage tickets that were dropped without being spent. Must stay at zero.
+    pub unspent_tickets: IntCounter,
+    /// Sequence number of the newest tenant snapshot applied.
+    pub snapshot_sequence: IntGauge,
+    /// Objects removed by the sweeper.
+    pub swept_objects: IntCounter,
+}
+
+impl Metrics {
+    /// Declares all metrics in a registry of their own.
+    pub fn new() -> Result<Arc<Self>, prometheus::Error> {
+        let registry = Registry::new_custom(Some("safelight".into()), None)?;
+        let counter = |name: &str, help: &str| -> Result<IntCounter, prometheus::Error> {
+            let metric = IntCounter::new(name, help)?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok(metric)
+        };
+        let counters = |name: &str, help: &str, labels: &[&str]| -> Result<IntCounterVec, prometheus::Error> {
+            let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok(metric)
+        };
+        let gauge = |name: &str, help: &str| -> Result<IntGauge, prometheus::Error> {
+            let metric = IntGauge::new(name, help)?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok(metric)
+        };
+        let http_request_duration = HistogramVec::new(
+            HistogramOpts::new("http_request_duration_seconds", "Time to the head of an answer, by operation.")
+                .buckets(vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
+            &["operation"],
+        )?;
+        registry.register(Box::new(http_request_duration.clone()))?;
+        let metrics = Self {
+            http_requests: counters(
+                "http_requests_total",
+                "Requests answered, by operation and class of status.",
+                &["operation", "status"],
+            )?,
+            http_request_duration,
+            undecided_responses: counter(
+                "undecided_responses_total",
+                "Answers withheld because no access witness decided about them; must stay at zero.",
+            )?,
+            deliveries: counters(
+                "deliveries_total",
+                "Deliveries, by where the body came from (memory, store, made, original, not_modified).",
+                &["source"],
+            )?,
+            delivered_bytes: counter("delivered_bytes_total", "Body bytes handed to the transport of deliveries.")?,
+            makes_started: counter("makes_started_total", "Makes of renditions that were started.")?,
+            makes_ended: counters(
+                "makes_ended_total",
+                "Makes of renditions that ended (stored, refused, failed).",
+                &["outcome"],
+            )?,
+            render_cpu_microseconds: counter(
+                "render_cpu_microseconds_total",
+                "Processor time used by render workers, in microseconds.",
+            )?,
+            render_queue_jobs: gauge("render_queue_jobs", "Jobs waiting for a render worker.")?,
+            uploads: counters("uploads_total", "Uploads, by outcome (stored, refused).", &["outcome"])?,
+            usage_outbox_records: gauge("usage_outbox_records", "Usage records that are not in the ledger yet.")?,
+            unspent_tickets: counter(
+                "unspent_tickets_total",
+                "Usage tickets dropped without being spent; must stay at zero.",
+            )?,
+            snapshot_sequence: gauge("snapshot_sequence", "Sequence number of the newest snapshot applied.")?,
+            swept_objects: counter("swept_objects_total", "Objects removed because no row named them.")?,
+            registry: registry.clone(),
+        };
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(Arc::new(metrics))
+    }
+
+    /// The registry, for layers that bring metrics of their own.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Counts one answered request. Requests that matched no operation share one label.
+    pub fn record_request(&self, operation: Option<&str>, status: u16, took: Duration) {
+        let operation = operation.unwrap_or("unmatched");
+        let class = match status / 100 {
+            1 => "1xx",
+            2 => "2xx",
+            3 => "3xx",
+            4 => "4xx",
+            _ => "5xx",
+        };
+        self.http_requests.with_label_values(&[operation, class]).inc();
+        self.http_request_duration.with_label_values(&[operation]).observe(took.as_secs_f64());
+    }
+
+    /// The text exposition of all metrics.
+    pub fn expose(&self) -> Result<String, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))
+    }
+}
