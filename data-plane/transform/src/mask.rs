@@ -1,0 +1,85 @@
+//! Antialiased masks for rounded pictures: one byte a pixel, row by row, 255 where the picture stays.
+
+/// Quarter circles at the corners: top left, top right, bottom right, bottom left. Radii too large for the sides are scaled
+/// down together, as CSS does, so that circles on one side never overlap.
+pub fn round_corners(width: u32, height: u32, radii: [u32; 4]) -> Vec<u8> {
+    let mut mask = vec![255; width as usize * height as usize];
+    let [top_left, top_right, bottom_right, bottom_left] = radii.map(f64::from);
+    let fit = [
+        (f64::from(width), top_left + top_right),
+        (f64::from(width), bottom_left + bottom_right),
+        (f64::from(height), top_left + bottom_left),
+        (f64::from(height), top_right + bottom_right),
+    ]
+    .into_iter()
+    .filter(|(_, taken)| *taken > 0.0)
+    .map(|(side, taken)| side / taken)
+    .fold(1.0, f64::min);
+    let corners =
+        [(top_left, false, false), (top_right, true, false), (bottom_right, true, true), (bottom_left, false, true)];
+    for (radius, right, bottom) in corners {
+        let radius = radius * fit;
+        let reach = radius.ceil() as u32;
+        for row in 0..reach.min(height) {
+            for column in 0..reach.min(width) {
+                let distance = (radius - f64::from(column) - 0.5).hypot(radius - f64::from(row) - 0.5);
+                let x = if right { width - 1 - column } else { column };
+                let y = if bottom { height - 1 - row } else { row };
+                let sample = &mut mask[y as usize * width as usize + x as usize];
+                // Beyond the centre the corner's square belongs to the picture.
+                if f64::from(column) + 0.5 < radius && f64::from(row) + 0.5 < radius {
+                    *sample = (*sample).min(coverage(radius - distance));
+                }
+            }
+        }
+    }
+    mask
+}
+
+/// The ellipse that touches all four sides.
+pub fn ellipse(width: u32, height: u32) -> Vec<u8> {
+    let (across, down) = (f64::from(width) / 2.0, f64::from(height) / 2.0);
+    let mut mask = Vec::with_capacity(width as usize * height as usize);
+    for row in 0..height {
+        let y = (f64::from(row) + 0.5 - down) / down;
+        for column in 0..width {
+            let x = (f64::from(column) + 0.5 - across) / across;
+            // The distance to the rim, to first order: the value of the implicit function over the length of its gradient.
+            let value = x * x + y * y - 1.0;
+            let gradient = 2.0 * (x / across).hypot(y / down);
+            mask.push(coverage(if gradient > 0.0 { -value / gradient } else { f64::INFINITY }));
+        }
+    }
+    mask
+}
+
+/// How much of a pixel is inside a rim that is this far from its centre, inside counting positive.
+fn coverage(inside: f64) -> u8 {
+    ((inside + 0.5).clamp(0.0, 1.0) * 255.0).round() as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn corners_are_cut_and_the_rest_stays() {
+        let mask = round_corners(40, 30, [10, 0, 5, 0]);
+        let at = |x: usize, y: usize| mask[y * 40 + x];
+        assert_eq!((at(0, 0), at(39, 0), at(39, 29), at(0, 29)), (0, 255, 0, 255));
+        assert_eq!((at(20, 15), at(0, 10), at(10, 0)), (255, 255, 255));
+        let soft = mask.iter().filter(|sample| !matches!(sample, 0 | 255)).count();
+        assert!((8..60).contains(&soft), "{soft} samples lie on the rims");
+    }
+
+    #[test]
+    fn areas_are_those_of_the_shapes() {
+        let area = |mask: &[u8]| mask.iter().map(|sample| f64::from(*sample) / 255.0).sum::<f64>();
+        let ellipse = area(&ellipse(200, 100));
+        assert!((ellipse - std::f64::consts::PI * 5000.0).abs() < 10.0, "{ellipse}");
+        let circle = area(&round_corners(100, 100, [50; 4]));
+        assert!((circle - std::f64::consts::PI * 2500.0).abs() < 10.0, "{circle}");
+        // Too large a radius is the largest that fits.
+        assert_eq!(round_corners(100, 100, [5000; 4]), round_corners(100, 100, [50; 4]));
+    }
+}

@@ -1,0 +1,171 @@
+//! What the planner decides and the executor carries out: a flat list of steps over whole pixels.
+//!
+//! A plan is concrete: no names, no autos, no fractions are left in it. It serialises (it travels to a render worker) and
+//! its canonical text is what a rendition is identified by, so every field here must change the picture or not exist.
+
+use serde::{Deserialize, Serialize};
+
+use crate::source::Format;
+
+/// A complete, concrete recipe from stored bytes to delivered bytes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What is read from the source.
+    pub decode: Decode,
+    /// What is done to the pixels, in order.
+    pub steps: Vec<Step>,
+    /// How the result is written.
+    pub encode: Encode,
+    /// Width of the result in pixels (of one frame, for animations).
+    pub width: u32,
+    /// Height of the result in pixels (of one frame, for animations).
+    pub height: u32,
+}
+
+/// What is read from the source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decode {
+    /// The stored format; chooses the loader, which is never chosen by a file name.
+    pub format: Format,
+    /// First page or frame, counted from zero.
+    pub page: u32,
+    /// Number of pages or frames; more than one makes an animation.
+    pub pages: u32,
+    /// Whether the EXIF orientation is applied (it is dropped in any case).
+    pub auto_orient: bool,
+}
+
+/// One step over the pixels of every frame. Sizes and offsets are whole pixels of the picture as it is when the step starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum Step {
+    /// Scales both axes independently to exactly this size.
+    Resize {
+        /// Target width in pixels.
+        width: u32,
+        /// Target height in pixels.
+        height: u32,
+    },
+    /// Cuts a window that lies inside the picture.
+    Extract {
+        /// Left edge.
+        x: u32,
+        /// Top edge.
+        y: u32,
+        /// Window width.
+        width: u32,
+        /// Window height.
+        height: u32,
+    },
+    /// Cuts the most interesting window of this size (libvips' attention strategy).
+    Attention {
+        /// Window width, at most the picture's.
+        width: u32,
+        /// Window height, at most the picture's.
+        height: u32,
+    },
+    /// Places the picture on a larger canvas.
+    Embed {
+        /// Left edge of the picture on the canvas.
+        x: u32,
+        /// Top edge of the picture on the canvas.
+        y: u32,
+        /// Canvas width.
+        width: u32,
+        /// Canvas height.
+        height: u32,
+        /// Colour of the new area.
+        background: Colour,
+    },
+    /// Blends transparency onto a colour and drops the alpha channel.
+    Flatten {
+        /// Colour below the picture.
+        background: Colour,
+    },
+    /// Turns clockwise by this many quarter turns (1, 2 or 3).
+    QuarterTurn {
+        /// Number of quarter turns.
+        turns: u8,
+    },
+    /// Turns clockwise by any angle; the canvas grows to the given size.
+    Rotate {
+        /// Thousandths of a degree, clockwise, 0 to 359 999.
+        millidegrees: u32,
+        /// Canvas width after the turn.
+        width: u32,
+        /// Canvas height after the turn.
+        height: u32,
+        /// Colour of the new corners.
+        background: Colour,
+    },
+    /// Mirrors left and right.
+    FlipHorizontal,
+    /// Mirrors top and bottom.
+    FlipVertical,
+    /// Luma only.
+    Grayscale,
+    /// Gaussian blur.
+    Blur {
+        /// Thousandths of a pixel.
+        sigma_milli: u32,
+    },
+    /// Sharpens the lightness channel.
+    Sharpen {
+        /// Thousandths of the gain.
+        gain_milli: u32,
+    },
+    /// Makes the corners transparent outside quarter circles of these radii (clockwise from top left).
+    RoundCorners {
+        /// Radii in pixels: top left, top right, bottom right, bottom left.
+        radii: [u32; 4],
+    },
+    /// Makes everything outside the inscribed ellipse transparent.
+    RoundEllipse,
+}
+
+/// A colour with alpha, eight bits a channel, sRGB, not premultiplied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Colour {
+    /// Red.
+    pub r: u8,
+    /// Green.
+    pub g: u8,
+    /// Blue.
+    pub b: u8,
+    /// Alpha: 0 is transparent, 255 opaque.
+    pub a: u8,
+}
+
+impl Colour {
+    /// Opaque white, what transparency is flattened on when nothing else is said.
+    pub const WHITE: Self = Self { r: 255, g: 255, b: 255, a: 255 };
+    /// Fully transparent.
+    pub const TRANSPARENT: Self = Self { r: 0, g: 0, b: 0, a: 0 };
+}
+
+/// How the result is written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Encode {
+    /// The delivered format.
+    pub format: Format,
+    /// Encoder quality, 1 to 100. The encoder's own scale of the format.
+    pub quality: u8,
+    /// Chroma subsampling, for formats that have it.
+    pub chroma: Chroma,
+    /// Whether PNG and GIF are reduced to a palette.
+    pub palette: bool,
+    /// Whether the colour profile is converted to sRGB and dropped.
+    pub strip_profile: bool,
+}
+
+/// Chroma subsampling of JPEG, WebP and AVIF.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Chroma {
+    /// The encoder's rule by quality.
+    Auto,
+    /// 4:2:0.
+    Subsampled,
+    /// 4:4:4.
+    Full,
+}

@@ -1,0 +1,266 @@
+//! From a transformation and stored facts to a concrete plan.
+//!
+//! Planning is a pure function: it resolves what acts on the whole chain (device pixel ratio, format, quality, page),
+//! then turns one component after the other into steps. Spellings that mean the same picture give the same plan.
+
+mod chain;
+
+use crate::autos::{self, ContentClass};
+use crate::geometry::Size;
+use crate::grammar::{
+    Component, Decimal, Dpr, Flag, FormatChoice, Quality, QualityLevel, Transformation, Turn, writable_format,
+};
+use crate::hints::{ClientHints, Vary};
+use crate::plan::{Chroma, Colour, Decode, Encode, Plan};
+use crate::refusal::Refusal;
+use crate::source::{Format, SourceMeta};
+
+/// Everything a plan is made from.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanRequest<'a> {
+    /// The transformation of the URL, names and conditions already resolved.
+    pub transformation: &'a Transformation,
+    /// The extension of the public id, without its dot; asks for a format unless the transformation does.
+    pub extension: Option<&'a str>,
+    /// What is known of the stored source.
+    pub source: &'a SourceMeta,
+    /// What the client says about itself.
+    pub hints: &'a ClientHints,
+    /// How large a result may be.
+    pub limits: &'a OutputLimits,
+}
+
+/// How large a result, and every picture on the way to it, may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutputLimits {
+    /// Pixels of all frames together.
+    pub max_pixels: u64,
+    /// Pixels of the longer side.
+    pub max_side: u32,
+    /// Frames of an animation; further ones are cut off.
+    pub max_frames: u32,
+}
+
+/// What is delivered.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Planned {
+    /// The stored bytes as they are.
+    Original,
+    /// Something made from them.
+    Derived(Box<PlannedDerived>),
+}
+
+/// A plan and what is known before it is carried out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedDerived {
+    /// The recipe.
+    pub plan: Plan,
+    /// Which client hints it depended on.
+    pub vary: Vary,
+    /// Estimated effort.
+    pub cost: Cost,
+}
+
+/// Estimated effort of carrying out a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// Pixels of the source that are decoded, over all frames.
+    pub source_pixels: u64,
+    /// Pixels of the result that are encoded, over all frames.
+    pub output_pixels: u64,
+}
+
+impl Cost {
+    /// One number for fair queues: pixels read and written.
+    pub fn weight(self) -> u64 {
+        self.source_pixels.saturating_add(self.output_pixels)
+    }
+}
+
+impl OutputLimits {
+    /// Checks a picture of this size with this many frames.
+    ///
+    /// # Errors
+    /// A picture beyond a limit is too large; the refusal names its size.
+    pub fn check(&self, size: Size, frames: u32) -> Result<(), Refusal> {
+        let Size { width, height } = size;
+        if width.max(height) > self.max_side {
+            return Err(Refusal::too_large(format!(
+                "Maximum side is {} pixels. Requested {width}x{height}",
+                self.max_side
+            )));
+        }
+        let pixels = size.pixels().saturating_mul(u64::from(frames));
+        if pixels > self.max_pixels {
+            let megapixels = |pixels: u64| pixels as f64 / 1e6;
+            let of_frames = if frames > 1 { format!(" x {frames} frames") } else { String::new() };
+            return Err(Refusal::too_large(format!(
+                "Maximum image size is {} Megapixels. Requested {:.2} Megapixels ({width}x{height}{of_frames})",
+                megapixels(self.max_pixels),
+                megapixels(pixels),
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// Makes the plan of a delivery.
+///
+/// # Errors
+/// Sizes that come out as nought, windows outside of the picture, pages that do not exist and formats that are unknown are
+/// invalid; combinations without a meaning conflict; what cannot be carried out yet is not built; results beyond the
+/// limits are too large.
+pub fn plan(request: PlanRequest<'_>) -> Result<Planned, Refusal> {
+    let PlanRequest { transformation, extension, source, hints, limits } = request;
+    let stored_extension = extension.is_none_or(|name| Format::from_name(name) == Some(source.format));
+    if stored_extension && transformation.is_delivery_only() {
+        return Ok(Planned::Original);
+    }
+    let mut vary = Vary::default();
+    let page = first(transformation, |component| component.page);
+    if let Some(page) = page.filter(|page| *page > source.pages) {
+        return Err(Refusal::invalid("page", page));
+    }
+    let output = Output::choose(transformation, extension, source)?;
+    let auto_orient = !(source.orientation > 1 && ignores_orientation(transformation));
+    let mut setting = chain::Setting {
+        source: source_size(source, auto_orient),
+        source_has_alpha: source.has_alpha,
+        dpr: device_pixel_ratio(transformation, hints, &mut vary),
+        hints,
+        limits,
+        format: Format::Jpg,
+        frames: 1,
+    };
+
+    // Only the size of the result can rule AVIF out, and no size depends on the format: planning once more settles it.
+    let mut output_pixels = 0;
+    let picture = loop {
+        let animation = source.animated && source.pages > 1 && page.is_none();
+        setting.format = match output {
+            Output::Fixed(format) => format,
+            Output::Auto => autos::image_format(hints, source, animation, output_pixels),
+        };
+        let animated = animation && keeps_frames(transformation, output, source, setting.format);
+        setting.frames = if animated { source.pages.min(limits.max_frames).max(1) } else { 1 };
+        let picture = chain::run(transformation.components(), &setting, &mut vary)?;
+        let pixels = picture.size.pixels();
+        let settled = output != Output::Auto || setting.format != Format::Avif || pixels <= autos::AVIF_MAX_PIXELS;
+        if settled {
+            break picture;
+        }
+        output_pixels = pixels;
+    };
+    vary.accept = output == Output::Auto;
+
+    let frames = setting.frames;
+    let cost = Cost {
+        source_pixels: setting.source.pixels().saturating_mul(u64::from(frames)),
+        output_pixels: picture.size.pixels().saturating_mul(u64::from(frames)),
+    };
+    let plan = Plan {
+        decode: Decode { format: source.format, page: page.map_or(0, |page| page - 1), pages: frames, auto_orient },
+        encode: encode(transformation, setting.format, source, hints, &mut vary),
+        width: picture.size.width,
+        height: picture.size.height,
+        steps: picture.into_steps(setting.format, last_opaque_background(transformation)),
+    };
+    Ok(Planned::Derived(Box::new(PlannedDerived { plan, vary, cost })))
+}
+
+/// Where the delivered format comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Output {
+    Fixed(Format),
+    Auto,
+}
+
+impl Output {
+    /// The last `f_` counts, then the extension, then the stored format.
+    fn choose(transformation: &Transformation, extension: Option<&str>, source: &SourceMeta) -> Result<Self, Refusal> {
+        Ok(match (last(transformation, |component| component.format), extension) {
+            (Some(FormatChoice::Auto), _) => Self::Auto,
+            (Some(FormatChoice::Fixed(format)), _) => Self::Fixed(format),
+            (None, Some(name)) => Self::Fixed(writable_format(name)?),
+            (None, None) => Self::Fixed(autos::stored_format(source)),
+        })
+    }
+}
+
+/// The value of the first component that has one.
+fn first<T>(transformation: &Transformation, value: impl FnMut(&Component) -> Option<T>) -> Option<T> {
+    transformation.components().iter().find_map(value)
+}
+
+/// The value of the last component that has one.
+fn last<T>(transformation: &Transformation, value: impl FnMut(&Component) -> Option<T>) -> Option<T> {
+    transformation.components().iter().rev().find_map(value)
+}
+
+fn ignores_orientation(transformation: &Transformation) -> bool {
+    transformation.components().iter().any(|component| component.turns.contains(&Turn::Ignore))
+}
+
+/// The size the source has when it enters the chain. The stored facts speak of the picture as it is shown, and orientations
+/// from five on lay it on its side.
+fn source_size(source: &SourceMeta, auto_orient: bool) -> Size {
+    let shown = Size { width: source.width.max(1), height: source.height.max(1) };
+    if auto_orient || source.orientation < 5 { shown } else { shown.turned() }
+}
+
+/// The ratio that multiplies every absolute length. Without a size in the chain there is nothing to sharpen.
+fn device_pixel_ratio(transformation: &Transformation, hints: &ClientHints, vary: &mut Vary) -> Decimal {
+    let sized =
+        transformation.components().iter().any(|component| component.width.is_some() || component.height.is_some());
+    match last(transformation, |component| component.dpr).filter(|_| sized) {
+        None => Decimal::ONE,
+        Some(Dpr::Fixed(ratio)) => ratio,
+        Some(Dpr::Auto) => {
+            vary.dpr = true;
+            autos::device_pixel_ratio(hints)
+        }
+    }
+}
+
+/// Whether an animated source stays animated. GIF always does; WebP is a still picture unless a flag, an automatic format
+/// or the stored format says otherwise.
+fn keeps_frames(transformation: &Transformation, output: Output, source: &SourceMeta, format: Format) -> bool {
+    let asked = || transformation.has_flag(Flag::Animated) || transformation.has_flag(Flag::AnimatedWebp);
+    match format {
+        Format::Gif => true,
+        _ => format.has_animation() && (output == Output::Auto || source.format == format || asked()),
+    }
+}
+
+/// What transparency is flattened on at the end, when the format carries none.
+fn last_opaque_background(transformation: &Transformation) -> Colour {
+    last(transformation, |component| component.background.filter(|colour| colour.is_opaque())).unwrap_or(Colour::WHITE)
+}
+
+/// How the result is written. Fields that an encoder does not read have one fixed value, so that they never tell two equal
+/// pictures apart.
+fn encode(
+    transformation: &Transformation,
+    format: Format,
+    source: &SourceMeta,
+    hints: &ClientHints,
+    vary: &mut Vary,
+) -> Encode {
+    let requested = last(transformation, |component| component.quality);
+    let (quality, chroma) = match requested {
+        Some(Quality::Fixed { quality, chroma }) => (quality, chroma),
+        Some(Quality::Auto { level, sensitive, chroma }) => {
+            vary.save_data |= level > QualityLevel::Eco;
+            let level = autos::quality_level(level, sensitive, hints.save_data);
+            (autos::encoder_quality(format, ContentClass::of(source), level), chroma)
+        }
+        None => (autos::encoder_quality(format, ContentClass::of(source), autos::DEFAULT_LEVEL), Chroma::Auto),
+    };
+    Encode {
+        format,
+        quality,
+        chroma: if matches!(format, Format::Jpg | Format::Webp | Format::Avif) { chroma } else { Chroma::Auto },
+        palette: format == Format::Gif || (format == Format::Png && quality < 100),
+        strip_profile: transformation.has_flag(Flag::StripProfile),
+    }
+}

@@ -1,0 +1,88 @@
+//! Why a transformation is not carried out.
+//!
+//! A refusal names the offending token, because its text is all that the author of a URL gets to see: it travels in a
+//! response header. The text is therefore printable ASCII of bounded length, whatever was in the URL.
+
+use std::fmt;
+
+/// Longest text of a refusal in bytes, the bound of the header it travels in.
+pub const MAX_MESSAGE_BYTES: usize = 512;
+
+/// What kind of mistake or gap a refusal is about. Every kind is answered with status 400.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RefusalKind {
+    /// The token is not part of the language, or its value is malformed or out of range.
+    Invalid,
+    /// Each token is fine by itself, together they contradict each other.
+    Conflict,
+    /// The token belongs to the language, and this build does not carry it out yet.
+    NotBuilt,
+    /// The result, or a picture on the way to it, would exceed the output limits.
+    TooLarge,
+}
+
+/// A transformation that is not carried out, with the text for its author.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    kind: RefusalKind,
+    message: String,
+}
+
+impl Refusal {
+    /// A malformed or unknown value of a parameter: `Invalid <parameter> in transformation: <value>`.
+    pub fn invalid(parameter: &str, value: impl fmt::Display) -> Self {
+        Self::new(RefusalKind::Invalid, format!("Invalid {parameter} in transformation: {value}"))
+    }
+
+    /// A path piece, or an item of one, that cannot be read at all: `Invalid transformation component - <piece>`.
+    pub fn component(piece: &str) -> Self {
+        Self::new(RefusalKind::Invalid, format!("Invalid transformation component - {piece}"))
+    }
+
+    /// Something the language knows and this build does not carry out: `<token> is not built yet`.
+    pub fn not_built(token: impl fmt::Display) -> Self {
+        Self::new(RefusalKind::NotBuilt, format!("{token} is not built yet"))
+    }
+
+    /// Options that contradict each other; the sentence names them.
+    pub fn conflict(sentence: &str) -> Self {
+        Self::new(RefusalKind::Conflict, sentence.to_owned())
+    }
+
+    /// A result beyond the limits; the sentence names the size that was asked for.
+    pub fn too_large(sentence: String) -> Self {
+        Self::new(RefusalKind::TooLarge, sentence)
+    }
+
+    /// What kind of mistake or gap this is.
+    pub fn kind(&self) -> RefusalKind {
+        self.kind
+    }
+
+    /// The text for the author of the URL: printable ASCII, at most [`MAX_MESSAGE_BYTES`] bytes.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    fn new(kind: RefusalKind, text: String) -> Self {
+        Self { kind, message: printable(&text) }
+    }
+}
+
+/// Escapes what a header may not carry and cuts the text to its bound. The result is ASCII, so any cut is valid.
+fn printable(text: &str) -> String {
+    let mut message = String::with_capacity(text.len().min(MAX_MESSAGE_BYTES));
+    for character in text.chars() {
+        if character == ' ' || character.is_ascii_graphic() {
+            message.push(character);
+        } else {
+            message.extend(character.escape_default());
+        }
+        if message.len() >= MAX_MESSAGE_BYTES {
+            break;
+        }
+    }
+    message.truncate(MAX_MESSAGE_BYTES);
+    message
+}

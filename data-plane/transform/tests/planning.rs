@@ -1,0 +1,223 @@
+//! Whole plans, committed as text, and the rules that the planner keeps.
+
+mod support;
+
+use std::fmt::Write as _;
+
+use support::{LIMITS, animation, derived, derived_for, graphic, photo, planned, rows};
+use transform::grammar::Transformation;
+use transform::hints::ClientHints;
+use transform::key::canonical_text;
+use transform::plan::Step;
+use transform::planner::{Cost, OutputLimits, PlanRequest, Planned, plan};
+use transform::refusal::RefusalKind;
+use transform::source::{Format, SourceMeta};
+
+fn source(name: &str) -> SourceMeta {
+    match name {
+        "photo" => photo(640, 427),
+        "graphic" => graphic(400, 300),
+        "animation" => animation(320, 240),
+        "tilted" => SourceMeta { orientation: 6, ..photo(640, 427) },
+        other => panic!("{other}"),
+    }
+}
+
+fn hints(text: &str) -> ClientHints {
+    let mut hints = ClientHints::default();
+    for word in text.split(' ') {
+        match word.split_once('=').unwrap_or((word, "")) {
+            ("avif", _) => hints.avif = true,
+            ("webp", _) => hints.webp = true,
+            ("save-data", _) => hints.save_data = true,
+            ("width", width) => hints.width = width.parse().ok(),
+            ("dpr", dpr) => hints.dpr = dpr.parse().ok(),
+            ("-", _) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    hints
+}
+
+fn present(text: &str) -> &str {
+    if text == "-" { "" } else { text }
+}
+
+#[test]
+fn plans_are_the_committed_ones() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/plans.txt");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut found: String =
+        text.lines().filter(|line| line.starts_with('#')).fold(String::new(), |head, line| head + line + "\n");
+    for row in rows(&text) {
+        let extension = Some(present(row[1])).filter(|extension| !extension.is_empty());
+        let outcome = match planned(present(row[0]), extension, &source(row[2]), &hints(row[3])) {
+            Ok(Planned::Original) => "original".to_owned(),
+            Ok(Planned::Derived(derived)) => canonical_text(&derived.plan),
+            Err(refusal) => panic!("{row:?}: {refusal}"),
+        };
+        writeln!(found, "{} | {outcome}", row[..4].join(" | ")).unwrap();
+    }
+    if std::env::var_os("WRITE_VECTORS").is_some() {
+        std::fs::write(path, &found).unwrap();
+    }
+    assert_eq!(found, std::fs::read_to_string(path).unwrap());
+}
+
+#[test]
+fn plans_travel_as_json() {
+    let plan = derived("a_45,c_pad,h_200,r_10,w_200", &graphic(400, 300)).plan;
+    assert_eq!(serde_json::from_str::<transform::plan::Plan>(&canonical_text(&plan)).unwrap(), plan);
+}
+
+#[test]
+fn the_format_parameter_wins_over_the_extension() {
+    let Ok(Planned::Derived(derived)) = planned("f_png", Some("webp"), &photo(64, 48), &ClientHints::default()) else {
+        panic!("not derived")
+    };
+    assert_eq!(derived.plan.encode.format, Format::Png);
+}
+
+#[test]
+fn extensions_that_cannot_be_written_are_refused_by_name() {
+    let refusal = |extension| planned("w_5", Some(extension), &photo(64, 48), &ClientHints::default()).unwrap_err();
+    assert_eq!(refusal("mp4").message(), "f_mp4 is not built yet");
+    assert_eq!(refusal("heic").message(), "f_heic is not built yet");
+    assert_eq!(refusal("foo").message(), "Invalid format in transformation: foo");
+}
+
+#[test]
+fn sources_that_cannot_be_written_become_what_can() {
+    let format = |source: &SourceMeta| derived("w_5", source).plan.encode.format;
+    assert_eq!(format(&SourceMeta { format: Format::Heic, ..photo(64, 48) }), Format::Jpg);
+    assert_eq!(format(&SourceMeta { format: Format::Svg, ..graphic(64, 48) }), Format::Png);
+}
+
+#[test]
+fn only_consulted_headers_vary_the_answer() {
+    let headers = |text: &str| derived(text, &photo(640, 427)).vary.headers();
+    assert!(headers("w_300,f_webp,q_80").is_empty());
+    assert!(headers("w_300").is_empty());
+    assert_eq!(headers("f_auto"), ["Accept"]);
+    assert_eq!(headers("q_auto"), ["Save-Data"]);
+    assert!(headers("q_auto:eco").is_empty());
+    assert_eq!(headers("dpr_auto,w_5"), ["Sec-CH-DPR", "DPR"]);
+    assert!(headers("dpr_auto").is_empty());
+    assert_eq!(headers("w_auto"), ["Sec-CH-Width", "Width", "Sec-CH-Viewport-Width", "Viewport-Width"]);
+    assert_eq!(headers("dpr_auto,f_auto,q_auto,w_auto").len(), 8);
+}
+
+#[test]
+fn avif_is_not_chosen_for_large_results() {
+    let hints = ClientHints { avif: true, webp: true, ..ClientHints::default() };
+    let format = |text: &str, source: &SourceMeta| derived_for(text, source, &hints).plan.encode.format;
+    assert_eq!(format("f_auto", &photo(4000, 4000)), Format::Avif);
+    assert_eq!(format("f_auto", &photo(4001, 4000)), Format::Webp);
+    // The result's size counts, not the source's.
+    assert_eq!(format("f_auto,w_400", &photo(6000, 4000)), Format::Avif);
+    assert_eq!(format("f_auto,w_5000", &photo(400, 400)), Format::Webp);
+    // What was asked for by name is done.
+    assert_eq!(format("f_avif", &photo(4001, 4000)), Format::Avif);
+    // Without the exception for its size, the result must be planned for the format that replaces it.
+    let only_avif = ClientHints { avif: true, ..ClientHints::default() };
+    let plan = derived_for("f_auto,r_max", &photo(5000, 4000), &only_avif).plan;
+    assert_eq!((plan.encode.format, plan.steps.len()), (Format::Jpg, 2));
+}
+
+#[test]
+fn global_parameters_act_wherever_they_stand() {
+    let plan = |text: &str| derived(text, &animation(320, 240)).plan;
+    assert_eq!(plan("f_png/w_100/f_jpg").encode.format, Format::Jpg);
+    assert_eq!(plan("q_10/w_100/q_20/f_jpg").encode.quality, 20);
+    assert_eq!(plan("w_100/pg_3/pg_4").decode.page, 2);
+    assert_eq!(plan("w_100/dpr_2"), plan("dpr_3,w_200/dpr_1.0"));
+}
+
+#[test]
+fn animations_are_cut_to_the_limit_of_frames() {
+    let source = SourceMeta { pages: 1000, ..animation(10, 10) };
+    let derived = derived("w_5", &source);
+    assert_eq!(derived.plan.decode.pages, 100);
+    assert_eq!(derived.cost, Cost { source_pixels: 10_000, output_pixels: 2500 });
+}
+
+#[test]
+fn limits_count_all_frames() {
+    let limits = OutputLimits { max_pixels: 10_000, ..LIMITS };
+    let transformation = Transformation::parse("w_50").unwrap();
+    let hints = ClientHints::default();
+    let result = |source: &SourceMeta| {
+        plan(PlanRequest { transformation: &transformation, extension: None, source, hints: &hints, limits: &limits })
+    };
+    assert!(result(&photo(100, 100)).is_ok());
+    let refusal = result(&animation(100, 100)).unwrap_err();
+    assert_eq!(refusal.kind(), RefusalKind::TooLarge);
+    assert_eq!(
+        refusal.message(),
+        "Maximum image size is 0.01 Megapixels. Requested 0.03 Megapixels (50x50 x 10 frames)"
+    );
+}
+
+#[test]
+fn a_large_picture_on_the_way_is_refused_even_if_the_result_is_small() {
+    let refusal = planned("w_9000,h_9000/w_10", None, &photo(640, 427), &ClientHints::default()).unwrap_err();
+    assert_eq!(refusal.kind(), RefusalKind::TooLarge);
+    // A source beyond the limits may be made smaller.
+    assert!(planned("w_10", None, &photo(20_000, 20_000), &ClientHints::default()).is_ok());
+}
+
+#[test]
+fn one_component_works_in_a_fixed_order() {
+    let steps = derived("a_90,b_red,bo_1px_solid_blue,e_blur,w_100", &graphic(400, 300)).plan.steps;
+    let kinds: Vec<&str> = steps
+        .iter()
+        .map(|step| match step {
+            Step::Resize { .. } => "resize",
+            Step::Blur { .. } => "blur",
+            Step::Flatten { .. } => "flatten",
+            Step::Embed { .. } => "embed",
+            Step::QuarterTurn { .. } => "turn",
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(kinds, ["resize", "blur", "flatten", "embed", "turn"]);
+}
+
+#[test]
+fn large_pictures_shrink_before_an_odd_turn() {
+    let steps = derived("a_10", &photo(6000, 3000)).plan.steps;
+    assert_eq!(steps[0], Step::Resize { width: 3000, height: 1500 });
+}
+
+#[test]
+fn radii_are_clamped_and_sharpened() {
+    let corners = |text: &str| match derived(text, &graphic(400, 300)).plan.steps.last() {
+        Some(Step::RoundCorners { radii }) => Some(*radii),
+        _ => None,
+    };
+    assert_eq!(corners("r_20"), Some([20; 4]));
+    assert_eq!(corners("r_1:2:3:9999"), Some([1, 2, 3, 150]));
+    assert_eq!(corners("dpr_2,r_20,w_100"), Some([40; 4]));
+    assert_eq!(corners("dpr_2,r_20"), Some([20; 4]));
+    assert_eq!(corners("r_0"), None);
+}
+
+#[test]
+fn effects_become_steps() {
+    let step = |text: &str| derived(text, &photo(64, 48)).plan.steps;
+    assert_eq!(step("e_grayscale"), [Step::Grayscale]);
+    assert_eq!(step("e_blur"), [Step::Blur { sigma_milli: 1667 }]);
+    assert_eq!(step("e_blur:2000"), [Step::Blur { sigma_milli: 33_333 }]);
+    assert_eq!(step("e_blur:1"), [Step::Blur { sigma_milli: 300 }]);
+    assert_eq!(step("e_sharpen"), [Step::Sharpen { gain_milli: 1000 }]);
+    assert_eq!(step("e_sharpen:99999"), [Step::Sharpen { gain_milli: 20_000 }]);
+    assert_eq!(step("e_blur,e_grayscale"), [Step::Grayscale]);
+}
+
+#[test]
+fn a_half_transparent_background_is_refused_only_where_it_would_show() {
+    let result = |text: &str, source: &SourceMeta| planned(text, None, source, &ClientHints::default());
+    assert!(result("b_rgb:ff000080,w_10", &photo(64, 48)).is_ok());
+    let refusal = result("b_rgb:ff000080,w_10", &graphic(64, 48)).unwrap_err();
+    assert_eq!(refusal.message(), "b_rgb:ff000080 behind a transparent picture is not built yet");
+}
