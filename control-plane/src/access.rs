@@ -1,0 +1,233 @@
+//! Who may do what here: the gate of the Provisioning API and the gate of the regions, with their permissions.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use actix_web::{HttpRequest, http::header::AUTHORIZATION, web};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use plane_kit::{
+    error::{ApiError, ErrorCode},
+    http::access::{Gate, Permission},
+    ids::AccountId,
+    policy::{Effect, PolicyLine, PolicySet, RoleLink},
+};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use crate::{
+    accounts::ACCOUNT_ADMIN,
+    foundation::Foundation,
+    regions,
+    tables::{accounts, provisioning_keys},
+};
+
+/// What stands before the account id in every path of the Provisioning API.
+const PROVISIONING_ROOT: &str = "/v1_1/provisioning/accounts/{account_id}";
+/// The header in which a data plane names its region.
+const REGION_HEADER: &str = "x-safelight-region";
+
+macro_rules! permissions {
+    ($($(#[$doc:meta])* $permission:ident: $gate:ident = $name:literal),* $(,)?) => {$(
+        $(#[$doc])*
+        pub(crate) struct $permission;
+
+        impl Permission for $permission {
+            type Gate = $gate;
+            const NAME: &'static str = $name;
+        }
+    )*};
+}
+
+permissions! {
+    /// See product environments, and with them their keys.
+    ReadEnvironments: ProvisioningGate = "environments:read",
+    /// Make, change and delete product environments.
+    WriteEnvironments: ProvisioningGate = "environments:write",
+    /// See access keys with their secrets.
+    ReadAccessKeys: ProvisioningGate = "access_keys:read",
+    /// Make, change and delete access keys.
+    WriteAccessKeys: ProvisioningGate = "access_keys:write",
+    /// See what is billed.
+    ReadBilling: ProvisioningGate = "billing:read",
+    /// Follow the snapshots of a region.
+    FollowRegion: RegionGate = "region:follow",
+    /// Hand a region's usage over.
+    ShipUsage: RegionGate = "region:ship",
+    /// Read the sums of an environment of a region.
+    ReadRegionUsage: RegionGate = "region:usage",
+}
+
+/// Lets a provisioning key into the account that the path names.
+pub(crate) struct ProvisioningGate;
+
+/// The right to work within one account. Made only by the gate, and by the operator's own commands.
+pub(crate) struct AccountGrant {
+    foundation: Arc<Foundation>,
+    account: accounts::Model,
+}
+
+impl AccountGrant {
+    /// What the stores stand on.
+    pub(crate) fn foundation(&self) -> &Foundation {
+        &self.foundation
+    }
+
+    /// The account.
+    pub(crate) fn account(&self) -> &accounts::Model {
+        &self.account
+    }
+}
+
+/// A caller without valid credentials. One text for every reason, so that nobody learns which part was wrong.
+fn invalid_credentials() -> ApiError {
+    ApiError::unauthorized("Invalid credentials")
+}
+
+fn foundation(request: &HttpRequest) -> Result<Arc<Foundation>, ApiError> {
+    let foundation = request.app_data::<web::Data<Foundation>>().cloned().map(web::Data::into_inner);
+    foundation.ok_or_else(|| {
+        ApiError::new(ErrorCode::Internal, "General Error")
+            .with_operator_text("the control plane is not among the application's data")
+    })
+}
+
+fn authorization<'a>(request: &'a HttpRequest, scheme: &str) -> Option<&'a str> {
+    let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    let (found, value) = header.split_once(' ')?;
+    found.eq_ignore_ascii_case(scheme).then(|| value.trim())
+}
+
+fn basic_credentials(request: &HttpRequest) -> Option<(String, String)> {
+    let decoded = STANDARD.decode(authorization(request, "basic")?).ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    let (key, secret) = text.split_once(':')?;
+    // Keys are digits; anything else need not be looked for.
+    key.bytes().all(|b| b.is_ascii_digit()).then(|| (key.to_owned(), secret.to_owned()))
+}
+
+impl Gate for ProvisioningGate {
+    type Grant = AccountGrant;
+
+    fn admit(
+        request: HttpRequest,
+        permission: &'static str,
+    ) -> Pin<Box<dyn Future<Output = Result<AccountGrant, ApiError>>>> {
+        Box::pin(async move {
+            let foundation = foundation(&request)?;
+            let account_id: AccountId =
+                request.match_info().query("account_id").parse().map_err(|_| invalid_credentials())?;
+            let (api_key, secret) = basic_credentials(&request).ok_or_else(invalid_credentials)?;
+            let key = authenticate(&foundation, account_id, &api_key, &secret).await?;
+            let account = accounts::Entity::find_by_id(account_id.0).one(foundation.database.reader()).await?;
+            let account = account.ok_or_else(invalid_credentials)?;
+            if !account.enabled {
+                return Err(ApiError::new(ErrorCode::Disabled, format!("Account {account_id} is disabled")));
+            }
+            let object = object_of(&request);
+            let method = request.method().as_str();
+            if !permits(&foundation, &account, &key, method, &object).await? {
+                let text = format!("Not permitted: {method} {object} needs the permission {permission}");
+                return Err(ApiError::new(ErrorCode::Forbidden, text));
+            }
+            Ok(AccountGrant { foundation, account })
+        })
+    }
+}
+
+/// The enabled provisioning key of the account, if the secret is its secret.
+async fn authenticate(
+    foundation: &Foundation,
+    account: AccountId,
+    api_key: &str,
+    secret: &str,
+) -> Result<provisioning_keys::Model, ApiError> {
+    let key = provisioning_keys::Entity::find_by_id(api_key)
+        .filter(provisioning_keys::Column::AccountId.eq(account.0))
+        .filter(provisioning_keys::Column::Enabled.eq(true))
+        .one(foundation.database.reader())
+        .await?
+        .ok_or_else(invalid_credentials)?;
+    let expected =
+        foundation.key_encryption_key.open(&key.sealed_secret).map_err(|error| ApiError::internal(&error))?;
+    if expected.matches(secret) { Ok(key) } else { Err(invalid_credentials()) }
+}
+
+/// The object of the request: the route template behind the account id, in the notation of policies (`/sub_accounts/:id`).
+fn object_of(request: &HttpRequest) -> String {
+    let pattern = request.match_pattern().unwrap_or_default();
+    let template = pattern.strip_prefix(PROVISIONING_ROOT).unwrap_or(&pattern);
+    template.replace('{', ":").replace('}', "")
+}
+
+/// Asks the account's policy. The lines are those that can concern this key; they are loaded once for each version.
+async fn permits(
+    foundation: &Foundation,
+    account: &accounts::Model,
+    key: &provisioning_keys::Model,
+    method: &str,
+    object: &str,
+) -> Result<bool, ApiError> {
+    let subject = format!("key:{}", key.api_key);
+    let load = async {
+        let lines = [PolicyLine {
+            subject: format!("role:{ACCOUNT_ADMIN}"),
+            action: "*".to_owned(),
+            object: "*".to_owned(),
+            effect: Effect::Allow,
+        }];
+        let links = [RoleLink { member: subject.clone(), role: format!("role:{}", key.role) }];
+        PolicySet::load(account.id, account.version, &lines, &links).await
+    };
+    let policy = foundation
+        .policies
+        .try_get_with((account.id, account.version, subject.clone()), load)
+        .await
+        .map_err(|error| ApiError::internal(error.as_ref()))?;
+    Ok(policy.permits(&foundation.decisions, &subject, method, object))
+}
+
+/// Lets a data plane in that holds the token of its region.
+pub(crate) struct RegionGate;
+
+/// The right to speak for one region. Made only by the gate, and by the in-process carrier.
+pub(crate) struct RegionGrant {
+    foundation: Arc<Foundation>,
+    region: String,
+}
+
+impl RegionGrant {
+    /// The grant of a data plane that lives in this process, which proves itself by being here.
+    pub(crate) fn in_process(foundation: Arc<Foundation>, region: &str) -> Self {
+        Self { foundation, region: region.to_owned() }
+    }
+
+    /// What the rooms stand on.
+    pub(crate) fn foundation(&self) -> &Foundation {
+        &self.foundation
+    }
+
+    /// The region.
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+}
+
+impl Gate for RegionGate {
+    type Grant = RegionGrant;
+
+    fn admit(request: HttpRequest, _: &'static str) -> Pin<Box<dyn Future<Output = Result<RegionGrant, ApiError>>>> {
+        Box::pin(async move {
+            let foundation = foundation(&request)?;
+            let token = authorization(&request, "bearer").ok_or_else(invalid_credentials)?;
+            let header = request.headers().get(REGION_HEADER).and_then(|value| value.to_str().ok());
+            let region = header.ok_or_else(invalid_credentials)?.to_owned();
+            let matches = regions::token_matches(&foundation, &region, token).await;
+            if !matches.map_err(|error| ApiError::internal(&error))? {
+                return Err(invalid_credentials());
+            }
+            // A valid token of one region opens nothing of another.
+            if request.match_info().get("region").is_some_and(|asked| asked != region) {
+                return Err(ApiError::new(ErrorCode::Forbidden, "The token is another region's"));
+            }
+            Ok(RegionGrant { foundation, region })
+        })
+    }
+}

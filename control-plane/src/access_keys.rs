@@ -1,0 +1,300 @@
+//! Access keys of one product environment.
+
+use chrono::{DateTime, Utc};
+use plane_kit::{
+    ids::{AccountId, EnvironmentId, generate_api_key, generate_api_secret},
+    seal::{SealError, SealingKey},
+    secret::Secret,
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, Order, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select, sea_query::Expr,
+};
+
+use crate::{
+    changes::Change,
+    environments::{can_be_a_name, check_name},
+    foundation::Foundation,
+    store_error::StoreError,
+    tables::access_keys as rows,
+};
+
+/// The name of the key that comes with an environment.
+const ROOT_NAME: &str = "Root";
+
+/// An access key of an environment, with its secret open.
+#[derive(Debug, Clone)]
+pub(crate) struct AccessKey {
+    row: rows::Model,
+    secret: Secret,
+}
+
+impl AccessKey {
+    /// Opens the secret of a stored key.
+    pub(crate) fn open(key_encryption_key: &SealingKey, row: rows::Model) -> Result<Self, SealError> {
+        let secret = key_encryption_key.open(&row.sealed_secret)?;
+        Ok(Self { row, secret })
+    }
+
+    /// The public half.
+    pub(crate) fn api_key(&self) -> &str {
+        &self.row.api_key
+    }
+
+    /// The secret half.
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// What people call it.
+    pub(crate) fn name(&self) -> &str {
+        &self.row.name
+    }
+
+    /// Whether it is accepted.
+    pub(crate) fn enabled(&self) -> bool {
+        self.row.enabled
+    }
+
+    /// Whether it came with the environment.
+    pub(crate) fn root(&self) -> bool {
+        self.row.root
+    }
+
+    /// The purpose it is designated for.
+    pub(crate) fn dedicated_for(&self) -> Option<&str> {
+        self.row.dedicated_for.as_deref()
+    }
+
+    /// When it was made.
+    pub(crate) fn created_at(&self) -> DateTime<Utc> {
+        self.row.created_at
+    }
+
+    /// When it last changed.
+    pub(crate) fn updated_at(&self) -> DateTime<Utc> {
+        self.row.updated_at
+    }
+}
+
+/// What a list of keys is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SortBy {
+    /// The public half.
+    ApiKey,
+    /// When it was made.
+    CreatedAt,
+    /// What people call it.
+    Name,
+    /// Disabled before enabled.
+    Enabled,
+}
+
+/// A page of the keys of an environment.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyListing {
+    /// The page, from 1, and its size; everything when absent.
+    pub page: Option<(u64, u64)>,
+    /// What to sort by.
+    pub sort_by: SortBy,
+    /// Whether the largest comes first.
+    pub descending: bool,
+}
+
+/// Purposes that a key can be designated for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Its secret signs the notifications that are sent out.
+    Webhooks,
+}
+
+impl Purpose {
+    /// The name on the wire and in the table.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Webhooks => "webhooks",
+        }
+    }
+}
+
+/// What changes about a key; what is absent stays.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KeyChanges {
+    /// A new name.
+    pub name: Option<String>,
+    /// Switches it on or off.
+    pub enabled: Option<bool>,
+    /// Designates it, and no other key of the environment, for a purpose.
+    pub dedicated_for: Option<Purpose>,
+}
+
+/// How a key to be deleted is named.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum KeyName<'a> {
+    /// By its public half.
+    ApiKey(&'a str),
+    /// By what people call it.
+    Name(&'a str),
+}
+
+/// The access keys of one environment. Made only by the environments' store, from an environment that it has found.
+pub(crate) struct AccessKeys<'a> {
+    foundation: &'a Foundation,
+    account: AccountId,
+    environment: EnvironmentId,
+}
+
+impl<'a> AccessKeys<'a> {
+    /// The keys of an environment of the account.
+    pub(super) fn new(foundation: &'a Foundation, account: AccountId, environment: EnvironmentId) -> Self {
+        Self { foundation, account, environment }
+    }
+
+    /// The base of every query.
+    fn mine(&self) -> Select<rows::Entity> {
+        rows::Entity::find().filter(rows::Column::EnvironmentId.eq(self.environment.0))
+    }
+
+    fn open(&self, row: rows::Model) -> Result<AccessKey, StoreError> {
+        Ok(AccessKey::open(&self.foundation.key_encryption_key, row)?)
+    }
+
+    /// All keys, oldest first.
+    pub(crate) async fn all(&self) -> Result<Vec<AccessKey>, StoreError> {
+        let listing = KeyListing { page: None, sort_by: SortBy::CreatedAt, descending: false };
+        Ok(self.list(&listing).await?.0)
+    }
+
+    /// A page of keys, and how many there are in all.
+    pub(crate) async fn list(&self, listing: &KeyListing) -> Result<(Vec<AccessKey>, u64), StoreError> {
+        let order = if listing.descending { Order::Desc } else { Order::Asc };
+        let column = match listing.sort_by {
+            SortBy::ApiKey => rows::Column::ApiKey,
+            SortBy::CreatedAt => rows::Column::CreatedAt,
+            SortBy::Name => rows::Column::Name,
+            SortBy::Enabled => rows::Column::Enabled,
+        };
+        let reader = self.foundation.database.reader();
+        let total = self.mine().count(reader).await?;
+        // Equal values are told apart by the key itself, so that pages neither repeat nor leave out.
+        let mut query = self.mine().order_by(column, order.clone()).order_by(rows::Column::ApiKey, order);
+        if let Some((page, size)) = listing.page {
+            query = query.limit(size).offset(page.saturating_sub(1).saturating_mul(size));
+        }
+        let found = query.all(reader).await?;
+        let keys = found.into_iter().map(|row| self.open(row)).collect::<Result<_, _>>()?;
+        Ok((keys, total))
+    }
+
+    /// Makes a key. Without a name it is called after its public half.
+    pub(crate) async fn create(&self, name: Option<String>, enabled: bool) -> Result<AccessKey, StoreError> {
+        let api_key = generate_api_key();
+        let name = name.unwrap_or_else(|| format!("key_{api_key}"));
+        check_name(&name)?;
+        let change = Change::of(self.foundation, self.account, self.environment.0).await?;
+        let key = insert(self.foundation, &change, api_key, name, enabled, false).await?;
+        change.commit().await?;
+        Ok(key)
+    }
+
+    /// Changes a key.
+    pub(crate) async fn update(&self, api_key: &str, changes: KeyChanges) -> Result<AccessKey, StoreError> {
+        if let Some(name) = &changes.name {
+            check_name(name)?;
+        }
+        let change = Change::of(self.foundation, self.account, self.environment.0).await?;
+        let mut row = self.locked(&change, KeyName::ApiKey(api_key)).await?;
+        if changes.enabled == Some(false) {
+            self.guard_last(&change, &row).await?;
+        }
+        if let Some(purpose) = changes.dedicated_for {
+            self.free_purpose(&change, purpose).await?;
+            row.dedicated_for = Some(purpose.name().to_owned());
+        }
+        row.enabled = changes.enabled.unwrap_or(row.enabled);
+        row.name = changes.name.unwrap_or(row.name);
+        row.updated_at = self.foundation.clock.now();
+        let taken = StoreError::KeyNameTaken(row.name.clone());
+        let row = rows::Entity::update(row.into_active_model().reset_all())
+            .exec(change.transaction())
+            .await
+            .map_err(|error| StoreError::or_taken(error, taken))?;
+        change.commit().await?;
+        self.open(row)
+    }
+
+    /// Deletes a key.
+    pub(crate) async fn delete(&self, name: KeyName<'_>) -> Result<(), StoreError> {
+        let change = Change::of(self.foundation, self.account, self.environment.0).await?;
+        let row = self.locked(&change, name).await?;
+        self.guard_last(&change, &row).await?;
+        rows::Entity::delete_by_id(row.api_key).exec(change.transaction()).await?;
+        change.commit().await?;
+        Ok(())
+    }
+
+    /// A key within a change, which holds the lock of the environment and so of all its keys.
+    async fn locked(&self, change: &Change<'_>, name: KeyName<'_>) -> Result<rows::Model, StoreError> {
+        let (query, shown) = match name {
+            KeyName::ApiKey(api_key) => (self.mine().filter(rows::Column::ApiKey.eq(api_key)), api_key),
+            KeyName::Name(name) => (self.mine().filter(rows::Column::Name.eq(name)), name),
+        };
+        let row = if can_be_a_name(shown) { query.one(change.transaction()).await? } else { None };
+        row.ok_or_else(|| StoreError::AccessKeyNotFound(shown.to_owned()))
+    }
+
+    /// Refuses to take the last enabled key away: nobody could sign or administer anything any more.
+    async fn guard_last(&self, change: &Change<'_>, row: &rows::Model) -> Result<(), StoreError> {
+        let others = self
+            .mine()
+            .filter(rows::Column::Enabled.eq(true))
+            .filter(rows::Column::ApiKey.ne(&row.api_key))
+            .count(change.transaction())
+            .await?;
+        if row.enabled && others == 0 { Err(StoreError::LastEnabledKey(row.api_key.clone())) } else { Ok(()) }
+    }
+
+    /// Takes a purpose from whichever key has it.
+    async fn free_purpose(&self, change: &Change<'_>, purpose: Purpose) -> Result<(), StoreError> {
+        rows::Entity::update_many()
+            .col_expr(rows::Column::DedicatedFor, Expr::val(None::<String>))
+            .filter(rows::Column::EnvironmentId.eq(self.environment.0))
+            .filter(rows::Column::DedicatedFor.eq(purpose.name()))
+            .exec(change.transaction())
+            .await?;
+        Ok(())
+    }
+}
+
+/// Makes the key that comes with a new environment.
+pub(crate) async fn insert_root(foundation: &Foundation, change: &Change<'_>) -> Result<AccessKey, StoreError> {
+    insert(foundation, change, generate_api_key(), ROOT_NAME.to_owned(), true, true).await
+}
+
+async fn insert(
+    foundation: &Foundation,
+    change: &Change<'_>,
+    api_key: String,
+    name: String,
+    enabled: bool,
+    root: bool,
+) -> Result<AccessKey, StoreError> {
+    let now = foundation.clock.now();
+    let secret = generate_api_secret();
+    let row = rows::Model {
+        api_key,
+        environment_id: change.environment().id,
+        name,
+        sealed_secret: foundation.key_encryption_key.seal(&secret),
+        enabled,
+        root,
+        dedicated_for: None,
+        created_at: now,
+        updated_at: now,
+    };
+    rows::Entity::insert(row.clone().into_active_model().reset_all())
+        .exec_without_returning(change.transaction())
+        .await
+        .map_err(|error| StoreError::or_taken(error, StoreError::KeyNameTaken(row.name.clone())))?;
+    Ok(AccessKey { row, secret })
+}

@@ -1,0 +1,116 @@
+//! Accounts and their provisioning keys, as the operator makes them.
+
+use chrono::{DateTime, Utc};
+use plane_kit::{
+    ids::{AccountId, generate_api_key, generate_api_secret},
+    secret::Secret,
+};
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use crate::{
+    billing::plans::PricePlan,
+    foundation::Foundation,
+    store_error::StoreError,
+    tables::{accounts, provisioning_keys},
+};
+
+/// The role of a provisioning key that may do everything within its account.
+pub(crate) const ACCOUNT_ADMIN: &str = "account_admin";
+
+/// An account as the operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The account's id.
+    pub id: AccountId,
+    /// What people call it.
+    pub name: String,
+    /// Name of its price plan.
+    pub plan: String,
+    /// Whether it may be used.
+    pub enabled: bool,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// An account with the credential of its provisioning API.
+#[derive(Debug, Clone)]
+pub struct AccountCredentials {
+    /// The account.
+    pub account: Account,
+    /// The public half of the provisioning key, 15 digits.
+    pub api_key: String,
+    /// The secret half.
+    pub api_secret: Secret,
+}
+
+impl From<accounts::Model> for Account {
+    fn from(row: accounts::Model) -> Self {
+        Self { id: AccountId(row.id), name: row.name, plan: row.plan, enabled: row.enabled, created_at: row.created_at }
+    }
+}
+
+/// Makes an account with one provisioning key. `plan` is the name of a plan, in any case.
+pub(crate) async fn create(foundation: &Foundation, name: &str, plan: &str) -> Result<AccountCredentials, StoreError> {
+    let plan = PricePlan::named(plan).ok_or_else(|| StoreError::UnknownPlan(plan.to_owned()))?;
+    let now = foundation.clock.now();
+    let account = accounts::Model {
+        id: AccountId::generate(now).0,
+        name: name.to_owned(),
+        plan: plan.name().to_owned(),
+        enabled: true,
+        version: 1,
+        created_at: now,
+    };
+    let api_key = generate_api_key();
+    let api_secret = generate_api_secret();
+    let key = provisioning_keys::ActiveModel {
+        api_key: Set(api_key.clone()),
+        account_id: Set(account.id),
+        name: Set("Root".to_owned()),
+        sealed_secret: Set(foundation.key_encryption_key.seal(&api_secret)),
+        role: Set(ACCOUNT_ADMIN.to_owned()),
+        enabled: Set(true),
+        created_at: Set(now),
+    };
+    let transaction = foundation.database.begin().await?;
+    let row: accounts::ActiveModel = account.clone().into();
+    accounts::Entity::insert(row.reset_all()).exec_without_returning(&transaction).await?;
+    provisioning_keys::Entity::insert(key).exec_without_returning(&transaction).await?;
+    transaction.commit().await?;
+    Ok(AccountCredentials { account: account.into(), api_key, api_secret })
+}
+
+/// All accounts, oldest first.
+pub(crate) async fn list(foundation: &Foundation) -> Result<Vec<Account>, StoreError> {
+    let rows = accounts::Entity::find()
+        .order_by_asc(accounts::Column::CreatedAt)
+        .order_by_asc(accounts::Column::Id)
+        .all(foundation.database.reader())
+        .await?;
+    Ok(rows.into_iter().map(Account::from).collect())
+}
+
+/// The oldest account of that name with its oldest enabled provisioning key; none if either is missing.
+pub(crate) async fn find(foundation: &Foundation, name: &str) -> Result<Option<AccountCredentials>, StoreError> {
+    let account = accounts::Entity::find()
+        .filter(accounts::Column::Name.eq(name))
+        .order_by_asc(accounts::Column::CreatedAt)
+        .order_by_asc(accounts::Column::Id)
+        .one(foundation.database.reader())
+        .await?;
+    let Some(account) = account else {
+        return Ok(None);
+    };
+    let key = provisioning_keys::Entity::find()
+        .filter(provisioning_keys::Column::AccountId.eq(account.id))
+        .filter(provisioning_keys::Column::Enabled.eq(true))
+        .order_by_asc(provisioning_keys::Column::CreatedAt)
+        .order_by_asc(provisioning_keys::Column::ApiKey)
+        .one(foundation.database.reader())
+        .await?;
+    let Some(key) = key else {
+        return Ok(None);
+    };
+    let api_secret = foundation.key_encryption_key.open(&key.sealed_secret)?;
+    Ok(Some(AccountCredentials { account: account.into(), api_key: key.api_key, api_secret }))
+}

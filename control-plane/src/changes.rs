@@ -1,0 +1,142 @@
+//! A change of one environment: the transaction, the locks, the next version, and the snapshot that tells the region.
+//!
+//! Locks are always taken in the order account, environment, region, so two changes never wait for each other in a circle.
+
+use plane_kit::ids::AccountId;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
+    QuerySelect, sea_query::Expr,
+};
+use uuid::Uuid;
+
+use crate::{
+    follow::Issued,
+    foundation::Foundation,
+    snapshots,
+    store_error::StoreError,
+    tables::{accounts, product_environments as environments},
+};
+
+/// A change under way. Dropped without [`commit`](Self::commit) it leaves no trace.
+pub(crate) struct Change<'a> {
+    foundation: &'a Foundation,
+    transaction: DatabaseTransaction,
+    account_enabled: bool,
+    environment: environments::Model,
+}
+
+impl<'a> Change<'a> {
+    /// Begins a change of an environment of `account`, and locks it. An environment of another account is not found.
+    pub(crate) async fn of(foundation: &'a Foundation, account: AccountId, id: Uuid) -> Result<Self, StoreError> {
+        let transaction = foundation.database.begin().await?;
+        let account_enabled = lock_account(&transaction, account).await?;
+        let environment = next_version(&transaction, account, id).await?;
+        Ok(Self { foundation, transaction, account_enabled, environment })
+    }
+
+    /// Begins with a new environment, inserted under the account that it names.
+    pub(crate) async fn with_new(
+        foundation: &'a Foundation,
+        environment: environments::Model,
+    ) -> Result<Self, StoreError> {
+        let transaction = foundation.database.begin().await?;
+        let account_enabled = lock_account(&transaction, AccountId(environment.account_id)).await?;
+        environments::Entity::insert(environment.clone().into_active_model().reset_all())
+            .exec_without_returning(&transaction)
+            .await
+            .map_err(|error| StoreError::or_taken(error, StoreError::CloudNameTaken(environment.cloud_name.clone())))?;
+        Ok(Self { foundation, transaction, account_enabled, environment })
+    }
+
+    /// The transaction, for the rows that belong to the environment.
+    pub(crate) fn transaction(&self) -> &DatabaseTransaction {
+        &self.transaction
+    }
+
+    /// The environment as it is now, under its lock.
+    pub(crate) fn environment(&self) -> &environments::Model {
+        &self.environment
+    }
+
+    /// Writes new values into the environment's row.
+    pub(crate) async fn write(&mut self, environment: environments::Model) -> Result<(), StoreError> {
+        let taken = StoreError::CloudNameTaken(environment.cloud_name.clone());
+        self.environment = environments::Entity::update(environment.into_active_model().reset_all())
+            .exec(&self.transaction)
+            .await
+            .map_err(|error| StoreError::or_taken(error, taken))?;
+        Ok(())
+    }
+
+    /// Issues the snapshot, commits, and waits (at most as long as configured) until the connected region has applied it.
+    pub(crate) async fn commit(self) -> Result<environments::Model, StoreError> {
+        let issued =
+            snapshots::issue(self.foundation, &self.transaction, self.account_enabled, &self.environment).await?;
+        self.transaction.commit().await?;
+        self.foundation.followers.acknowledged(&issued).await;
+        Ok(self.environment)
+    }
+}
+
+/// Suspends an account or takes it back, and tells the regions of all its environments.
+pub(crate) async fn set_account_enabled(
+    foundation: &Foundation,
+    account: AccountId,
+    enabled: bool,
+) -> Result<(), StoreError> {
+    let transaction = foundation.database.begin().await?;
+    let changed = accounts::Entity::update_many()
+        .col_expr(accounts::Column::Enabled, Expr::val(enabled))
+        .col_expr(accounts::Column::Version, Expr::col(accounts::Column::Version).add(1))
+        .filter(accounts::Column::Id.eq(account.0))
+        .exec(&transaction)
+        .await?;
+    if changed.rows_affected == 0 {
+        return Err(StoreError::AccountNotFound(account));
+    }
+    let rows = environments::Entity::find()
+        .filter(environments::Column::AccountId.eq(account.0))
+        .filter(environments::Column::DeletedAt.is_null())
+        .all(&transaction)
+        .await?;
+    let mut newest: Vec<Issued> = Vec::new();
+    for row in rows {
+        let environment = next_version(&transaction, account, row.id).await?;
+        let issued = snapshots::issue(foundation, &transaction, enabled, &environment).await?;
+        // The last number of a region acknowledges the ones before it.
+        newest.retain(|earlier| earlier.region != issued.region);
+        newest.push(issued);
+    }
+    transaction.commit().await?;
+    for issued in &newest {
+        foundation.followers.acknowledged(issued).await;
+    }
+    Ok(())
+}
+
+/// Keeps the account from being suspended until the transaction ends. Answers whether it is enabled.
+async fn lock_account(transaction: &DatabaseTransaction, account: AccountId) -> Result<bool, StoreError> {
+    let row = accounts::Entity::find_by_id(account.0).lock_shared().one(transaction).await?;
+    row.map(|row| row.enabled).ok_or(StoreError::AccountNotFound(account))
+}
+
+/// Raises the version of an environment, which also locks its row.
+async fn next_version(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    id: Uuid,
+) -> Result<environments::Model, StoreError> {
+    environments::Entity::update_many()
+        .col_expr(environments::Column::Version, Expr::col(environments::Column::Version).add(1))
+        .filter(environments::Column::AccountId.eq(account.0))
+        .filter(environments::Column::Id.eq(id))
+        .filter(environments::Column::DeletedAt.is_null())
+        .exec(transaction)
+        .await?;
+    let row = environments::Entity::find_by_id(id)
+        .filter(environments::Column::AccountId.eq(account.0))
+        .filter(environments::Column::DeletedAt.is_null())
+        .one(transaction)
+        .await?;
+    row.ok_or_else(|| StoreError::EnvironmentNotFound(id.as_simple().to_string()))
+}

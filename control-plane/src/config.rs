@@ -1,0 +1,97 @@
+//! Settings of the control plane.
+
+use plane_kit::{config::ConfigError, seal::SealingKey};
+use serde::{Deserialize, Serialize};
+
+use crate::regions;
+
+/// Settings of the control plane. Every key has a default; `database_url` and `key_encryption_key` are empty there and are set
+/// by whoever starts the plane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ControlConfig {
+    /// Where the control database is: `sqlite:///path/to/control.db` or `postgres://…`.
+    pub database_url: String,
+    /// The key that seals every secret at rest: 32 bytes in hexadecimal or base64.
+    pub key_encryption_key: String,
+    /// The region of a new product environment that names none.
+    pub default_region: String,
+    /// How many snapshots a region gets at once.
+    pub snapshot_page_size: u64,
+    /// The longest that a region's question for snapshots is kept waiting, in milliseconds.
+    pub poll_limit_ms: u64,
+    /// The longest that a change waits for the connected region to have applied it, in milliseconds; 0 answers at once.
+    pub acknowledge_limit_ms: u64,
+}
+
+impl Default for ControlConfig {
+    fn default() -> Self {
+        Self {
+            database_url: String::new(),
+            key_encryption_key: String::new(),
+            default_region: "default".to_owned(),
+            snapshot_page_size: 200,
+            poll_limit_ms: 30_000,
+            acknowledge_limit_ms: 1_000,
+        }
+    }
+}
+
+impl ControlConfig {
+    /// Checks every setting by itself. The texts name the key as it is written in a file.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let invalid = |text: String| Err(ConfigError::Invalid(text));
+        let is_known_scheme =
+            ["sqlite://", "postgres://", "postgresql://"].iter().any(|scheme| self.database_url.starts_with(scheme));
+        if !self.database_url.is_empty() && !is_known_scheme {
+            return invalid("control.database_url must begin with sqlite:// or postgres://".to_owned());
+        }
+        if !self.key_encryption_key.is_empty() {
+            self.sealing_key()?;
+        }
+        if let Err(error) = regions::check_name(&self.default_region) {
+            return invalid(format!("control.default_region: {error}"));
+        }
+        if !(1..=1_000).contains(&self.snapshot_page_size) {
+            return invalid("control.snapshot_page_size must be between 1 and 1000".to_owned());
+        }
+        if self.poll_limit_ms > 120_000 {
+            return invalid("control.poll_limit_ms must be at most 120000".to_owned());
+        }
+        if self.acknowledge_limit_ms > 1_000 {
+            return invalid("control.acknowledge_limit_ms must be at most 1000".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Reads the key-encryption key.
+    pub fn sealing_key(&self) -> Result<SealingKey, ConfigError> {
+        SealingKey::parse(&self.key_encryption_key)
+            .map_err(|error| ConfigError::Invalid(format!("control.key_encryption_key: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_hold_and_each_mistake_is_named() {
+        assert!(ControlConfig::default().validate().is_ok());
+        type Spoil = fn(&mut ControlConfig);
+        let cases: [(&str, Spoil); 6] = [
+            ("control.database_url", |config| config.database_url = "mysql://x".into()),
+            ("control.key_encryption_key", |config| config.key_encryption_key = "short".into()),
+            ("control.default_region", |config| config.default_region = "Über uns".into()),
+            ("control.snapshot_page_size", |config| config.snapshot_page_size = 0),
+            ("control.poll_limit_ms", |config| config.poll_limit_ms = 1_000_000),
+            ("control.acknowledge_limit_ms", |config| config.acknowledge_limit_ms = 5_000),
+        ];
+        for (key, spoil) in cases {
+            let mut config = ControlConfig::default();
+            spoil(&mut config);
+            let error = config.validate().unwrap_err().to_string();
+            assert!(error.starts_with(key), "{error}");
+        }
+    }
+}

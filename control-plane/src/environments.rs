@@ -1,0 +1,397 @@
+//! Product environments of one account.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use plane_kit::{
+    ids::{AccountId, EnvironmentId},
+    seam::snapshot::{FolderMode, Limits},
+};
+use rand::Rng;
+use sea_orm::{
+    ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    sea_query::{Expr, LikeExpr},
+};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use crate::{
+    access::AccountGrant,
+    access_keys::{self, AccessKey, AccessKeys},
+    changes::Change,
+    foundation::Foundation,
+    regions,
+    snapshots::{IssueError, folder_mode_name},
+    store_error::StoreError,
+    tables::{access_keys as key_rows, product_environments as rows},
+};
+
+/// Cloud names that paths need for themselves.
+const RESERVED_CLOUD_NAMES: [&str; 15] = [
+    "provisioning",
+    "v1_1",
+    "v2",
+    "internal",
+    "healthz",
+    "readyz",
+    "metrics",
+    "docs",
+    "console",
+    "login",
+    "res",
+    "files",
+    "search",
+    "oauth2",
+    "static",
+];
+/// A cloud name may become a label of a host name.
+const LONGEST_CLOUD_NAME: usize = 63;
+/// Display names may be this long, in characters.
+pub(crate) const LONGEST_NAME: usize = 255;
+
+/// A product environment that the store of its account has found; holding one is the proof that it is the account's.
+#[derive(Debug, Clone)]
+pub(crate) struct Environment {
+    row: rows::Model,
+    keys: Vec<AccessKey>,
+}
+
+impl Environment {
+    /// Its id.
+    pub(crate) fn id(&self) -> EnvironmentId {
+        EnvironmentId(self.row.id)
+    }
+
+    /// What people call it.
+    pub(crate) fn name(&self) -> &str {
+        &self.row.name
+    }
+
+    /// The name in URLs.
+    pub(crate) fn cloud_name(&self) -> &str {
+        &self.row.cloud_name
+    }
+
+    /// The region that serves it.
+    pub(crate) fn region(&self) -> &str {
+        &self.row.region
+    }
+
+    /// Whether it may be used.
+    pub(crate) fn enabled(&self) -> bool {
+        self.row.enabled
+    }
+
+    /// The caller's own attributes, an object.
+    pub(crate) fn custom_attributes(&self) -> &Value {
+        &self.row.custom_attributes
+    }
+
+    /// When it was made.
+    pub(crate) fn created_at(&self) -> DateTime<Utc> {
+        self.row.created_at
+    }
+
+    /// When its own fields last changed.
+    pub(crate) fn updated_at(&self) -> DateTime<Utc> {
+        self.row.updated_at
+    }
+
+    /// Its access keys, oldest first.
+    pub(crate) fn keys(&self) -> &[AccessKey] {
+        &self.keys
+    }
+}
+
+/// Which environments to list. With `ids` everything else is ignored, as on the vendor's wire.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct EnvironmentFilter {
+    /// Only enabled ones, or only disabled ones.
+    pub enabled: Option<bool>,
+    /// Only these ids; unknown ones are passed over.
+    pub ids: Option<Vec<String>>,
+    /// Only these cloud names, in any case.
+    pub cloud_names: Option<Vec<String>>,
+    /// Only those whose display name begins with this text, in any case.
+    pub prefix: Option<String>,
+}
+
+/// A product environment to be made.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NewEnvironment {
+    /// What people call it.
+    pub name: String,
+    /// The name in URLs; made up when absent.
+    pub cloud_name: Option<String>,
+    /// The environment of the same account whose settings are copied.
+    pub base: Option<String>,
+    /// The caller's own attributes; copied from the base, else empty, when absent.
+    pub custom_attributes: Option<Map<String, Value>>,
+    /// Whether it may be used from the start; yes when absent.
+    pub enabled: Option<bool>,
+    /// The region that serves it; the configured default when absent.
+    pub region: Option<String>,
+}
+
+/// What changes about a product environment; what is absent stays.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct EnvironmentChanges {
+    /// A new display name.
+    pub name: Option<String>,
+    /// A new name in URLs.
+    pub cloud_name: Option<String>,
+    /// New attributes in the place of all old ones.
+    pub custom_attributes: Option<Map<String, Value>>,
+    /// Switches it on or off.
+    pub enabled: Option<bool>,
+}
+
+/// The product environments of one account. The account is part of every query.
+pub(crate) struct Environments<'a> {
+    foundation: &'a Foundation,
+    account: AccountId,
+}
+
+impl<'a> Environments<'a> {
+    /// The environments of the account that was granted.
+    pub(crate) fn of(grant: &'a AccountGrant) -> Self {
+        Self { foundation: grant.foundation(), account: AccountId(grant.account().id) }
+    }
+
+    /// The environments of an account on behalf of the operator.
+    pub(crate) fn for_operator(foundation: &'a Foundation, account: AccountId) -> Self {
+        Self { foundation, account }
+    }
+
+    /// The access keys of an environment.
+    pub(crate) fn keys_of(&self, environment: &Environment) -> AccessKeys<'a> {
+        AccessKeys::new(self.foundation, self.account, environment.id())
+    }
+
+    /// The base of every query: of this account and not deleted.
+    fn mine(&self) -> Select<rows::Entity> {
+        rows::Entity::find()
+            .filter(rows::Column::AccountId.eq(self.account.0))
+            .filter(rows::Column::DeletedAt.is_null())
+    }
+
+    /// The environments that pass the filter, oldest first.
+    pub(crate) async fn list(&self, filter: &EnvironmentFilter) -> Result<Vec<Environment>, StoreError> {
+        if filter.prefix.as_deref().is_some_and(|prefix| !can_be_a_name(prefix)) {
+            return Ok(Vec::new());
+        }
+        let chosen = self.filtered(filter);
+        let of_chosen = chosen.clone().select_only().column(rows::Column::Id).into_query();
+        let found = chosen
+            .order_by_asc(rows::Column::CreatedAt)
+            .order_by_asc(rows::Column::Id)
+            .all(self.foundation.database.reader())
+            .await?;
+        let keys = key_rows::Entity::find()
+            .filter(key_rows::Column::EnvironmentId.in_subquery(of_chosen))
+            .order_by_asc(key_rows::Column::CreatedAt)
+            .order_by_asc(key_rows::Column::ApiKey)
+            .all(self.foundation.database.reader())
+            .await?;
+        let mut by_environment: HashMap<Uuid, Vec<AccessKey>> = HashMap::new();
+        for key in keys {
+            let of_environment = by_environment.entry(key.environment_id).or_default();
+            of_environment.push(AccessKey::open(&self.foundation.key_encryption_key, key)?);
+        }
+        let with_keys = |row: rows::Model| {
+            let keys = by_environment.remove(&row.id).unwrap_or_default();
+            Environment { row, keys }
+        };
+        Ok(found.into_iter().map(with_keys).collect())
+    }
+
+    fn filtered(&self, filter: &EnvironmentFilter) -> Select<rows::Entity> {
+        if let Some(ids) = &filter.ids {
+            let ids = ids.iter().filter_map(|id| id.parse().ok()).map(|EnvironmentId(id)| id);
+            return self.mine().filter(rows::Column::Id.is_in(ids));
+        }
+        let mut chosen = self.mine();
+        if let Some(enabled) = filter.enabled {
+            chosen = chosen.filter(rows::Column::Enabled.eq(enabled));
+        }
+        if let Some(names) = &filter.cloud_names {
+            chosen = chosen
+                .filter(rows::Column::CloudName.is_in(names.iter().filter_map(|name| check_cloud_name(name).ok())));
+        }
+        if let Some(prefix) = &filter.prefix {
+            let pattern = LikeExpr::new(format!("{}%", escape_like(&prefix.to_lowercase()))).escape('\\');
+            chosen = chosen.filter(Expr::col(rows::Column::NameFolded).like(pattern));
+        }
+        chosen
+    }
+
+    /// The environment with that id.
+    pub(crate) async fn find(&self, id: &str) -> Result<Environment, StoreError> {
+        let not_found = || StoreError::EnvironmentNotFound(id.to_owned());
+        let EnvironmentId(uuid) = id.parse().map_err(|_| not_found())?;
+        let row = self.mine().filter(rows::Column::Id.eq(uuid)).one(self.foundation.database.reader()).await?;
+        self.with_keys(row.ok_or_else(not_found)?).await
+    }
+
+    /// The environment with that cloud name, if the account has one.
+    pub(crate) async fn find_by_cloud_name(&self, cloud_name: &str) -> Result<Option<Environment>, StoreError> {
+        let filter = EnvironmentFilter { cloud_names: Some(vec![cloud_name.to_owned()]), ..Default::default() };
+        Ok(self.list(&filter).await?.pop())
+    }
+
+    async fn with_keys(&self, row: rows::Model) -> Result<Environment, StoreError> {
+        let keys = AccessKeys::new(self.foundation, self.account, EnvironmentId(row.id)).all().await?;
+        Ok(Environment { row, keys })
+    }
+
+    /// Makes an environment with its first access key.
+    pub(crate) async fn create(&self, new: NewEnvironment) -> Result<Environment, StoreError> {
+        check_name(&new.name)?;
+        let base = match &new.base {
+            Some(id) => Some(self.find(id).await?.row),
+            None => None,
+        };
+        let cloud_name = match &new.cloud_name {
+            Some(name) => check_cloud_name(name)?,
+            None => generate_cloud_name(),
+        };
+        if let Some(region) = &new.region
+            && regions::find(self.foundation, region).await?.is_none()
+        {
+            return Err(StoreError::UnknownRegion(region.clone()));
+        }
+        let now = self.foundation.clock.now();
+        let row = rows::Model {
+            id: EnvironmentId::generate(now).0,
+            account_id: self.account.0,
+            name_folded: new.name.to_lowercase(),
+            name: new.name,
+            cloud_name,
+            region: new.region.unwrap_or_else(|| self.foundation.config.default_region.clone()),
+            enabled: new.enabled.unwrap_or(true),
+            custom_attributes: match (new.custom_attributes, &base) {
+                (Some(attributes), _) => Value::Object(attributes),
+                (None, Some(base)) => base.custom_attributes.clone(),
+                (None, None) => json!({}),
+            },
+            limits: match &base {
+                Some(base) => base.limits.clone(),
+                None => serde_json::to_value(Limits::default()).map_err(IssueError::from)?,
+            },
+            folder_mode: match &base {
+                Some(base) => base.folder_mode.clone(),
+                None => folder_mode_name(FolderMode::Dynamic).to_owned(),
+            },
+            version: 1,
+            created_at: now,
+            updated_at: now,
+            deleted_at: None,
+        };
+        let change = Change::with_new(self.foundation, row).await?;
+        let key = access_keys::insert_root(self.foundation, &change).await?;
+        let row = change.commit().await?;
+        Ok(Environment { row, keys: vec![key] })
+    }
+
+    /// Changes an environment.
+    pub(crate) async fn update(
+        &self,
+        environment: &Environment,
+        changes: EnvironmentChanges,
+    ) -> Result<Environment, StoreError> {
+        let cloud_name = changes.cloud_name.as_deref().map(check_cloud_name).transpose()?;
+        if let Some(name) = &changes.name {
+            check_name(name)?;
+        }
+        let mut change = Change::of(self.foundation, self.account, environment.row.id).await?;
+        let mut row = change.environment().clone();
+        if let Some(name) = changes.name {
+            row.name_folded = name.to_lowercase();
+            row.name = name;
+        }
+        if let Some(cloud_name) = cloud_name {
+            row.cloud_name = cloud_name;
+        }
+        if let Some(attributes) = changes.custom_attributes {
+            row.custom_attributes = Value::Object(attributes);
+        }
+        if let Some(enabled) = changes.enabled {
+            row.enabled = enabled;
+        }
+        row.updated_at = self.foundation.clock.now();
+        change.write(row).await?;
+        let row = change.commit().await?;
+        self.with_keys(row).await
+    }
+
+    /// Deletes an environment. Its row stays as a tombstone, its keys go with their secrets, and its cloud name is free again.
+    pub(crate) async fn delete(&self, environment: &Environment) -> Result<(), StoreError> {
+        let mut change = Change::of(self.foundation, self.account, environment.row.id).await?;
+        key_rows::Entity::delete_many()
+            .filter(key_rows::Column::EnvironmentId.eq(environment.row.id))
+            .exec(change.transaction())
+            .await?;
+        let now = self.foundation.clock.now();
+        let row = rows::Model { deleted_at: Some(now), updated_at: now, ..change.environment().clone() };
+        change.write(row).await?;
+        change.commit().await?;
+        Ok(())
+    }
+}
+
+/// Whether a text can be, or begin, a display name. What cannot is not looked for: the database might choke on it.
+pub(crate) fn can_be_a_name(text: &str) -> bool {
+    !text.chars().any(char::is_control)
+}
+
+/// Checks a display name.
+pub(crate) fn check_name(name: &str) -> Result<(), StoreError> {
+    if can_be_a_name(name) && name.chars().count() <= LONGEST_NAME { Ok(()) } else { Err(StoreError::InvalidName) }
+}
+
+/// Checks a cloud name and brings it into lower case.
+fn check_cloud_name(name: &str) -> Result<String, StoreError> {
+    let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if !is_plain || name.is_empty() || name.len() > LONGEST_CLOUD_NAME {
+        let shown: String = name.chars().take(LONGEST_CLOUD_NAME).collect();
+        return Err(StoreError::InvalidCloudName(shown));
+    }
+    let name = name.to_ascii_lowercase();
+    if RESERVED_CLOUD_NAMES.contains(&name.as_str()) { Err(StoreError::CloudNameReserved(name)) } else { Ok(name) }
+}
+
+/// A cloud name nobody has chosen: a letter and ten characters of 36, too many for two to meet.
+fn generate_cloud_name() -> String {
+    const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let mut rng = rand::rng();
+    let tail = (0..10).map(|_| char::from(ALPHABET[rng.random_range(0..36)]));
+    std::iter::once('d').chain(tail).collect()
+}
+
+/// Takes the meaning of a pattern away from `%`, `_` and the escape itself.
+fn escape_like(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cloud_names_are_plain_lower_case_and_not_reserved() {
+        for (name, expected) in
+            [("Demo", Some("demo")), ("a_b-9", Some("a_b-9")), ("", None), ("a b", None), ("ü", None)]
+        {
+            assert_eq!(check_cloud_name(name).ok().as_deref(), expected, "{name}");
+        }
+        assert!(matches!(check_cloud_name("V1_1"), Err(StoreError::CloudNameReserved(_))));
+        assert!(check_cloud_name(&"a".repeat(63)).is_ok());
+        assert!(check_cloud_name(&"a".repeat(64)).is_err());
+        assert!(check_cloud_name(&generate_cloud_name()).is_ok());
+    }
+
+    #[test]
+    fn patterns_in_a_prefix_mean_themselves() {
+        assert_eq!(escape_like(r"50%_a\b"), r"50\%\_a\\b");
+    }
+}

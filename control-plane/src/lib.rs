@@ -1,0 +1,236 @@
+//! The control plane: accounts, product environments, access keys, snapshots for the regions, and the ledger of usage.
+//!
+//! [`ControlPlane`] is the whole of it. Over HTTP it answers the vendor's Provisioning API under `/v1_1/provisioning` and the
+//! regions under `/internal/v1`; to the program that holds it, it offers what an operator does at the command line, and a
+//! [`ControlLink`] for a data plane in the same process.
+
+mod access;
+mod access_keys;
+mod accounts;
+mod billing;
+mod changes;
+pub mod config;
+mod environments;
+mod follow;
+mod foundation;
+mod internal;
+mod keys;
+mod ledger;
+mod link;
+mod provisioning;
+mod regions;
+mod snapshots;
+mod store_error;
+mod tables;
+
+use std::sync::Arc;
+
+use actix_web::web;
+use plane_kit::{
+    clock::Clock, config::ConfigError, database::Database, http::routes::Routes, ids::AccountId, ids::EnvironmentId,
+    seal::SealingKey, seam::ControlLink, secret::Secret,
+};
+use sea_orm::DbErr;
+
+pub use accounts::{Account, AccountCredentials};
+pub use config::ControlConfig;
+pub use keys::KeyError;
+pub use regions::{RegionCredentials, RegionError};
+pub use snapshots::IssueError;
+pub use store_error::StoreError;
+
+use environments::{Environment, Environments, NewEnvironment};
+use foundation::Foundation;
+use link::LocalLink;
+
+/// The PostgreSQL schema of the control database.
+const SCHEMA: &str = "control";
+
+/// Why a control plane does not open or answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// A setting does not hold.
+    #[error("the control plane's settings do not hold")]
+    Config(#[from] ConfigError),
+    /// The database does not open, cannot be migrated or does not answer.
+    #[error("the control database failed")]
+    Database(#[from] DbErr),
+    /// The installation's own keys cannot be used.
+    #[error("the installation's keys cannot be used")]
+    Keys(#[from] KeyError),
+}
+
+/// A product environment with its oldest enabled access key.
+#[derive(Debug, Clone)]
+pub struct EnvironmentCredentials {
+    /// The environment's id.
+    pub id: EnvironmentId,
+    /// What people call it.
+    pub name: String,
+    /// The name in URLs, lower case.
+    pub cloud_name: String,
+    /// The region that serves it.
+    pub region: String,
+    /// The public half of the key, 15 digits.
+    pub api_key: String,
+    /// The secret half.
+    pub api_secret: Secret,
+}
+
+/// A control plane. Cloning gives another handle on the same one.
+#[derive(Clone)]
+pub struct ControlPlane {
+    foundation: Arc<Foundation>,
+}
+
+impl ControlPlane {
+    /// Opens the control database, brings it to the newest state, and reads the installation's keys, which are made when there
+    /// are none. `key_encryption_key` seals every secret at rest; an installation opens only with the key it was made with.
+    pub async fn open(
+        config: ControlConfig,
+        key_encryption_key: SealingKey,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ControlError> {
+        config.validate()?;
+        if config.database_url.is_empty() {
+            return Err(ConfigError::Invalid("control.database_url must be set".to_owned()).into());
+        }
+        let database = Database::open(&config.database_url, SCHEMA).await?;
+        migrations::migrate_control(database.writer()).await?;
+        let signer = keys::snapshot_signer(&database, &key_encryption_key).await?;
+        let foundation = Foundation::new(config, database, key_encryption_key, signer, clock);
+        Ok(Self { foundation: Arc::new(foundation) })
+    }
+
+    /// The operations of the control plane. They need what [`configure`](Self::configure) adds.
+    pub fn routes() -> Routes {
+        let mut routes = Routes::new();
+        routes.merge(internal::routes());
+        routes.merge(provisioning::routes());
+        routes
+    }
+
+    /// Puts this control plane among the data of an HTTP application.
+    pub fn configure(&self, config: &mut web::ServiceConfig) {
+        config.app_data(web::Data::from(Arc::clone(&self.foundation)));
+    }
+
+    /// Whether the control plane can answer now: its database does.
+    pub async fn ready(&self) -> Result<(), ControlError> {
+        Ok(self.foundation.database.ping().await?)
+    }
+
+    /// The seam for a data plane in this process. A region that does not exist is refused when it is used.
+    pub fn link_for_region(&self, region: &str) -> Arc<dyn ControlLink> {
+        Arc::new(LocalLink::new(Arc::clone(&self.foundation), region))
+    }
+
+    /// Makes an account with a provisioning key. `plan` is `Free`, `Plus` or `Unlimited`, in any case.
+    pub async fn create_account(&self, name: &str, plan: &str) -> Result<AccountCredentials, StoreError> {
+        accounts::create(&self.foundation, name, plan).await
+    }
+
+    /// All accounts, oldest first.
+    pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        accounts::list(&self.foundation).await
+    }
+
+    /// The oldest account of that name, with its oldest enabled provisioning key.
+    pub async fn find_account(&self, name: &str) -> Result<Option<AccountCredentials>, StoreError> {
+        accounts::find(&self.foundation, name).await
+    }
+
+    /// Suspends an account or takes it back. All its environments are switched off and on with it; the call returns when the
+    /// connected regions have applied that, or after the configured limit.
+    pub async fn set_account_enabled(&self, account: AccountId, enabled: bool) -> Result<(), StoreError> {
+        changes::set_account_enabled(&self.foundation, account, enabled).await
+    }
+
+    /// Adds a region. The token in the answer is shown this once.
+    pub async fn add_region(&self, name: &str) -> Result<RegionCredentials, RegionError> {
+        regions::add(&self.foundation, name).await
+    }
+
+    /// The region of that name, added if there is none. The token is in the answer only in that case.
+    pub async fn ensure_region(&self, name: &str) -> Result<RegionCredentials, RegionError> {
+        regions::ensure(&self.foundation, name).await
+    }
+
+    /// The names of all regions, sorted.
+    pub async fn regions(&self) -> Result<Vec<String>, RegionError> {
+        regions::names(&self.foundation).await
+    }
+
+    /// Makes a product environment in an account. Without a cloud name one is made up; without a region it goes to the default
+    /// one.
+    pub async fn create_environment_for(
+        &self,
+        account: AccountId,
+        name: &str,
+        cloud_name: Option<&str>,
+        region: Option<&str>,
+    ) -> Result<EnvironmentCredentials, StoreError> {
+        let new = NewEnvironment {
+            name: name.to_owned(),
+            cloud_name: cloud_name.map(str::to_owned),
+            region: region.map(str::to_owned),
+            ..NewEnvironment::default()
+        };
+        let environment = Environments::for_operator(&self.foundation, account).create(new).await?;
+        let found = credentials(&environment);
+        found.ok_or_else(|| StoreError::EnvironmentNotFound(environment.id().to_string()))
+    }
+
+    /// The environment of an account with that cloud name, with its oldest enabled access key; none if either is missing.
+    pub async fn find_environment(
+        &self,
+        account: AccountId,
+        cloud_name: &str,
+    ) -> Result<Option<EnvironmentCredentials>, StoreError> {
+        let found = Environments::for_operator(&self.foundation, account).find_by_cloud_name(cloud_name).await?;
+        Ok(found.as_ref().and_then(credentials))
+    }
+}
+
+fn credentials(environment: &Environment) -> Option<EnvironmentCredentials> {
+    let key = environment.keys().iter().find(|key| key.enabled())?;
+    Some(EnvironmentCredentials {
+        id: environment.id(),
+        name: environment.name().to_owned(),
+        cloud_name: environment.cloud_name().to_owned(),
+        region: environment.region().to_owned(),
+        api_key: key.api_key().to_owned(),
+        api_secret: key.secret().clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use utoipa::openapi::Info;
+
+    use super::*;
+
+    #[test]
+    fn every_operation_is_described_whole() {
+        let document = serde_json::to_value(ControlPlane::routes().openapi(Info::new("control", "1"))).unwrap();
+        let mut operations = 0;
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                operations += 1;
+                for part in ["summary", "description", "operationId", "x-permission"] {
+                    assert!(operation[part].is_string(), "{method} {path} has no {part}");
+                }
+                assert!(operation["tags"][0].is_string(), "{method} {path} has no tag");
+                let answer = &operation["responses"]["200"];
+                assert!(answer["description"].as_str().is_some_and(|text| !text.is_empty()), "{method} {path}");
+                assert!(answer["content"]["application/json"]["schema"].is_object(), "{method} {path}");
+            }
+        }
+        assert_eq!(operations, 14);
+        for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+            for (member, property) in schema["properties"].as_object().into_iter().flatten() {
+                assert!(property["description"].is_string(), "{name}.{member} has no description");
+            }
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Product environments on the wire (`sub_accounts`).
+
+use actix_web::web::{Json, Path};
+use plane_kit::{
+    error::ApiError,
+    http::{access::Allow, params::Params, routes::Routes},
+    routes,
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::{Done, filter_list, wire_time};
+use crate::{
+    access::{ReadEnvironments, WriteEnvironments},
+    environments::{Environment, EnvironmentChanges, EnvironmentFilter, Environments, NewEnvironment},
+};
+
+pub(super) fn routes() -> Routes {
+    let mut routes = Routes::new();
+    routes!(
+        routes;
+        get_product_environments,
+        create_product_environment,
+        get_product_environment,
+        update_product_environment,
+        delete_product_environment,
+    );
+    routes
+}
+
+/// A product environment.
+#[derive(Debug, Serialize, ToSchema)]
+struct ProductEnvironment {
+    /// Its id, 32 hexadecimal digits.
+    #[schema(example = "0193a1b2c3d47e5f8a9b0c1d2e3f4a5b")]
+    id: String,
+    /// What people call it.
+    #[schema(example = "Product3 Application")]
+    name: String,
+    /// The name in URLs, lower case, unique over the installation.
+    #[schema(example = "product3")]
+    cloud_name: String,
+    /// Whether it may be used.
+    enabled: bool,
+    /// When it was made, ISO 8601.
+    #[schema(format = DateTime, example = "2026-11-23T10:00:00Z")]
+    created_at: String,
+    /// When its own fields last changed, ISO 8601.
+    #[schema(format = DateTime, example = "2026-11-23T10:00:00Z")]
+    updated_at: String,
+    /// The caller's own attributes.
+    #[schema(value_type = Object)]
+    custom_attributes: Value,
+    /// Its access keys, oldest first.
+    api_access_keys: Vec<ApiAccessKey>,
+}
+
+/// An access key in brief.
+#[derive(Debug, Serialize, ToSchema)]
+struct ApiAccessKey {
+    /// The public half, 15 digits.
+    #[schema(example = "814814814814814")]
+    key: String,
+    /// The secret half.
+    #[schema(format = Password)]
+    secret: String,
+    /// Whether it is accepted.
+    enabled: bool,
+}
+
+/// Product environments.
+#[derive(Debug, Serialize, ToSchema)]
+struct ProductEnvironmentsResponse {
+    /// The environments, oldest first.
+    sub_accounts: Vec<ProductEnvironment>,
+}
+
+/// What a new product environment is made of.
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "describes the body; the values are read through `Params`, which takes every form of body"
+)]
+struct ProductEnvironmentRequest {
+    /// What people call it, at most 255 characters.
+    #[schema(example = "Product3 Application")]
+    name: String,
+    /// The name in URLs: 1 to 63 letters, digits, `_` and `-`; kept in lower case. Made up when absent.
+    #[schema(example = "product3")]
+    cloud_name: Option<String>,
+    /// The product environment of the same account whose attributes, limits and folder mode are copied.
+    base_sub_account_id: Option<String>,
+    /// The caller's own attributes.
+    custom_attributes: Option<Map<String, Value>>,
+    /// Whether it may be used from the start. Default: true.
+    enabled: Option<bool>,
+    /// The region that serves it; an extension of this server. Default: the installation's default region.
+    region: Option<String>,
+}
+
+/// What changes about a product environment; what is absent stays.
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "describes the body; the values are read through `Params`, which takes every form of body"
+)]
+struct ProductEnvironmentUpdateRequest {
+    /// What people call it, at most 255 characters.
+    #[schema(example = "Product3 Application")]
+    name: Option<String>,
+    /// The name in URLs. URLs with the old name stop working.
+    #[schema(example = "product3")]
+    cloud_name: Option<String>,
+    /// The caller's own attributes, in the place of all old ones.
+    custom_attributes: Option<Map<String, Value>>,
+    /// Switches it on or off. Switched off, it delivers nothing and accepts nothing.
+    enabled: Option<bool>,
+}
+
+impl From<&Environment> for ProductEnvironment {
+    fn from(environment: &Environment) -> Self {
+        let brief = |key: &crate::access_keys::AccessKey| ApiAccessKey {
+            key: key.api_key().to_owned(),
+            secret: key.secret().expose().to_owned(),
+            enabled: key.enabled(),
+        };
+        Self {
+            id: environment.id().to_string(),
+            name: environment.name().to_owned(),
+            cloud_name: environment.cloud_name().to_owned(),
+            enabled: environment.enabled(),
+            created_at: wire_time(environment.created_at()),
+            updated_at: wire_time(environment.updated_at()),
+            custom_attributes: environment.custom_attributes().clone(),
+            api_access_keys: environment.keys().iter().map(brief).collect(),
+        }
+    }
+}
+
+/// Get product environments.
+///
+/// All product environments of the account, or those that pass the filters.
+#[utoipa::path(
+    get,
+    path = "/v1_1/provisioning/accounts/{account_id}/sub_accounts",
+    tag = "Product Environments",
+    params(
+        ("account_id" = String, Path, description = "The account."),
+        ("enabled" = Option<bool>, Query, description = "Only enabled ones (true) or only disabled ones (false)."),
+        ("ids" = Option<Vec<String>>, Query, description = "Up to 100 ids. All other filters are ignored then."),
+        ("cloud_names" = Option<Vec<String>>, Query, description = "Up to 100 cloud names."),
+        ("prefix" = Option<String>, Query, description = "Only those whose name begins so, in any case.", example = "product"),
+    ),
+    responses((status = 200, description = "The product environments.", body = ProductEnvironmentsResponse)),
+)]
+async fn get_product_environments(
+    allow: Allow<ReadEnvironments>,
+    params: Params,
+) -> Result<Json<ProductEnvironmentsResponse>, ApiError> {
+    let filter = EnvironmentFilter {
+        enabled: params.boolean("enabled")?,
+        ids: filter_list(&params, "ids")?,
+        cloud_names: filter_list(&params, "cloud_names")?,
+        prefix: params.text("prefix")?,
+    };
+    let found = Environments::of(allow.grant()).list(&filter).await?;
+    Ok(Json(ProductEnvironmentsResponse { sub_accounts: found.iter().map(ProductEnvironment::from).collect() }))
+}
+
+/// Create product environment.
+///
+/// Makes a product environment with its first access key, usable at once.
+#[utoipa::path(
+    post,
+    path = "/v1_1/provisioning/accounts/{account_id}/sub_accounts",
+    tag = "Product Environments",
+    params(("account_id" = String, Path, description = "The account.")),
+    request_body(content = ProductEnvironmentRequest, description = "The product environment; JSON or a form."),
+    responses(
+        (status = 200, description = "The product environment.", body = ProductEnvironment),
+        (status = 404, description = "The base product environment is not there.", body = plane_kit::error::ErrorEnvelope),
+        (status = 409, description = "The cloud name is taken.", body = plane_kit::error::ErrorEnvelope),
+    ),
+)]
+async fn create_product_environment(
+    allow: Allow<WriteEnvironments>,
+    params: Params,
+) -> Result<Json<ProductEnvironment>, ApiError> {
+    let new = NewEnvironment {
+        name: params.required_text("name")?,
+        cloud_name: params.text("cloud_name")?,
+        base: params.text("base_sub_account_id")?,
+        custom_attributes: params.object("custom_attributes")?,
+        enabled: params.boolean("enabled")?,
+        region: params.text("region")?,
+    };
+    let environment = Environments::of(allow.grant()).create(new).await?;
+    Ok(Json(ProductEnvironment::from(&environment)))
+}
+
+/// Get product environment.
+///
+/// One product environment with its access keys.
+#[utoipa::path(
+    get,
+    path = "/v1_1/provisioning/accounts/{account_id}/sub_accounts/{sub_account_id}",
+    tag = "Product Environments",
+    params(
+        ("account_id" = String, Path, description = "The account."),
+        ("sub_account_id" = String, Path, description = "The product environment."),
+    ),
+    responses(
+        (status = 200, description = "The product environment.", body = ProductEnvironment),
+        (status = 404, description = "Not there, or another account's.", body = plane_kit::error::ErrorEnvelope),
+    ),
+)]
+async fn get_product_environment(
+    allow: Allow<ReadEnvironments>,
+    path: Path<(String, String)>,
+) -> Result<Json<ProductEnvironment>, ApiError> {
+    let environment = Environments::of(allow.grant()).find(&path.1).await?;
+    Ok(Json(ProductEnvironment::from(&environment)))
+}
+
+/// Update product environment.
+///
+/// Changes what the body names and leaves the rest.
+#[utoipa::path(
+    put,
+    path = "/v1_1/provisioning/accounts/{account_id}/sub_accounts/{sub_account_id}",
+    tag = "Product Environments",
+    params(
+        ("account_id" = String, Path, description = "The account."),
+        ("sub_account_id" = String, Path, description = "The product environment."),
+    ),
+    request_body(content = ProductEnvironmentUpdateRequest, description = "The changes; JSON or a form."),
+    responses(
+        (status = 200, description = "The product environment.", body = ProductEnvironment),
+        (status = 404, description = "Not there, or another account's.", body = plane_kit::error::ErrorEnvelope),
+        (status = 409, description = "The cloud name is taken.", body = plane_kit::error::ErrorEnvelope),
+    ),
+)]
+async fn update_product_environment(
+    allow: Allow<WriteEnvironments>,
+    path: Path<(String, String)>,
+    params: Params,
+) -> Result<Json<ProductEnvironment>, ApiError> {
+    let changes = EnvironmentChanges {
+        name: params.text("name")?,
+        cloud_name: params.text("cloud_name")?,
+        custom_attributes: params.object("custom_attributes")?,
+        enabled: params.boolean("enabled")?,
+    };
+    let environments = Environments::of(allow.grant());
+    let environment = environments.find(&path.1).await?;
+    let environment = environments.update(&environment, changes).await?;
+    Ok(Json(ProductEnvironment::from(&environment)))
+}
+
+/// Delete product environment.
+///
+/// Deletes a product environment with its access keys. Its cloud name may be used again; a new product environment of that
+/// name inherits nothing.
+#[utoipa::path(
+    delete,
+    path = "/v1_1/provisioning/accounts/{account_id}/sub_accounts/{sub_account_id}",
+    tag = "Product Environments",
+    params(
+        ("account_id" = String, Path, description = "The account."),
+        ("sub_account_id" = String, Path, description = "The product environment."),
+    ),
+    responses(
+        (status = 200, description = "Deleted.", body = Done),
+        (status = 404, description = "Not there, or another account's.", body = plane_kit::error::ErrorEnvelope),
+    ),
+)]
+async fn delete_product_environment(
+    allow: Allow<WriteEnvironments>,
+    path: Path<(String, String)>,
+) -> Result<Json<Done>, ApiError> {
+    let environments = Environments::of(allow.grant());
+    let environment = environments.find(&path.1).await?;
+    environments.delete(&environment).await?;
+    Ok(Json(Done::OK))
+}

@@ -1,0 +1,147 @@
+//! Snapshots: everything a region has to know of one product environment, built and signed in the transaction of the change.
+
+use plane_kit::{
+    ids::{AccountId, EnvironmentId},
+    policy::{Effect, PolicyLine, RoleLink},
+    seal::{SealError, SealingKey},
+    seam::snapshot::{FolderMode, KeySnapshot, Standing, TenantSnapshot},
+};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    sea_query::{Expr, OnConflict},
+};
+
+use crate::{
+    follow::Issued,
+    foundation::Foundation,
+    regions as region_keys,
+    tables::{access_keys, product_environments, regions, snapshots},
+};
+
+/// The role of every key that has no narrower rules of its own.
+const ENVIRONMENT_ADMIN: &str = "role:environment_admin";
+
+/// Why a snapshot could not be issued.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueError {
+    /// The environment names a region that is not there.
+    #[error("there is no region `{0}`")]
+    UnknownRegion(String),
+    /// The database does not answer.
+    #[error("the snapshot cannot be written to the database")]
+    Database(#[from] DbErr),
+    /// A secret was sealed under another key-encryption key.
+    #[error("a stored secret does not open")]
+    Seal(#[from] SealError),
+    /// Stored limits cannot be read, or the snapshot not be written as text.
+    #[error("the snapshot cannot be put into words")]
+    Text(#[from] serde_json::Error),
+}
+
+/// Issues the snapshot of an environment as it is within `transaction`. Raising the region's sequence number is also the lock
+/// that makes numbers become visible in their order: the next change of the region waits for this one to end.
+pub(crate) async fn issue(
+    foundation: &Foundation,
+    transaction: &DatabaseTransaction,
+    account_enabled: bool,
+    environment: &product_environments::Model,
+) -> Result<Issued, IssueError> {
+    let region = take_next(transaction, &environment.region).await?;
+    let keys = access_keys::Entity::find()
+        .filter(access_keys::Column::EnvironmentId.eq(environment.id))
+        .order_by_asc(access_keys::Column::CreatedAt)
+        .order_by_asc(access_keys::Column::ApiKey)
+        .all(transaction)
+        .await?;
+    let region_key = region_keys::open_key(foundation, &region)?;
+    let snapshot = build(&foundation.key_encryption_key, &region_key, account_enabled, environment, &keys)?;
+    let signed = foundation.signer.sign(&region.name, region.seq, &snapshot)?;
+    let row = snapshots::ActiveModel {
+        region: Set(region.name.clone()),
+        environment_id: Set(environment.id),
+        seq: Set(signed.seq),
+        payload: Set(signed.payload),
+        signature: Set(signed.signature),
+    };
+    let newest = OnConflict::columns([snapshots::Column::Region, snapshots::Column::EnvironmentId])
+        .update_columns([snapshots::Column::Seq, snapshots::Column::Payload, snapshots::Column::Signature])
+        .to_owned();
+    snapshots::Entity::insert(row).on_conflict(newest).exec_without_returning(transaction).await?;
+    Ok(Issued { region: region.name, seq: region.seq })
+}
+
+/// Takes the next sequence number of a region and its row lock.
+async fn take_next(transaction: &DatabaseTransaction, name: &str) -> Result<regions::Model, IssueError> {
+    regions::Entity::update_many()
+        .col_expr(regions::Column::Seq, Expr::col(regions::Column::Seq).add(1))
+        .filter(regions::Column::Name.eq(name))
+        .exec(transaction)
+        .await?;
+    let row = regions::Entity::find_by_id(name).one(transaction).await?;
+    row.ok_or_else(|| IssueError::UnknownRegion(name.to_owned()))
+}
+
+/// Puts a snapshot together. Secrets are opened here and sealed again for the region at once.
+fn build(
+    key_encryption_key: &SealingKey,
+    region_key: &SealingKey,
+    account_enabled: bool,
+    environment: &product_environments::Model,
+    keys: &[access_keys::Model],
+) -> Result<TenantSnapshot, IssueError> {
+    let standing = match environment.deleted_at {
+        Some(_) => Standing::Deleted,
+        None if environment.enabled && account_enabled => Standing::Active,
+        None => Standing::Disabled,
+    };
+    let sealed_keys = keys
+        .iter()
+        .map(|key| {
+            let secret = key_encryption_key.open(&key.sealed_secret)?;
+            Ok(KeySnapshot {
+                api_key: key.api_key.clone(),
+                sealed_secret: region_key.seal(&secret),
+                enabled: key.enabled,
+                signs_delivery: true,
+            })
+        })
+        .collect::<Result<_, SealError>>()?;
+    let policies = vec![PolicyLine {
+        subject: ENVIRONMENT_ADMIN.to_owned(),
+        action: "*".to_owned(),
+        object: "*".to_owned(),
+        effect: Effect::Allow,
+    }];
+    let roles = keys
+        .iter()
+        .map(|key| RoleLink { member: format!("key:{}", key.api_key), role: ENVIRONMENT_ADMIN.to_owned() })
+        .collect();
+    Ok(TenantSnapshot {
+        environment: EnvironmentId(environment.id),
+        account: AccountId(environment.account_id),
+        cloud_name: environment.cloud_name.clone(),
+        version: environment.version,
+        standing,
+        limits: serde_json::from_value(environment.limits.clone())?,
+        folder_mode: read_folder_mode(&environment.folder_mode),
+        hosts: Vec::new(),
+        keys: sealed_keys,
+        policies,
+        roles,
+        created_at: environment.created_at,
+    })
+}
+
+/// Reads a stored folder mode.
+fn read_folder_mode(text: &str) -> FolderMode {
+    if text == folder_mode_name(FolderMode::Fixed) { FolderMode::Fixed } else { FolderMode::Dynamic }
+}
+
+/// A folder mode as it is stored.
+pub(crate) fn folder_mode_name(mode: FolderMode) -> &'static str {
+    match mode {
+        FolderMode::Fixed => "fixed",
+        FolderMode::Dynamic => "dynamic",
+    }
+}

@@ -1,0 +1,86 @@
+//! What may go wrong in the stores of accounts, environments and keys, and how the caller reads it.
+
+use plane_kit::{
+    error::{ApiError, ErrorCode},
+    ids::AccountId,
+    seal::SealError,
+};
+use sea_orm::{DbErr, SqlErr};
+
+use crate::snapshots::IssueError;
+
+/// Why a store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such account.
+    #[error("Cannot find account with id {0}")]
+    AccountNotFound(AccountId),
+    /// The plan has no such name.
+    #[error("There is no plan `{0}`; plans are Free, Plus and Unlimited")]
+    UnknownPlan(String),
+    /// There is no such environment, or it is another account's.
+    #[error("Cannot find sub account with id {0}")]
+    EnvironmentNotFound(String),
+    /// There is no such access key in the environment.
+    #[error("Cannot find access key {0}")]
+    AccessKeyNotFound(String),
+    /// Another environment of the installation has the cloud name.
+    #[error("Cloud name {0} is already taken")]
+    CloudNameTaken(String),
+    /// The cloud name is a word that paths need.
+    #[error("Invalid value {0} for parameter cloud_name: the name is reserved")]
+    CloudNameReserved(String),
+    /// The cloud name has another shape.
+    #[error("Invalid value {0} for parameter cloud_name: use 1 to 63 letters, digits, _ and -")]
+    InvalidCloudName(String),
+    /// A display name is too long, or holds what nobody can see (PostgreSQL would not even keep a zero byte).
+    #[error("Invalid value for parameter name: at most 255 characters, none of them a control character")]
+    InvalidName,
+    /// Another key of the environment has the name.
+    #[error("Access key with name {0} already exists")]
+    KeyNameTaken(String),
+    /// Without this key nobody could use the environment.
+    #[error("Access key {0} is the last enabled key of the product environment; enable another one first")]
+    LastEnabledKey(String),
+    /// The caller named a region that is not there.
+    #[error("Invalid value {0} for parameter region: there is no such region")]
+    UnknownRegion(String),
+    /// The database does not answer.
+    #[error("the control database failed")]
+    Database(#[from] DbErr),
+    /// A secret was sealed under another key-encryption key.
+    #[error("a stored secret does not open")]
+    Seal(#[from] SealError),
+    /// The change could not be told to the region, so it was not made.
+    #[error("the snapshot of a change could not be issued")]
+    Issue(#[from] IssueError),
+}
+
+impl StoreError {
+    /// Turns the breach of a unique index into what it means; leaves every other failure as it is.
+    pub(crate) fn or_taken(error: DbErr, taken: Self) -> Self {
+        match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(_)) => taken,
+            _ => Self::Database(error),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        use StoreError as E;
+        let code = match error {
+            E::Database(source) => return source.into(),
+            E::Seal(_) | E::Issue(_) => return Self::internal(&error),
+            E::AccountNotFound(_) | E::EnvironmentNotFound(_) | E::AccessKeyNotFound(_) => ErrorCode::NotFound,
+            E::CloudNameTaken(_) | E::KeyNameTaken(_) => ErrorCode::Conflict,
+            E::LastEnabledKey(_) => ErrorCode::Forbidden,
+            E::UnknownPlan(_)
+            | E::CloudNameReserved(_)
+            | E::InvalidCloudName(_)
+            | E::InvalidName
+            | E::UnknownRegion(_) => ErrorCode::InvalidRequest,
+        };
+        Self::new(code, error.to_string())
+    }
+}

@@ -1,0 +1,35 @@
+//! A credential of a product environment.
+
+use sea_orm::entity::prelude::*;
+
+/// A credential of a product environment.
+#[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "access_keys")]
+pub(crate) struct Model {
+    /// The public half, 15 digits.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub api_key: String,
+    /// The environment.
+    pub environment_id: Uuid,
+    /// What people call it; unique within the environment.
+    pub name: String,
+    /// The secret half, sealed under the key-encryption key.
+    #[sea_orm(column_type = "Text")]
+    pub sealed_secret: String,
+    /// A disabled key is refused everywhere.
+    pub enabled: bool,
+    /// Whether it is the key that came with the environment.
+    pub root: bool,
+    /// The purpose it is designated for, as in `webhooks`.
+    pub dedicated_for: Option<String>,
+    /// When it was made.
+    pub created_at: DateTimeUtc,
+    /// When it last changed.
+    pub updated_at: DateTimeUtc,
+}
+
+/// No relation is declared: stores state their joins, so that the tenant stays visible in the base query.
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,28 @@
+//! An account: who pays, and what provisioning keys belong to.
+
+use sea_orm::entity::prelude::*;
+
+/// An account: who pays, and what provisioning keys belong to.
+#[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "accounts")]
+pub(crate) struct Model {
+    /// The account's id.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// What people call it.
+    pub name: String,
+    /// Name of the price plan.
+    pub plan: String,
+    /// A suspended account may not provision, and its environments are switched off.
+    pub enabled: bool,
+    /// Grows with every change of what its principals may do.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: DateTimeUtc,
+}
+
+/// No relation is declared: stores state their joins, so that the tenant stays visible in the base query.
+#[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,11 @@
+//! The control plane from outside: its HTTP interface, the seam, and what an operator calls.
+//!
+//! Every case is a function over a [`harness::Stage`] and runs on SQLite always, and on PostgreSQL when
+//! `SAFELIGHT_TEST_POSTGRES_URL` names a server on which databases may be made.
+
+mod access;
+mod access_keys;
+mod environments;
+mod harness;
+mod snapshots;
+mod usage;
