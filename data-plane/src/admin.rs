@@ -1,0 +1,4 @@
+//! The Admin API.
+
+pub mod resources;
+pub mod service;

@@ -1,0 +1,451 @@
+//! Changes: each is one transaction that writes the rows and the usage they mean.
+//!
+//! Bytes are written before, and removed after: a process killed anywhere leaves either the whole asset, counted once, or
+//! objects that no row names, which the sweeper collects.
+
+use chrono::{DateTime, Utc};
+use plane_kit::{
+    ids::{AssetId, DerivedId, VersionId, uuid_at},
+    usage::{Meter, NaturalKey, UsageRecord},
+};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, RuntimeErr, SqlErr,
+    sea_query::{Expr, ExprTrait, OnConflict},
+};
+use serde_json::{Value, json};
+use transform::source::SourceMeta;
+use uuid::Uuid;
+
+use super::{
+    AssetStore,
+    record::{AssetName, AssetRecord, ResourceType},
+};
+use crate::{
+    metering::outbox,
+    storage::ObjectKey,
+    tables::{asset_names, asset_versions, assets, derived_assets, folders, renditions},
+};
+
+/// A thing that a caller was allowed to change.
+pub struct Permitted<T>(T);
+
+impl<T> Permitted<T> {
+    /// Called by the doors of the plane, after they decided.
+    pub(crate) fn by_decision(thing: T) -> Self {
+        Self(thing)
+    }
+}
+
+/// A stored object and everything that its rows will say.
+#[derive(Debug, Clone)]
+pub struct NewVersion {
+    /// Id under which the object was stored.
+    pub id: VersionId,
+    /// Name shown to people.
+    pub display_name: String,
+    /// Folder.
+    pub asset_folder: String,
+    /// Base name of the file.
+    pub original_filename: String,
+    /// Tags, sorted.
+    pub tags: Vec<String>,
+    /// Key and value pairs.
+    pub context: serde_json::Map<String, Value>,
+    /// Format.
+    pub format: String,
+    /// Size.
+    pub bytes: u64,
+    /// MD5 in hexadecimal digits.
+    pub md5: String,
+    /// SHA-256 in hexadecimal digits.
+    pub sha256: String,
+    /// What is known of a picture.
+    pub source: Option<SourceMeta>,
+    /// `upload` or `internal`.
+    pub origin: &'static str,
+    /// The access key that uploaded it, if one did.
+    pub access_key: Option<String>,
+    /// The request that uploaded it, for the ledger.
+    pub request: String,
+    /// What happens when the name is taken.
+    pub overwrite: bool,
+}
+
+/// What an upload led to.
+#[derive(Debug)]
+pub enum UploadOutcome {
+    /// The asset as it is now, and the objects that no row names any more.
+    Stored(Box<AssetRecord>, Vec<ObjectKey>),
+    /// The name was taken and was to be kept.
+    Existing(Box<AssetRecord>),
+}
+
+/// A made picture and everything that its rows will say.
+#[derive(Debug, Clone)]
+pub struct NewRendition {
+    /// Rendition key in hexadecimal digits.
+    pub key: String,
+    /// Version it was made of.
+    pub version: VersionId,
+    /// What is counted once.
+    pub count_key: Uuid,
+    /// Format.
+    pub format: &'static str,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Frames.
+    pub frames: u32,
+    /// Size.
+    pub bytes: u64,
+    /// The request that had it made, for the ledger.
+    pub request: String,
+}
+
+/// How a rendition was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Spelling {
+    /// The transformation as it stood in the URL.
+    pub transformation: String,
+    /// The extension as it stood in the URL, or nothing.
+    pub extension: String,
+}
+
+impl AssetStore<'_> {
+    /// Gives a stored object its name. Whatever was stored under it before is replaced or kept, as the upload says.
+    pub async fn commit_upload(
+        &self,
+        name: Permitted<AssetName>,
+        new: NewVersion,
+        now: DateTime<Utc>,
+    ) -> Result<UploadOutcome, DbErr> {
+        let name = name.0;
+        let transaction = self.database.begin().await?;
+        // The row of the name is written first: it is the lock that orders uploads under one name.
+        let version = self.next_version(&transaction, &name, now).await?;
+        let existing = self.find_on(&transaction, &name).await?;
+        if let Some(existing) = &existing
+            && !new.overwrite
+        {
+            let kept = existing.clone();
+            transaction.rollback().await?;
+            return Ok(UploadOutcome::Existing(Box::new(kept)));
+        }
+        let mut usage = vec![
+            self.upload_record(&name, &new, now),
+            self.record(
+                Meter::StoredBytes,
+                signed(new.bytes),
+                new.access_key.clone(),
+                now,
+                new.origin,
+                json!({"asset_version": new.id, "request": new.request}),
+            ),
+        ];
+        let asset_id = existing.as_ref().map_or_else(|| AssetId::generate(now), |asset| asset.id);
+        let created_at = existing.as_ref().map_or(now, |asset| asset.created_at);
+        let mut orphans = Vec::new();
+        if let Some(existing) = &existing {
+            usage.push(self.drop_version(&transaction, existing, "overwrite", now, &mut orphans).await?);
+        }
+        let asset = assets::Model {
+            id: asset_id.0,
+            environment_id: self.environment.0,
+            resource_type: name.resource_type.name().into(),
+            delivery_type: name.delivery_type.name().into(),
+            public_id: name.public_id,
+            display_name: new.display_name,
+            asset_folder: new.asset_folder,
+            original_filename: new.original_filename,
+            version_id: new.id.0,
+            tags: json!(new.tags),
+            context: Value::Object(new.context),
+            created_at,
+        };
+        put_asset(&transaction, asset.clone()).await?;
+        let row = asset_versions::Model {
+            id: new.id.0,
+            environment_id: self.environment.0,
+            asset_id: asset_id.0,
+            version,
+            format: new.format,
+            bytes: signed(new.bytes),
+            md5: new.md5,
+            sha256: new.sha256,
+            source: new.source.as_ref().map(|source| json!(source)),
+            origin: new.origin.into(),
+            epoch: 0,
+            uploaded_at: now,
+        };
+        asset_versions::Entity::insert(asset_versions::ActiveModel::from(row.clone()))
+            .exec_without_returning(&transaction)
+            .await?;
+        self.put_folders(&transaction, &asset.asset_folder, now).await?;
+        outbox::put(&transaction, self.region, &usage).await?;
+        transaction.commit().await?;
+        Ok(UploadOutcome::Stored(Box::new(AssetRecord::from_rows(asset, row)?), orphans))
+    }
+
+    /// Takes an asset away with everything derived from it. Answers the objects that no row names any more, or nothing when there
+    /// is no such asset.
+    pub async fn destroy(
+        &self,
+        name: Permitted<AssetName>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Vec<ObjectKey>>, DbErr> {
+        let transaction = self.database.begin().await?;
+        let Some(asset) = self.find_on(&transaction, &name.0).await? else {
+            transaction.rollback().await?;
+            return Ok(None);
+        };
+        let mut orphans = Vec::new();
+        let usage = self.drop_version(&transaction, &asset, "destroy", now, &mut orphans).await?;
+        assets::Entity::delete_by_id(asset.id.0)
+            .filter(assets::Column::EnvironmentId.eq(self.environment.0))
+            .exec(&transaction)
+            .await?;
+        outbox::put(&transaction, self.region, &[usage]).await?;
+        transaction.commit().await?;
+        Ok(Some(orphans))
+    }
+
+    /// Keeps a made picture and counts it, once however often this is said. False when its version is gone meanwhile.
+    pub async fn commit_rendition(
+        &self,
+        new: &NewRendition,
+        spelling: &Spelling,
+        now: DateTime<Utc>,
+    ) -> Result<bool, DbErr> {
+        let transaction = self.database.begin().await?;
+        let row = renditions::Model {
+            key: new.key.clone(),
+            environment_id: self.environment.0,
+            version_id: new.version.0,
+            format: new.format.into(),
+            width: i64::from(new.width),
+            height: i64::from(new.height),
+            bytes: signed(new.bytes),
+            generation: 0,
+            created_at: now,
+        };
+        let inserted = renditions::Entity::insert(renditions::ActiveModel::from(row))
+            .on_conflict(OnConflict::column(renditions::Column::Key).do_nothing().to_owned())
+            .exec_without_returning(&transaction)
+            .await;
+        let is_new = match inserted {
+            Ok(rows) => rows > 0,
+            Err(error) if is_foreign_key(&error) => {
+                transaction.rollback().await?;
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        if is_new {
+            let facts = json!({
+                "asset_version": new.version,
+                "rendition": new.key,
+                "transformation": spelling.transformation,
+                "resource_type": "image",
+                "format": new.format,
+                "width": new.width,
+                "height": new.height,
+                "frames": new.frames,
+                "animated": new.frames > 1,
+                "request": new.request,
+            });
+            let mut made = self.record(Meter::DerivedAssets, 1, None, now, "url", facts);
+            made.key = NaturalKey::Row { id: new.count_key };
+            let facts = json!({"rendition": new.key, "request": new.request});
+            let stored = self.record(Meter::StoredBytes, signed(new.bytes), None, now, "url", facts);
+            outbox::put(&transaction, self.region, &[made, stored]).await?;
+        }
+        self.put_spelling(&transaction, &new.key, new.version, spelling, now).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Keeps one more spelling of a rendition that exists.
+    pub async fn note_spelling(
+        &self,
+        key: &str,
+        version: VersionId,
+        spelling: &Spelling,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbErr> {
+        match self.put_spelling(self.database.writer(), key, version, spelling, now).await {
+            // The rendition went away with its version: then there is nothing to spell.
+            Err(error) if is_foreign_key(&error) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    async fn put_spelling<C: ConnectionTrait>(
+        &self,
+        connection: &C,
+        key: &str,
+        version: VersionId,
+        spelling: &Spelling,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbErr> {
+        use derived_assets::Column;
+        let row = derived_assets::Model {
+            id: DerivedId::generate(now).0,
+            environment_id: self.environment.0,
+            version_id: version.0,
+            rendition_key: key.into(),
+            transformation: spelling.transformation.clone(),
+            extension: spelling.extension.clone(),
+            created_at: now,
+        };
+        let name = [Column::RenditionKey, Column::Transformation, Column::Extension];
+        derived_assets::Entity::insert(derived_assets::ActiveModel::from(row))
+            .on_conflict(OnConflict::columns(name).do_nothing().to_owned())
+            .exec_without_returning(connection)
+            .await?;
+        Ok(())
+    }
+
+    /// The next version of a name: the present second, or one more than the last.
+    async fn next_version(
+        &self,
+        transaction: &DatabaseTransaction,
+        name: &AssetName,
+        now: DateTime<Utc>,
+    ) -> Result<i64, DbErr> {
+        use asset_names::Column;
+        let row = asset_names::ActiveModel {
+            environment_id: Set(self.environment.0),
+            resource_type: Set(name.resource_type.name().into()),
+            delivery_type: Set(name.delivery_type.name().into()),
+            public_id: Set(name.public_id.clone()),
+            last_version: Set(now.timestamp()),
+        };
+        let key = [Column::EnvironmentId, Column::ResourceType, Column::DeliveryType, Column::PublicId];
+        let last = || Expr::col((asset_names::Entity, Column::LastVersion));
+        let next = Expr::case(ExprTrait::lt(last(), now.timestamp()), Expr::val(now.timestamp()))
+            .finally(ExprTrait::add(last(), 1));
+        let row = asset_names::Entity::insert(row)
+            .on_conflict(OnConflict::columns(key).value(Column::LastVersion, next).to_owned())
+            .exec_with_returning(transaction)
+            .await?;
+        Ok(row.last_version)
+    }
+
+    /// Removes the rows of an asset's current version; answers what it stored, negative, and names its objects.
+    async fn drop_version(
+        &self,
+        transaction: &DatabaseTransaction,
+        asset: &AssetRecord,
+        reason: &str,
+        now: DateTime<Utc>,
+        orphans: &mut Vec<ObjectKey>,
+    ) -> Result<UsageRecord, DbErr> {
+        let version = asset.version.id;
+        let made = renditions::Entity::find()
+            .filter(renditions::Column::EnvironmentId.eq(self.environment.0))
+            .filter(renditions::Column::VersionId.eq(version.0))
+            .all(transaction)
+            .await?;
+        orphans.push(ObjectKey::original(self.environment, version));
+        orphans.extend(made.iter().map(|made| ObjectKey::rendition(self.environment, version, &made.key)));
+        let stored = signed(asset.version.bytes) + made.iter().map(|made| made.bytes).sum::<i64>();
+        asset_versions::Entity::delete_by_id(version.0)
+            .filter(asset_versions::Column::EnvironmentId.eq(self.environment.0))
+            .exec(transaction)
+            .await?;
+        Ok(self.record(Meter::StoredBytes, -stored, None, now, reason, json!({"asset_version": version})))
+    }
+
+    /// Writes a folder and its parents.
+    async fn put_folders(
+        &self,
+        transaction: &DatabaseTransaction,
+        folder: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbErr> {
+        if folder.is_empty() {
+            return Ok(());
+        }
+        let ends = folder.match_indices('/').map(|(at, _)| at).chain([folder.len()]);
+        let rows = ends.map(|end| folders::ActiveModel {
+            environment_id: Set(self.environment.0),
+            path: Set(folder[..end].to_owned()),
+            created_at: Set(now),
+        });
+        folders::Entity::insert_many(rows)
+            .on_conflict(
+                OnConflict::columns([folders::Column::EnvironmentId, folders::Column::Path]).do_nothing().to_owned(),
+            )
+            .exec_without_returning(transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// The fact of an upload. Raw files and the program's own samples are facts too, of nothing.
+    fn upload_record(&self, name: &AssetName, new: &NewVersion, now: DateTime<Utc>) -> UsageRecord {
+        let is_counted = name.resource_type != ResourceType::Raw && new.origin != "internal";
+        let source = new.source.as_ref();
+        let facts = json!({
+            "asset_version": new.id,
+            "public_id": name.public_id,
+            "resource_type": name.resource_type.name(),
+            "format": new.format,
+            "bytes": new.bytes,
+            "width": source.map(|source| source.width),
+            "height": source.map(|source| source.height),
+            "request": new.request,
+        });
+        self.record(Meter::Uploads, i64::from(is_counted), new.access_key.clone(), now, new.origin, facts)
+    }
+
+    fn record(
+        &self,
+        meter: Meter,
+        quantity: i64,
+        access_key: Option<String>,
+        at: DateTime<Utc>,
+        reason: &str,
+        facts: Value,
+    ) -> UsageRecord {
+        UsageRecord {
+            key: NaturalKey::Row { id: uuid_at(at) },
+            environment: self.environment,
+            access_key,
+            meter,
+            quantity,
+            at,
+            reason: reason.into(),
+            facts,
+        }
+    }
+}
+
+async fn put_asset(transaction: &DatabaseTransaction, asset: assets::Model) -> Result<(), DbErr> {
+    use assets::Column;
+    let replace = OnConflict::column(Column::Id)
+        .update_columns([
+            Column::DisplayName,
+            Column::AssetFolder,
+            Column::OriginalFilename,
+            Column::VersionId,
+            Column::Tags,
+            Column::Context,
+        ])
+        .to_owned();
+    assets::Entity::insert(assets::ActiveModel::from(asset))
+        .on_conflict(replace)
+        .exec_without_returning(transaction)
+        .await?;
+    Ok(())
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+fn is_foreign_key(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_)))
+        || matches!(error, DbErr::Exec(RuntimeErr::SqlxError(inner)) if inner.to_string().contains("FOREIGN KEY"))
+}

@@ -1,0 +1,139 @@
+//! Listings: filtered in SQL, paged by a cursor over (creation, id).
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+use super::{
+    AssetStore,
+    record::{AssetRecord, DeliveryType, ResourceType},
+};
+use crate::tables::{asset_versions, assets};
+
+/// What to list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listing {
+    /// Kind.
+    pub resource_type: ResourceType,
+    /// Delivery type; all when absent.
+    pub delivery_type: Option<DeliveryType>,
+    /// Beginning of the public id.
+    pub prefix: Option<String>,
+    /// Exactly these public ids.
+    pub public_ids: Option<Vec<String>>,
+    /// Only what was created at or after this moment.
+    pub start_at: Option<DateTime<Utc>>,
+    /// Oldest first instead of newest first.
+    pub ascending: bool,
+    /// Where the last page ended.
+    pub cursor: Option<Cursor>,
+    /// Length of the page.
+    pub limit: u64,
+}
+
+/// Where a page ended. Opaque on the wire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    created_at: DateTime<Utc>,
+    id: Uuid,
+}
+
+impl Cursor {
+    /// Reads a cursor of the wire.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (micros, id) = bytes.split_at_checked(8)?;
+        let micros = i64::from_be_bytes(micros.try_into().ok()?);
+        Some(Self { created_at: DateTime::from_timestamp_micros(micros)?, id: Uuid::from_slice(id).ok()? })
+    }
+
+    /// The cursor as it goes on the wire.
+    pub fn print(&self) -> String {
+        let micros = self.created_at.timestamp_micros().to_be_bytes();
+        URL_SAFE_NO_PAD.encode([micros.as_slice(), self.id.as_bytes()].concat())
+    }
+}
+
+impl AssetStore<'_> {
+    /// One page, and the cursor of the next if there is one.
+    pub async fn list(&self, listing: &Listing) -> Result<(Vec<AssetRecord>, Option<Cursor>), DbErr> {
+        use assets::Column;
+        let mut query = self.base().filter(Column::ResourceType.eq(listing.resource_type.name()));
+        if let Some(delivery_type) = listing.delivery_type {
+            query = query.filter(Column::DeliveryType.eq(delivery_type.name()));
+        }
+        if let Some(prefix) = &listing.prefix {
+            query = query.filter(Column::PublicId.starts_with_escaped(prefix));
+        }
+        if let Some(ids) = &listing.public_ids {
+            query = query.filter(Column::PublicId.is_in(ids.iter().map(String::as_str)));
+        }
+        if let Some(start_at) = listing.start_at {
+            query = query.filter(Column::CreatedAt.gte(start_at));
+        }
+        if let Some(cursor) = &listing.cursor {
+            query = query.filter(after(cursor, listing.ascending));
+        }
+        query = if listing.ascending {
+            query.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id)
+        } else {
+            query.order_by_desc(Column::CreatedAt).order_by_desc(Column::Id)
+        };
+        let mut page = query.limit(listing.limit + 1).all(self.database.reader()).await?;
+        let has_more = page.len() as u64 > listing.limit;
+        page.truncate(usize::try_from(listing.limit).unwrap_or(usize::MAX));
+        let next = page.last().filter(|_| has_more).map(|last| Cursor { created_at: last.created_at, id: last.id });
+        Ok((self.with_versions(page).await?, next))
+    }
+
+    async fn with_versions(&self, page: Vec<assets::Model>) -> Result<Vec<AssetRecord>, DbErr> {
+        let versions = asset_versions::Entity::find()
+            .filter(asset_versions::Column::EnvironmentId.eq(self.environment.0))
+            .filter(asset_versions::Column::Id.is_in(page.iter().map(|asset| asset.version_id)))
+            .all(self.database.reader())
+            .await?;
+        page.into_iter()
+            .filter_map(|asset| {
+                let version = versions.iter().find(|version| version.id == asset.version_id)?.clone();
+                Some(AssetRecord::from_rows(asset, version))
+            })
+            .collect()
+    }
+}
+
+fn after(cursor: &Cursor, ascending: bool) -> Condition {
+    use assets::Column;
+    let same = Condition::all().add(Column::CreatedAt.eq(cursor.created_at));
+    if ascending {
+        Condition::any().add(Column::CreatedAt.gt(cursor.created_at)).add(same.add(Column::Id.gt(cursor.id)))
+    } else {
+        Condition::any().add(Column::CreatedAt.lt(cursor.created_at)).add(same.add(Column::Id.lt(cursor.id)))
+    }
+}
+
+/// A prefix filter in which `%` and `_` of the prefix mean themselves.
+trait StartsWithEscaped: ColumnTrait {
+    fn starts_with_escaped(&self, prefix: &str) -> sea_orm::sea_query::SimpleExpr {
+        let escaped: String =
+            prefix.chars().flat_map(|c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c])).collect();
+        self.like(sea_orm::sea_query::LikeExpr::new(format!("{escaped}%")).escape('\\'))
+    }
+}
+
+impl StartsWithEscaped for assets::Column {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_read_back_and_garbage_does_not() {
+        let cursor =
+            Cursor { created_at: DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap(), id: Uuid::max() };
+        assert_eq!(Cursor::parse(&cursor.print()), Some(cursor));
+        for text in ["", "x", "AAAA", "!!!!"] {
+            assert_eq!(Cursor::parse(text), None, "{text}");
+        }
+    }
+}

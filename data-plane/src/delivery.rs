@@ -1,0 +1,148 @@
+//! Delivery: from the bytes of a URL to the bytes of a picture.
+//!
+//! ```text
+//! DeliveryUrl → AdmittedDelivery → LocatedAsset → Prepared (plan and key) → Made → Delivered
+//! ```
+//!
+//! Each stage is a type whose constructor is the check. Delivery does not ask casbin; [`admit`] decides by a truth table of its own.
+
+pub mod admit;
+pub mod locate;
+pub mod make;
+pub mod prepare;
+pub mod range;
+pub mod respond;
+pub mod url;
+
+use actix_web::{HttpRequest, web};
+use plane_kit::{
+    error::{ApiError, ErrorCode},
+    http::{
+        access::{Public, Reason},
+        edge::RequestId,
+    },
+};
+
+use self::{
+    admit::AdmittedDelivery,
+    prepare::{Prepared, prepare},
+    respond::{Answer, Conditions, Delivered},
+    url::DeliveryUrl,
+};
+use crate::{DataPlane, metering::ticket::UsageTicket, tenants::Tenant};
+
+/// Delivery is open; every URL is admitted or refused by its own rules.
+pub struct DeliveryDecides;
+
+impl Reason for DeliveryDecides {
+    const NAME: &'static str = "delivery_decides";
+    const WHY: &'static str =
+        "Delivery URLs are for everybody; each is admitted by delivery type, signature and standing.";
+}
+
+/// Deliver an asset or a derived asset
+///
+/// `/{cloud}/{resource_type}/{type}/[s--signature--/][transformation/…][v{version}/]{public_id}[.{format}]`. Refusals carry the
+/// header `X-Cld-Error`.
+#[utoipa::path(
+    method(get, head),
+    path = "/{delivery_path}",
+    tag = "Delivery",
+    params(("delivery_path" = String, Path, description = "The delivery URL's path", example = "demo/image/upload/c_fill,h_300,w_400/sample.jpg")),
+    responses(
+        (status = 200, description = "The bytes", content_type = "image/*", body = Vec<u8>),
+        (status = 206, description = "The asked range of the bytes"),
+        (status = 304, description = "What the client has is current"),
+        (status = 401, description = "A signature is missing or wrong, or the environment is switched off; see X-Cld-Error"),
+        (status = 404, description = "No such asset; see X-Cld-Error"),
+        (status = 416, description = "The range lies outside"),
+    )
+)]
+pub async fn deliver(
+    _: Public<DeliveryDecides>,
+    request: HttpRequest,
+    plane: web::Data<DataPlane>,
+) -> Result<Delivered, ApiError> {
+    answer(&request, &plane).await.map_err(ApiError::for_delivery)
+}
+
+async fn answer(request: &HttpRequest, plane: &DataPlane) -> Result<Delivered, ApiError> {
+    let url = DeliveryUrl::parse(request.uri().path())?;
+    let tenant = plane.tenants.find_or_ask(&url.cloud_name).await;
+    let tenant = tenant.ok_or_else(|| ApiError::not_found(format!("Unknown cloud_name {}", url.cloud_name)))?;
+    let ticket = UsageTicket::take(plane.counters.clone(), plane.metrics.clone(), tenant.id());
+    // The ticket is torn up when the request is refused, and also when its caller leaves and this future is dropped.
+    let mut ticket = InFlight(Some(ticket));
+    let admitted = AdmittedDelivery::admit(&url, &tenant)?;
+    let conditions = Conditions::read(request);
+    let answer = match attempt(request, plane, &tenant, &admitted, &conditions).await {
+        // The asset was replaced while its picture was made: what is there now is asked for once more.
+        Err(Failure::Replaced) => {
+            plane.located.forget_all_of(tenant.id(), admitted.names());
+            attempt(request, plane, &tenant, &admitted, &conditions).await.map_err(Failure::into_error)?
+        }
+        outcome => outcome.map_err(Failure::into_error)?,
+    };
+    match ticket.0.take() {
+        Some(ticket) => Ok(answer.deliver(ticket)),
+        None => Err(ApiError::new(ErrorCode::Internal, "General Error")),
+    }
+}
+
+/// Why there is no answer.
+pub(crate) enum Failure {
+    /// The version was replaced meanwhile.
+    Replaced,
+    /// Anything else.
+    Refused(ApiError),
+}
+
+impl Failure {
+    fn into_error(self) -> ApiError {
+        match self {
+            Self::Replaced => ApiError::unavailable("The asset is being replaced; try again", 1),
+            Self::Refused(error) => error,
+        }
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+async fn attempt(
+    request: &HttpRequest,
+    plane: &DataPlane,
+    tenant: &Tenant,
+    admitted: &AdmittedDelivery<'_>,
+    conditions: &Conditions,
+) -> Result<Answer, Failure> {
+    let asset = plane.located.locate(plane, admitted).await?;
+    match prepare(plane, tenant, admitted, &asset, request)? {
+        Prepared::Original => {
+            let answer = Answer::original(plane, admitted, &asset, conditions);
+            Ok(answer.with_original(plane, &asset).await?)
+        }
+        Prepared::Derived(derived) => {
+            let answer = Answer::derived(plane, admitted, &asset, &derived, conditions);
+            if answer.is_complete() {
+                return Ok(answer);
+            }
+            let made = plane.renditions.obtain(plane, tenant, &asset, &derived, RequestId::of(request)).await?;
+            Ok(answer.with_made(&made))
+        }
+    }
+}
+
+/// A ticket of a request that is still being worked on.
+struct InFlight(Option<UsageTicket>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.0.take() {
+            ticket.tear_up();
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Whether a delivery may take place: one total function of the URL and the tenant, before anything is looked up.
+
+use plane_kit::{
+    error::{ApiError, ErrorCode},
+    ids::EnvironmentId,
+    signature::verify_delivery,
+};
+
+use super::url::DeliveryUrl;
+use crate::{
+    assets::{
+        ActsFor,
+        record::{AssetName, DeliveryType},
+    },
+    tenants::Tenant,
+};
+
+/// A delivery that may take place.
+pub struct AdmittedDelivery<'a> {
+    url: &'a DeliveryUrl,
+    environment: EnvironmentId,
+}
+
+/// What is known of a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Signature {
+    Absent,
+    Valid,
+    Wrong,
+}
+
+/// The truth table. A wrong signature is refused even where none is needed; who needs one learns nothing else without it.
+fn is_admitted(is_active: bool, delivery_type: DeliveryType, is_original: bool, signature: Signature) -> bool {
+    match (is_active, signature) {
+        (false, _) | (_, Signature::Wrong) => false,
+        (true, Signature::Valid) => true,
+        (true, Signature::Absent) => match delivery_type {
+            DeliveryType::Upload => true,
+            DeliveryType::Private => !is_original,
+            DeliveryType::Authenticated => false,
+        },
+    }
+}
+
+impl<'a> AdmittedDelivery<'a> {
+    /// Decides.
+    pub fn admit(url: &'a DeliveryUrl, tenant: &Tenant) -> Result<Self, ApiError> {
+        let signature = match &url.signature {
+            None => Signature::Absent,
+            Some(signature) => {
+                let is_valid = tenant
+                    .delivery_secrets()
+                    .any(|secret| verify_delivery(&url.spelling, &url.source, secret, signature));
+                if is_valid { Signature::Valid } else { Signature::Wrong }
+            }
+        };
+        // Without a transformation it is the original, whatever the extension: another format of it shows all there is to see.
+        let is_original = url.transformation.is_delivery_only();
+        if is_admitted(tenant.is_active(), url.delivery_type, is_original, signature) {
+            return Ok(Self { url, environment: tenant.id() });
+        }
+        if !tenant.is_active() {
+            let text = format!("cloud_name {} is disabled", tenant.snapshot.cloud_name);
+            return Err(ApiError::new(ErrorCode::Disabled, text));
+        }
+        Err(match &url.signature {
+            Some(signature) => ApiError::new(ErrorCode::InvalidSignature, format!("Invalid signature {signature}")),
+            None => ApiError::unauthorized(format!(
+                "A signature is required for delivery type {}",
+                url.delivery_type.name()
+            )),
+        })
+    }
+
+    /// The URL.
+    pub fn url(&self) -> &'a DeliveryUrl {
+        self.url
+    }
+
+    /// The names that the URL can mean.
+    pub fn names(&self) -> impl Iterator<Item = AssetName> + use<> {
+        self.url.candidates().into_iter().map(|(name, _)| name).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Whether the answer may be kept by caches that many share.
+    pub fn is_public(&self) -> bool {
+        self.url.delivery_type == DeliveryType::Upload
+    }
+}
+
+impl ActsFor for AdmittedDelivery<'_> {
+    fn environment(&self) -> EnvironmentId {
+        self.environment
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_truth_table() {
+        use DeliveryType::{Authenticated, Private, Upload};
+        use Signature::{Absent, Valid, Wrong};
+        let cases = [
+            // active, type, original, signature → admitted
+            (true, Upload, true, Absent, true),
+            (true, Upload, false, Absent, true),
+            (true, Upload, true, Valid, true),
+            (true, Upload, true, Wrong, false),
+            (true, Private, true, Absent, false),
+            (true, Private, false, Absent, true),
+            (true, Private, true, Valid, true),
+            (true, Private, false, Wrong, false),
+            (true, Authenticated, true, Absent, false),
+            (true, Authenticated, false, Absent, false),
+            (true, Authenticated, true, Valid, true),
+            (true, Authenticated, false, Valid, true),
+            (true, Authenticated, false, Wrong, false),
+            (false, Upload, true, Absent, false),
+            (false, Upload, true, Valid, false),
+            (false, Authenticated, true, Valid, false),
+        ];
+        for (is_active, delivery_type, is_original, signature, expected) in cases {
+            assert_eq!(
+                is_admitted(is_active, delivery_type, is_original, signature),
+                expected,
+                "{is_active} {delivery_type:?} {is_original} {signature:?}"
+            );
+        }
+    }
+}

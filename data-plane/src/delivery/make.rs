@@ -1,0 +1,223 @@
+//! Renditions: from memory, from the derived store, or made. One make per key, however many ask.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use plane_kit::{
+    error::{ApiError, ErrorCode, chain},
+    http::edge::RequestId,
+    ids::EnvironmentId,
+};
+use transform::{key::RenditionKey, source::Format};
+
+use super::{Failure, locate::LocatedAsset, prepare::Derived};
+use crate::{
+    Plane,
+    assets::{ActsFor, AssetStore, commit::NewRendition, record::AssetRecord},
+    render::{RenderError, SourceFile},
+    storage::{ObjectKey, StorageError},
+    tenants::Tenant,
+};
+
+/// How long a refusal of a make is remembered.
+const FAILURES_KEPT: Duration = Duration::from_secs(3);
+/// How many refusals are remembered.
+const FAILURES: u64 = 10_000;
+
+/// A rendition in memory.
+#[derive(Debug)]
+pub struct Made {
+    /// The encoded picture.
+    pub bytes: Bytes,
+    /// Its format.
+    pub format: Format,
+    /// When it was made.
+    pub made_at: DateTime<Utc>,
+}
+
+/// What kept a make from its end, as every asker is told it.
+#[derive(Debug, Clone)]
+enum MakeError {
+    Replaced,
+    Refused(String),
+    Busy,
+    Unavailable(String),
+}
+
+impl From<&MakeError> for Failure {
+    fn from(error: &MakeError) -> Self {
+        Self::Refused(match error {
+            MakeError::Replaced => return Self::Replaced,
+            MakeError::Refused(message) => ApiError::new(ErrorCode::InvalidTransformation, message.clone()),
+            MakeError::Busy => {
+                ApiError::new(ErrorCode::Busy, "Too many pictures are waiting; try again").with_retry_after(1)
+            }
+            MakeError::Unavailable(detail) => {
+                ApiError::unavailable("Pictures cannot be made now", 2).with_operator_text(detail.clone())
+            }
+        })
+    }
+}
+
+impl From<sea_orm::DbErr> for MakeError {
+    fn from(error: sea_orm::DbErr) -> Self {
+        Self::Unavailable(chain(&error))
+    }
+}
+
+impl From<StorageError> for MakeError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            // The row was read a moment ago: the asset was taken away or replaced since.
+            StorageError::Missing(_) => Self::Replaced,
+            error => Self::Unavailable(chain(&error)),
+        }
+    }
+}
+
+impl From<RenderError> for MakeError {
+    fn from(error: RenderError) -> Self {
+        match error {
+            RenderError::Refused(refused) => Self::Refused(refused.message),
+            RenderError::Busy => Self::Busy,
+            RenderError::Unavailable => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+/// Renditions in memory, and makes under way.
+pub struct Renditions {
+    memory: moka::future::Cache<RenditionKey, Arc<Made>>,
+    failures: moka::sync::Cache<RenditionKey, MakeError>,
+}
+
+/// The right to read what a tenant has, handed on to a task that outlives the request.
+#[derive(Clone, Copy)]
+struct OnBehalfOf(EnvironmentId);
+
+impl ActsFor for OnBehalfOf {
+    fn environment(&self) -> EnvironmentId {
+        self.0
+    }
+}
+
+impl Renditions {
+    /// Keeps up to `bytes` of renditions in memory.
+    pub fn new(bytes: u64) -> Self {
+        let weigh = |_: &RenditionKey, made: &Arc<Made>| u32::try_from(made.bytes.len() + 256).unwrap_or(u32::MAX);
+        Self {
+            memory: moka::future::Cache::builder().max_capacity(bytes).weigher(weigh).build(),
+            failures: moka::sync::Cache::builder().max_capacity(FAILURES).time_to_live(FAILURES_KEPT).build(),
+        }
+    }
+
+    /// The rendition, wherever it is.
+    pub(crate) async fn obtain(
+        &self,
+        plane: &Arc<Plane>,
+        tenant: &Tenant,
+        asset: &LocatedAsset,
+        derived: &Arc<Derived>,
+        request: RequestId,
+    ) -> Result<Arc<Made>, Failure> {
+        if let Some(made) = self.memory.get(&derived.key).await {
+            plane.metrics.deliveries.with_label_values(&["memory"]).inc();
+            return Ok(made);
+        }
+        if let Some(error) = self.failures.get(&derived.key) {
+            return Err(Failure::from(&error));
+        }
+        // The whole of it is a task of its own: a caller who leaves takes nobody else's picture with him.
+        let task = {
+            let (plane, record, derived) = (Arc::clone(plane), Arc::clone(&asset.record), Arc::clone(derived));
+            let on_behalf_of = OnBehalfOf(tenant.id());
+            tokio::spawn(async move {
+                let work = Work { plane: &plane, tenant: on_behalf_of, record: &record, derived: &derived, request };
+                plane.renditions.memory.try_get_with(derived.key, work.load_or_make()).await
+            })
+        };
+        match task.await {
+            Ok(Ok(made)) => Ok(made),
+            Ok(Err(error)) => {
+                if matches!(*error, MakeError::Refused(_)) {
+                    self.failures.insert(derived.key, MakeError::clone(&error));
+                }
+                Err(Failure::from(error.as_ref()))
+            }
+            Err(error) => Err(Failure::Refused(ApiError::internal(&error))),
+        }
+    }
+}
+
+struct Work<'a> {
+    plane: &'a Plane,
+    tenant: OnBehalfOf,
+    record: &'a AssetRecord,
+    derived: &'a Derived,
+    request: RequestId,
+}
+
+impl Work<'_> {
+    async fn load_or_make(self) -> Result<Arc<Made>, MakeError> {
+        let assets = AssetStore::of(&self.tenant, &self.plane.database, &self.plane.settings.region.name);
+        let version = self.record.version.id;
+        let object = ObjectKey::rendition(self.tenant.0, version, &self.derived.key_text);
+        if let Some(row) = assets.rendition(&self.derived.key_text).await? {
+            match self.plane.storage.read(&object).await {
+                Ok(bytes) => {
+                    let now = self.plane.clock.now();
+                    assets.note_spelling(&self.derived.key_text, version, &self.derived.spelling, now).await?;
+                    self.plane.metrics.deliveries.with_label_values(&["store"]).inc();
+                    let format = self.derived.plan.encode.format;
+                    return Ok(Arc::new(Made { bytes: bytes.to_bytes(), format, made_at: row.created_at }));
+                }
+                // The row is there and its bytes are not: they are made again under the same key.
+                Err(StorageError::Missing(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.plane.metrics.makes_started.inc();
+        let outcome = self.make(&assets, &object).await;
+        let label = match &outcome {
+            Ok(_) => "stored",
+            Err(MakeError::Refused(_)) => "refused",
+            Err(_) => "failed",
+        };
+        self.plane.metrics.makes_ended.with_label_values(&[label]).inc();
+        outcome
+    }
+
+    async fn make(&self, assets: &AssetStore<'_>, object: &ObjectKey) -> Result<Arc<Made>, MakeError> {
+        let original = ObjectKey::original(self.tenant.0, self.record.version.id);
+        let source = self.plane.storage.read(&original).await?;
+        let source = SourceFile::from_chunks(source).map_err(|error| MakeError::Unavailable(chain(&error)))?;
+        let plan = self.derived.plan.clone();
+        let rendition =
+            self.plane.render.render(self.tenant.0.0.as_u128().into(), self.derived.cost, plan, source).await?;
+        self.plane.metrics.render_cpu_microseconds.inc_by(u64::try_from(rendition.cpu.as_micros()).unwrap_or(u64::MAX));
+        // What is kept is kept in ordinary memory; the worker's memory file goes away.
+        let bytes = Bytes::copy_from_slice(&rendition.bytes);
+        let format = self.derived.plan.encode.format;
+        self.plane.storage.write(object, bytes.clone(), format.content_type()).await?;
+        let new = NewRendition {
+            key: self.derived.key_text.clone(),
+            version: self.record.version.id,
+            count_key: self.derived.count_key,
+            format: format.name(),
+            width: rendition.width,
+            height: rendition.height,
+            frames: rendition.frames,
+            bytes: bytes.len() as u64,
+            request: self.request.to_string(),
+        };
+        let now = self.plane.clock.now();
+        if !assets.commit_rendition(&new, &self.derived.spelling, now).await? {
+            self.plane.remove_objects(vec![object.clone()]);
+            return Err(MakeError::Replaced);
+        }
+        self.plane.shipper.wake();
+        self.plane.metrics.deliveries.with_label_values(&["made"]).inc();
+        Ok(Arc::new(Made { bytes, format, made_at: now }))
+    }
+}

@@ -1,0 +1,138 @@
+//! From a located asset to a plan and its key. Pure but for remembering.
+
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use plane_kit::{error::ApiError, ids::VersionId};
+use transform::{
+    hints::{ClientHints, Vary},
+    key::{RenditionKey, count_key},
+    plan::Plan,
+    planner::{OutputLimits, PlanRequest, Planned, plan},
+};
+use uuid::Uuid;
+
+use super::{admit::AdmittedDelivery, locate::LocatedAsset, url::refused};
+use crate::{
+    DataPlane,
+    assets::{commit::Spelling, record::ResourceType},
+    tenants::Tenant,
+};
+
+/// Changes whenever the same plan would give other bytes; part of every rendition key.
+pub const ENGINE_REVISION: &str = "vips-8.14-1";
+/// How many plans are remembered.
+const REMEMBERED: u64 = 20_000;
+/// Frames of an animation that is made while somebody waits.
+const FRAMES: u32 = 100;
+
+/// What a delivery takes.
+#[derive(Clone)]
+pub enum Prepared {
+    /// The stored bytes.
+    Original,
+    /// A rendition.
+    Derived(Arc<Derived>),
+}
+
+/// A rendition that is wanted.
+pub struct Derived {
+    /// The recipe.
+    pub plan: Plan,
+    /// Its identity.
+    pub key: RenditionKey,
+    /// Its identity in hexadecimal digits.
+    pub key_text: String,
+    /// What is counted once.
+    pub count_key: Uuid,
+    /// Which headers decided.
+    pub vary: Vary,
+    /// Expected work, in pixels.
+    pub cost: u64,
+    /// How it was asked for.
+    pub spelling: Spelling,
+}
+
+/// Plans by what they depend on.
+pub struct Plans(moka::sync::Cache<PlanKey, Prepared>);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct PlanKey {
+    version: VersionId,
+    spelling: Spelling,
+    hints: (bool, bool, bool, bool, Option<u64>, Option<u32>, Option<u32>),
+}
+
+impl Default for Plans {
+    fn default() -> Self {
+        Self(moka::sync::Cache::new(REMEMBERED))
+    }
+}
+
+/// Plans a delivery, or finds the plan made before.
+pub fn prepare(
+    plane: &DataPlane,
+    tenant: &Tenant,
+    admitted: &AdmittedDelivery<'_>,
+    asset: &LocatedAsset,
+    request: &HttpRequest,
+) -> Result<Prepared, ApiError> {
+    let url = admitted.url();
+    if url.resource_type == ResourceType::Raw {
+        return Ok(Prepared::Original);
+    }
+    let Some(source) = &asset.record.version.source else {
+        return Ok(Prepared::Original);
+    };
+    let hints = ClientHints::from_headers(|name| request.headers().get(name).and_then(|value| value.to_str().ok()));
+    let spelling = Spelling {
+        transformation: url.spelling.clone(),
+        extension: asset.extension.as_deref().unwrap_or_default().to_ascii_lowercase(),
+    };
+    let key = PlanKey {
+        version: asset.record.version.id,
+        spelling,
+        hints: (
+            hints.avif,
+            hints.webp,
+            hints.jxl,
+            hints.save_data,
+            hints.dpr.map(f64::to_bits),
+            hints.width,
+            hints.viewport_width,
+        ),
+    };
+    if let Some(prepared) = plane.plans.0.get(&key) {
+        return Ok(prepared);
+    }
+    let delivery = &plane.settings.delivery;
+    let limits =
+        OutputLimits { max_pixels: delivery.output_pixels, max_side: delivery.output_side, max_frames: FRAMES };
+    let planned = plan(PlanRequest {
+        transformation: &url.transformation,
+        extension: asset.extension.as_deref(),
+        source,
+        hints: &hints,
+        limits: &limits,
+    })
+    .map_err(refused)?;
+    let prepared = match planned {
+        Planned::Original => Prepared::Original,
+        Planned::Derived(planned) => {
+            let version = asset.record.version.id.0.as_bytes();
+            let rendition = RenditionKey::new(&planned.plan, version, ENGINE_REVISION);
+            Prepared::Derived(Arc::new(Derived {
+                key_text: rendition.to_string(),
+                key: rendition,
+                count_key: Uuid::from_bytes(count_key(version, &planned.plan, asset.record.version.epoch)),
+                vary: planned.vary,
+                cost: planned.cost.weight(),
+                plan: planned.plan,
+                spelling: key.spelling.clone(),
+            }))
+        }
+    };
+    tracing::trace!(cloud_name = tenant.snapshot.cloud_name, "planned");
+    plane.plans.0.insert(key, prepared.clone());
+    Ok(prepared)
+}

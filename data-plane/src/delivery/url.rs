@@ -1,0 +1,193 @@
+//! The delivery URL: a pure parse of the path as it was received.
+
+use percent_encoding::percent_decode_str;
+use plane_kit::error::{ApiError, ErrorCode};
+use transform::{
+    grammar::{Transformation, split_path},
+    refusal::{Refusal, RefusalKind},
+    source::Format,
+};
+
+use crate::assets::record::{AssetName, DeliveryType, ResourceType};
+
+/// Prefixes of the wire that stand for a resource type and an SEO suffix; not built yet.
+const SEO_PREFIXES: [&str; 5] = ["images", "private_images", "authenticated_images", "videos", "files"];
+
+/// A delivery URL taken apart. Nothing was looked up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeliveryUrl {
+    /// Cloud name.
+    pub cloud_name: String,
+    /// Resource type.
+    pub resource_type: ResourceType,
+    /// Delivery type.
+    pub delivery_type: DeliveryType,
+    /// What stands between `s--` and `--`.
+    pub signature: Option<String>,
+    /// The transformation.
+    pub transformation: Transformation,
+    /// The transformation as it stands in the path.
+    pub spelling: String,
+    /// The version, which is only of use to caches.
+    pub version: Option<u64>,
+    /// The public id with its extension, as it stands in the path; what signatures cover.
+    pub source: String,
+    /// The public id with its extension, decoded.
+    pub decoded: String,
+}
+
+impl DeliveryUrl {
+    /// Reads a path that begins with a slash.
+    pub fn parse(path: &str) -> Result<Self, ApiError> {
+        let pieces: Vec<&str> = path.split('/').filter(|piece| !piece.is_empty()).collect();
+        let not_found = || ApiError::not_found(format!("Resource not found - {path}"));
+        let (cloud_name, pieces) = pieces.split_first().ok_or_else(not_found)?;
+        let (kind, pieces) = pieces.split_first().ok_or_else(not_found)?;
+        let (resource_type, delivery_type, pieces) = match *kind {
+            "iu" => (ResourceType::Image, DeliveryType::Upload, pieces),
+            kind if SEO_PREFIXES.contains(&kind) => {
+                return Err(ApiError::not_built(format!("Delivery under {kind}/ with an SEO suffix")));
+            }
+            kind => {
+                let resource_type = ResourceType::from_name(kind).ok_or_else(not_found)?;
+                let (delivery_type, pieces) = pieces.split_first().ok_or_else(not_found)?;
+                (resource_type, DeliveryType::parse(delivery_type).map_err(naming_the_path)?, pieces)
+            }
+        };
+        if resource_type == ResourceType::Video {
+            return Err(ApiError::not_built("Delivery of video"));
+        }
+        let (signature, pieces) = match pieces.split_first() {
+            Some((first, rest)) if is_signature(first) => (Some(first[3..first.len() - 2].to_owned()), rest),
+            _ => (None, pieces),
+        };
+        let split = split_path(pieces).map_err(refused)?;
+        let source = pieces.get(split.public_id..).unwrap_or_default().join("/");
+        if source.is_empty() {
+            return Err(not_found());
+        }
+        let decoded = percent_decode_str(&source)
+            .decode_utf8()
+            .map_err(|_| ApiError::invalid("The public id is not UTF-8"))?
+            .into_owned();
+        if resource_type == ResourceType::Raw && !split.transformation.is_delivery_only() {
+            return Err(ApiError::new(
+                ErrorCode::InvalidTransformation,
+                format!("Invalid transformation for a raw file: {}", split.spelling),
+            ));
+        }
+        Ok(Self {
+            cloud_name: (*cloud_name).to_owned(),
+            resource_type,
+            delivery_type,
+            signature,
+            transformation: split.transformation,
+            spelling: split.spelling,
+            version: split.version,
+            source,
+            decoded,
+        })
+    }
+
+    /// The names that the URL can mean, the likelier first, each with the extension that it leaves over. An extension belongs to
+    /// the name of a raw file; of an image it asks for a format, unless there is no such format.
+    pub fn candidates(&self) -> Vec<(AssetName, Option<&str>)> {
+        let name = |public_id: &str| AssetName {
+            resource_type: self.resource_type,
+            delivery_type: self.delivery_type,
+            public_id: public_id.to_owned(),
+        };
+        let whole = (name(&self.decoded), None);
+        if self.resource_type == ResourceType::Raw {
+            return vec![whole];
+        }
+        match self.decoded.rsplit_once('.') {
+            Some((stem, extension)) if !stem.is_empty() && Format::from_name(extension).is_some() => {
+                vec![(name(stem), Some(extension)), whole]
+            }
+            _ => vec![whole],
+        }
+    }
+}
+
+fn is_signature(piece: &str) -> bool {
+    piece.len() > 5 && piece.starts_with("s--") && piece.ends_with("--")
+}
+
+fn naming_the_path(error: ApiError) -> ApiError {
+    match error.code() {
+        ErrorCode::NotBuilt => error,
+        _ => ApiError::not_found("Resource not found - unknown delivery type"),
+    }
+}
+
+/// A refusal of the language as an error of the edge.
+pub(super) fn refused(refusal: Refusal) -> ApiError {
+    let code = match refusal.kind() {
+        RefusalKind::NotBuilt => ErrorCode::NotBuilt,
+        _ => ErrorCode::InvalidTransformation,
+    };
+    ApiError::new(code, refusal.message().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_taken_apart() {
+        let url =
+            DeliveryUrl::parse("/demo/image/upload/s--abcdefgh--/c_fill,w_400/f_auto/v17/cats/t%20om.jpg").unwrap();
+        assert_eq!(url.cloud_name, "demo");
+        assert_eq!(url.signature.as_deref(), Some("abcdefgh"));
+        assert_eq!(url.spelling, "c_fill,w_400/f_auto");
+        assert_eq!(url.version, Some(17));
+        assert_eq!((url.source.as_str(), url.decoded.as_str()), ("cats/t%20om.jpg", "cats/t om.jpg"));
+        let candidates = url.candidates();
+        assert_eq!((candidates[0].0.public_id.as_str(), candidates[0].1), ("cats/t om", Some("jpg")));
+        assert_eq!((candidates[1].0.public_id.as_str(), candidates[1].1), ("cats/t om.jpg", None));
+    }
+
+    #[test]
+    fn a_signature_may_begin_with_a_dash() {
+        let url = DeliveryUrl::parse("/demo/image/upload/s----SjmNDA--/image.jpg").unwrap();
+        assert_eq!(url.signature.as_deref(), Some("--SjmNDA"));
+    }
+
+    #[test]
+    fn short_and_raw_forms() {
+        assert_eq!(DeliveryUrl::parse("/demo/iu/a.jpg").unwrap().delivery_type, DeliveryType::Upload);
+        let raw = DeliveryUrl::parse("/demo/raw/upload/v1/docs/a.tar.gz").unwrap();
+        assert_eq!(
+            raw.candidates(),
+            vec![(
+                AssetName {
+                    resource_type: ResourceType::Raw,
+                    delivery_type: DeliveryType::Upload,
+                    public_id: "docs/a.tar.gz".into()
+                },
+                None
+            )]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_delivered_is_refused_by_name() {
+        for (path, part) in [
+            ("/demo", "/demo"),
+            ("/demo/image", "/demo/image"),
+            ("/demo/image/upload", "/demo/image/upload"),
+            ("/demo/sound/upload/a", "/demo/sound"),
+            ("/demo/image/fetch/http://a", "fetch"),
+            ("/demo/images/a/b.jpg", "images"),
+            ("/demo/video/upload/a.mp4", "video"),
+            ("/demo/image/upload/w_abc,h_2/a.jpg", "abc"),
+            ("/demo/raw/upload/w_100/v1/a.txt", "w_100"),
+            ("/demo/image/upload/%ff.jpg", "UTF-8"),
+        ] {
+            let error = DeliveryUrl::parse(path).unwrap_err();
+            assert!(error.message().contains(part), "{path}: {error}");
+            assert!(error.code().status().is_client_error(), "{path}");
+        }
+    }
+}

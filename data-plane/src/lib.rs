@@ -1,0 +1,344 @@
+//! A data plane: one region's uploads, storage, transformations, delivery and counting.
+//!
+//! It knows its tenants by the snapshots that came down the seam and goes on serving them when the control plane is away. Start
+//! reading at [`delivery`] and [`upload`]; [`metering`] is where everything is counted.
+
+pub mod access;
+pub mod admin;
+pub mod assets;
+pub mod config;
+pub mod delivery;
+pub mod metering;
+pub mod presets;
+pub mod render;
+pub mod samples;
+pub mod storage;
+pub mod sweeper;
+pub mod tables;
+pub mod tenants;
+pub mod upload;
+pub mod views;
+
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use actix_web::{http::Method, web};
+use chrono::{DateTime, Utc};
+use plane_kit::{
+    clock::Clock,
+    database::Database,
+    error::ApiError,
+    http::{
+        gaps,
+        rate::{HourlyRate, RateFigures},
+        routes::Routes,
+    },
+    ids::EnvironmentId,
+    policy::Decisions,
+    seal::SealingKey,
+    seam::{ControlLink, snapshot::TrustedKey},
+    telemetry::metrics::Metrics,
+    usage::UsageSummary,
+};
+use tokio::{sync::watch, task::JoinHandle};
+
+use config::{DeliveryConfig, MeteringConfig, RegionConfig, StorageConfig, UploadConfig};
+use delivery::{locate::Located, make::Renditions, prepare::Plans};
+use metering::{
+    counters::Counters,
+    shipper::{Shipper, stopped},
+};
+use render::{RenderPool, WorkerCommand};
+use storage::{ObjectKey, Storage};
+use tenants::{Tenant, Tenants};
+use upload::stage::Scratch;
+use views::Links;
+
+/// Operations of the Upload and Admin APIs that are not built yet.
+pub const GAPS: &str = include_str!("../../openapi/gaps/data-plane.txt");
+
+/// How many environments' usage is remembered for when the control plane is away.
+const USAGE_KEPT: u64 = 10_000;
+
+/// Settings of the rooms of a data plane.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Which region this is.
+    pub region: RegionConfig,
+    /// Where objects are kept.
+    pub storage: StorageConfig,
+    /// How renditions leave.
+    pub delivery: DeliveryConfig,
+    /// How uploads are taken.
+    pub uploads: UploadConfig,
+    /// How usage is summed.
+    pub metering: MeteringConfig,
+    /// How pictures are made.
+    pub render: render::RenderConfig,
+}
+
+/// What a data plane is opened with.
+pub struct Opening<'a> {
+    /// Settings; `delivery.public_url` must be set.
+    pub settings: Settings,
+    /// The data folder of the node, locked by this process.
+    pub data: &'a Path,
+    /// The regional database, migrated.
+    pub database: Database,
+    /// The carrier of the seam.
+    pub link: Arc<dyn ControlLink>,
+    /// The region's sealing key.
+    pub region_key: SealingKey,
+    /// The control plane's key.
+    pub trusted: TrustedKey,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Metrics of the process.
+    pub metrics: Arc<Metrics>,
+    /// How render workers are started.
+    pub worker: WorkerCommand,
+}
+
+/// An open data plane, shared by its HTTP workers.
+pub type DataPlane = Arc<Plane>;
+
+/// The parts of an open data plane.
+pub struct Plane {
+    /// Settings.
+    pub settings: Settings,
+    /// The regional database.
+    pub database: Database,
+    /// The tenants.
+    pub tenants: Arc<Tenants>,
+    /// Policy decisions already taken.
+    pub decisions: Decisions,
+    /// The hourly quota of the Admin API.
+    pub admin_rate: AdminRate,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// The counters of this run.
+    pub counters: Arc<Counters>,
+    /// Metrics of the process.
+    pub metrics: Arc<Metrics>,
+    /// Carries usage up.
+    pub shipper: Arc<Shipper>,
+    /// The object store.
+    pub storage: Storage,
+    /// Where uploads are staged.
+    pub scratch: Scratch,
+    /// The render workers.
+    pub render: RenderPool,
+    /// Rows that were read a moment ago.
+    pub located: Located,
+    /// Plans made before.
+    pub plans: Plans,
+    /// Renditions in memory.
+    pub renditions: Renditions,
+    /// Delivery addresses.
+    pub links: Links,
+    /// The carrier of the seam.
+    pub link: Arc<dyn ControlLink>,
+    /// Usage as it was last known.
+    pub known_usage: moka::sync::Cache<EnvironmentId, UsageSummary>,
+}
+
+/// A data plane could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The object store.
+    #[error("the object store cannot be opened")]
+    Storage(#[from] storage::StorageError),
+    /// The snapshots of the regional database.
+    #[error("the tenants cannot be loaded")]
+    Tenants(#[from] tenants::TenantError),
+    /// The scratch folder.
+    #[error(transparent)]
+    Scratch(#[from] upload::stage::StagingError),
+    /// The counter files.
+    #[error("the counter files cannot be opened")]
+    Counters(#[source] std::io::Error),
+    /// What an earlier run had counted.
+    #[error("what an earlier run had counted cannot be taken over")]
+    Recovery(#[from] metering::shipper::ShipError),
+    /// The render workers.
+    #[error("the render workers cannot be started")]
+    Render(#[source] std::io::Error),
+}
+
+impl Plane {
+    /// Opens a data plane: loads its tenants, takes over what an earlier run had counted, starts its render workers.
+    pub async fn open(opening: Opening<'_>) -> Result<DataPlane, OpenError> {
+        let Opening { settings, data, database, link, region_key, trusted, clock, metrics, worker } = opening;
+        let region = settings.region.name.clone();
+        let storage = Storage::open(&settings.storage, data, &metrics)?;
+        let scratch = Scratch::open(&data.join("scratch"))?;
+        let (counters, left) = Counters::open(&data.join("counters"), settings.metering.counter_slots, clock.now())
+            .map_err(OpenError::Counters)?;
+        let counters = Arc::new(counters);
+        let shipper = Shipper::new(
+            Arc::clone(&counters),
+            database.clone(),
+            &region,
+            Arc::clone(&link),
+            Arc::clone(&clock),
+            Arc::clone(&metrics),
+            Duration::from_secs(settings.metering.window_seconds),
+        );
+        shipper.recover(left).await?;
+        let tenants =
+            Tenants::load(database.clone(), &region, region_key, trusted, Arc::clone(&link), Arc::clone(&metrics))
+                .await?;
+        let render = RenderPool::start(settings.render.clone(), worker).map_err(OpenError::Render)?;
+        Ok(Arc::new(Self {
+            located: Located::new(Duration::from_millis(settings.delivery.row_cache_ms)),
+            renditions: Renditions::new(settings.delivery.memory_cache_bytes),
+            links: Links::new(&settings.delivery.public_url),
+            plans: Plans::default(),
+            decisions: Decisions::default(),
+            admin_rate: AdminRate::default(),
+            known_usage: moka::sync::Cache::new(USAGE_KEPT),
+            settings,
+            database,
+            tenants,
+            clock,
+            counters,
+            metrics,
+            shipper,
+            storage,
+            scratch,
+            render,
+            link,
+        }))
+    }
+
+    /// Starts what runs beside the requests: following the control plane, shipping usage, sweeping. Ends when `stop` is set; the
+    /// last usage is shipped then.
+    pub fn start(self: &Arc<Self>, stop: &watch::Receiver<bool>) -> Background {
+        Background {
+            follower: self.tenants.follow(),
+            shipper: self.shipper.run(stop.clone()),
+            sweeper: sweeper::run(self, stop.clone()),
+            gauges: gauges(self, stop.clone()),
+        }
+    }
+
+    /// Removes objects that no row names any more. What cannot be removed now is left to the sweeper.
+    pub fn remove_objects(&self, objects: Vec<ObjectKey>) {
+        if objects.is_empty() {
+            return;
+        }
+        let storage = self.storage.clone();
+        tokio::spawn(async move {
+            for object in objects {
+                if let Err(error) = storage.delete(&object).await {
+                    tracing::debug!(%error, object = object.path(), "an object is left to the sweeper");
+                }
+            }
+        });
+    }
+
+    /// Whether the plane can serve: its database and its object store answer.
+    pub async fn ready(&self) -> Result<(), ApiError> {
+        self.database.ping().await?;
+        self.storage.check().await?;
+        Ok(())
+    }
+
+    /// Adds what the handlers need to an application.
+    pub fn configure(self: &Arc<Self>, config: &mut web::ServiceConfig) {
+        config.app_data(web::Data::new(Arc::clone(self)));
+    }
+}
+
+/// Keeps the gauges of the render pool true.
+fn gauges(plane: &DataPlane, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
+    let plane = Arc::clone(plane);
+    tokio::spawn(async move {
+        let stats = plane.render.stats();
+        let mut times = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            tokio::select! {
+                _ = times.tick() => {}
+                () = stopped(&mut stop) => return,
+            }
+            let waiting = stats.queue_len.load(std::sync::atomic::Ordering::Relaxed);
+            plane.metrics.render_queue_jobs.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        }
+    })
+}
+
+/// What runs beside the requests.
+pub struct Background {
+    follower: JoinHandle<()>,
+    shipper: JoinHandle<()>,
+    sweeper: JoinHandle<()>,
+    gauges: JoinHandle<()>,
+}
+
+impl Background {
+    /// Waits, after `stop` was set, until the last usage has been shipped and the render workers are gone.
+    pub async fn finish(self, plane: &Plane) {
+        self.follower.abort();
+        self.sweeper.abort();
+        self.gauges.abort();
+        if let Err(error) = self.shipper.await {
+            tracing::warn!(%error, "shipping ended early; usage waits in the outbox");
+        }
+        plane.render.shutdown().await;
+    }
+}
+
+/// The hourly quota of the Admin API, by each tenant's own limit.
+#[derive(Default)]
+pub struct AdminRate(Mutex<HashMap<u32, Arc<HourlyRate<EnvironmentId>>>>);
+
+impl AdminRate {
+    /// Takes one call of a tenant.
+    pub fn take(&self, tenant: &Tenant, now: DateTime<Utc>) -> Result<RateFigures, ApiError> {
+        let limit = tenant.snapshot.limits.admin_calls_per_hour;
+        let rate = match self.0.lock() {
+            Ok(mut rates) => Arc::clone(rates.entry(limit).or_insert_with(|| Arc::new(HourlyRate::new(limit)))),
+            Err(_) => Arc::new(HourlyRate::new(limit)),
+        };
+        rate.take(&tenant.id(), now)
+    }
+}
+
+/// The operations of the data plane. Delivery stands last and takes every path that nothing else took, so these routes have to be
+/// configured after all others.
+pub fn routes() -> Routes {
+    use admin::{resources, service};
+    let mut routes = Routes::new();
+    {
+        use service::{__path_config, __path_ping, __path_usage, config, ping, usage};
+        plane_kit::routes!(routes; ping, usage, config);
+    }
+    routes.add_spelling("usage", Method::GET, "/v1_1/{cloud_name}/usage/{date}", service::usage);
+    {
+        use resources::{
+            __path_list_resource_types, __path_list_resources, __path_list_resources_of_type, __path_read_resource,
+            list_resource_types, list_resources, list_resources_of_type, read_resource,
+        };
+        plane_kit::routes!(routes; list_resource_types);
+        // The named listings of the vendor stand before the patterns that would swallow them.
+        let (named, others): (Vec<_>, Vec<_>) = gaps::lines(GAPS).partition(|(_, path)| path.contains("/resources/"));
+        routes.merge(gaps::routes_of(named));
+        plane_kit::routes!(routes; list_resources, list_resources_of_type, read_resource);
+        routes.merge(gaps::routes_of(others));
+    }
+    {
+        use upload::handlers::{__path_destroy, __path_upload, destroy, upload};
+        plane_kit::routes!(routes; upload, destroy);
+        routes.add_spelling("upload", Method::POST, "/v1_1/{cloud_name}/upload", upload);
+        routes.add_spelling("upload", Method::POST, "/v1_1/{cloud_name}/{resource_type}/upload_chunked", upload);
+    }
+    {
+        use delivery::{__path_deliver, deliver};
+        plane_kit::routes!(routes; deliver);
+    }
+    routes
+}

@@ -1,0 +1,252 @@
+//! Objects: the bytes that rows name.
+//!
+//! An object is written once, under a key made of the environment and the version (never of a name), and is never changed.
+//! Retry, timeout, concurrency, tracing and metrics are layers of opendal, not code at the call sites.
+
+use std::{ops::Range, path::Path, time::Duration};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt, TryStreamExt};
+use opendal::{
+    Buffer, ErrorKind, Operator,
+    layers::{ConcurrentLimitLayer, PrometheusLayer, RetryLayer, TimeoutLayer, TracingLayer},
+    services::{Fs, Gcs, Memory, S3},
+};
+use plane_kit::{
+    error::{ApiError, chain},
+    ids::{EnvironmentId, VersionId},
+    telemetry::metrics::Metrics,
+};
+use tokio::io::AsyncReadExt;
+
+use crate::config::StorageConfig;
+
+/// How much of a staged file is handed to the object store at a time.
+const CHUNK: usize = 1024 * 1024;
+
+/// Why an object could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The object is not there.
+    #[error("the object {0} is not there")]
+    Missing(String),
+    /// The object store failed.
+    #[error("the object store failed")]
+    Store(#[from] opendal::Error),
+    /// The staged file failed.
+    #[error("the staged file cannot be read")]
+    Staged(#[from] std::io::Error),
+}
+
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
+        Self::unavailable("The object store is not available", 2).with_operator_text(chain(&error))
+    }
+}
+
+/// The name of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectKey(String);
+
+impl ObjectKey {
+    /// The bytes of an uploaded version.
+    pub fn original(environment: EnvironmentId, version: VersionId) -> Self {
+        Self(format!("o/{environment}/{version}"))
+    }
+
+    /// The bytes of a rendition. `key` is its rendition key in hexadecimal digits.
+    pub fn rendition(environment: EnvironmentId, version: VersionId, key: &str) -> Self {
+        Self(format!("d/{environment}/{version}/{key}"))
+    }
+
+    /// Reads back what a listing gives: the version, and the rendition key if it is a rendition.
+    pub fn parse(path: &str) -> Option<(Self, VersionId, Option<&str>)> {
+        let mut pieces = path.split('/');
+        let kind = pieces.next()?;
+        pieces.next()?.parse::<EnvironmentId>().ok()?;
+        let version = pieces.next()?.parse().ok()?;
+        let rendition = pieces.next();
+        let is_whole = pieces.next().is_none() && rendition.is_none_or(|key| !key.is_empty());
+        match (kind, rendition) {
+            ("o", None) | ("d", Some(_)) if is_whole => Some((Self(path.to_owned()), version, rendition)),
+            _ => None,
+        }
+    }
+
+    /// The path within the store.
+    pub fn path(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The object store of a region.
+#[derive(Debug, Clone)]
+pub struct Storage {
+    operator: Operator,
+}
+
+impl Storage {
+    /// Opens the store. `data` is the data folder, where the `fs` backend lives when no root is set.
+    pub fn open(config: &StorageConfig, data: &Path, metrics: &Metrics) -> Result<Self, StorageError> {
+        let operator = match config.backend.as_str() {
+            "memory" => Operator::new(Memory::default())?,
+            "s3" => {
+                let mut builder = S3::default().bucket(&config.bucket).region(&config.bucket_region);
+                if !config.root.is_empty() {
+                    builder = builder.root(&config.root);
+                }
+                if !config.endpoint.is_empty() {
+                    builder = builder.endpoint(&config.endpoint);
+                }
+                if !config.access_key_id.is_empty() {
+                    builder = builder
+                        .access_key_id(&config.access_key_id)
+                        .secret_access_key(&config.access_key_secret)
+                        .disable_config_load()
+                        .disable_ec2_metadata();
+                }
+                Operator::new(builder)?
+            }
+            "gcs" => {
+                let mut builder = Gcs::default().bucket(&config.bucket);
+                if !config.root.is_empty() {
+                    builder = builder.root(&config.root);
+                }
+                if !config.endpoint.is_empty() {
+                    builder = builder.endpoint(&config.endpoint);
+                }
+                Operator::new(builder)?
+            }
+            _ => {
+                let root = if config.root.is_empty() { data.join("objects") } else { config.root.clone().into() };
+                let scratch = root.join(".incoming");
+                Operator::new(Fs::default().root(&root.to_string_lossy()).atomic_write_dir(&scratch.to_string_lossy()))?
+            }
+        };
+        // Outermost is what is named last: a retry waits for a permit again and is measured as another attempt.
+        let operator = operator
+            .layer(TracingLayer::new())
+            .layer(PrometheusLayer::builder().register(metrics.registry())?)
+            .layer(ConcurrentLimitLayer::new(config.concurrency))
+            .layer(TimeoutLayer::new().with_timeout(Duration::from_millis(config.timeout_ms)))
+            .layer(RetryLayer::new().with_max_times(3).with_jitter());
+        Ok(Self { operator })
+    }
+
+    /// Writes an object from bytes in memory.
+    pub async fn write(&self, key: &ObjectKey, bytes: Bytes, content_type: &str) -> Result<(), StorageError> {
+        let write = self.operator.write_with(key.path(), Buffer::from(bytes));
+        match self.operator.info().capability().write_with_content_type {
+            true => write.content_type(content_type).await?,
+            false => write.await?,
+        };
+        Ok(())
+    }
+
+    /// Writes an object from a file, from its present position to its end.
+    pub async fn write_file(
+        &self,
+        key: &ObjectKey,
+        file: &mut tokio::fs::File,
+        content_type: &str,
+    ) -> Result<(), StorageError> {
+        let writer = self.operator.writer_with(key.path()).chunk(8 * CHUNK);
+        let mut writer = match self.operator.info().capability().write_with_content_type {
+            true => writer.content_type(content_type).await?,
+            false => writer.await?,
+        };
+        loop {
+            let mut chunk = Vec::with_capacity(CHUNK);
+            let read = file.take(CHUNK as u64).read_to_end(&mut chunk).await;
+            match read {
+                Ok(0) => break,
+                Ok(_) => writer.write(chunk).await?,
+                Err(error) => {
+                    // What was written so far must not be left half done; the sweeper would find it, but not for an hour.
+                    writer.abort().await.ok();
+                    return Err(error.into());
+                }
+            }
+        }
+        writer.close().await?;
+        Ok(())
+    }
+
+    /// Reads a whole object.
+    pub async fn read(&self, key: &ObjectKey) -> Result<Buffer, StorageError> {
+        self.operator.read(key.path()).await.map_err(|error| missing(key, error))
+    }
+
+    /// Reads a part of an object as a stream of pieces.
+    pub async fn stream(
+        &self,
+        key: &ObjectKey,
+        range: Range<u64>,
+    ) -> Result<impl Stream<Item = Result<Bytes, StorageError>> + use<>, StorageError> {
+        let reader = self.operator.reader_with(key.path()).chunk(CHUNK).await.map_err(|error| missing(key, error))?;
+        let stream = reader.into_bytes_stream(range).await.map_err(|error| missing(key, error))?;
+        Ok(stream.map_err(StorageError::Staged).boxed())
+    }
+
+    /// Removes an object. One that is not there is no error.
+    pub async fn delete(&self, key: &ObjectKey) -> Result<(), StorageError> {
+        Ok(self.operator.delete(key.path()).await?)
+    }
+
+    /// All objects, in no order, with the time of their last change where the store tells it.
+    pub async fn list(
+        &self,
+        prefix: &str,
+    ) -> Result<impl Stream<Item = Result<String, StorageError>> + use<>, StorageError> {
+        let lister = self.operator.lister_with(prefix).recursive(true).await?;
+        Ok(lister
+            .map_err(StorageError::Store)
+            .try_filter_map(|entry| async move { Ok((!entry.path().ends_with('/')).then(|| entry.path().to_owned())) })
+            .boxed())
+    }
+
+    /// When an object was last changed, if it is there and the store tells.
+    pub async fn changed_at(&self, key: &ObjectKey) -> Result<Option<chrono::DateTime<chrono::Utc>>, StorageError> {
+        match self.operator.stat(key.path()).await {
+            Ok(metadata) => {
+                let seconds = metadata.last_modified().map(|time| time.into_inner().as_second());
+                Ok(seconds.and_then(|seconds| chrono::DateTime::from_timestamp(seconds, 0)))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether the store answers.
+    pub async fn check(&self) -> Result<(), StorageError> {
+        match self.operator.stat("ready").await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn missing(key: &ObjectKey, error: opendal::Error) -> StorageError {
+    match error.kind() {
+        ErrorKind::NotFound => StorageError::Missing(key.path().to_owned()),
+        _ => StorageError::Store(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_read_back_and_strangers_do_not() {
+        let (environment, version) = (EnvironmentId(uuid::Uuid::nil()), VersionId(uuid::Uuid::max()));
+        let original = ObjectKey::original(environment, version);
+        assert_eq!(ObjectKey::parse(original.path()), Some((original.clone(), version, None)));
+        let rendition = ObjectKey::rendition(environment, version, "ab");
+        assert_eq!(ObjectKey::parse(rendition.path()), Some((rendition.clone(), version, Some("ab"))));
+        for path in ["o/x/y", "ready", "d/00000000000000000000000000000000/ffffffffffffffffffffffffffffffff/", ""] {
+            assert_eq!(ObjectKey::parse(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The sweeper: collects objects that no row names.
+//!
+//! Bytes are written before the row that names them, so a process killed in between leaves an object without a row. Such an object
+//! is removed when it is old enough that nobody can still be about to name it.
+
+use std::{collections::HashSet, time::Duration};
+
+use chrono::{DateTime, Utc};
+use futures::TryStreamExt;
+use plane_kit::error::{ApiError, chain};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    DataPlane, Plane,
+    metering::shipper::stopped,
+    storage::{ObjectKey, StorageError},
+    tables::{asset_versions, renditions},
+};
+
+/// How many objects are looked up at once.
+const BATCH: usize = 500;
+
+/// Why a sweep ended early. The next one begins anew.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// The object store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The regional database failed.
+    #[error("the regional database failed")]
+    Database(#[from] sea_orm::DbErr),
+}
+
+impl From<SweepError> for ApiError {
+    fn from(error: SweepError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+struct Candidate {
+    key: ObjectKey,
+    version: uuid::Uuid,
+    rendition: Option<String>,
+}
+
+/// Sweeps once. Objects changed within `grace` before `now` are left alone. Answers how many were removed.
+pub async fn sweep(plane: &Plane, now: DateTime<Utc>, grace: Duration) -> Result<usize, SweepError> {
+    let mut removed = 0;
+    for prefix in ["o/", "d/"] {
+        let mut objects = std::pin::pin!(plane.storage.list(prefix).await?);
+        let mut batch = Vec::new();
+        loop {
+            let path = objects.try_next().await?;
+            let is_end = path.is_none();
+            if let Some((key, version, rendition)) = path.as_deref().and_then(ObjectKey::parse) {
+                let rendition = rendition.map(str::to_owned);
+                batch.push(Candidate { key, version: version.0, rendition });
+            }
+            if batch.len() >= BATCH || is_end {
+                removed += remove_nameless(plane, std::mem::take(&mut batch), now, grace).await?;
+            }
+            if is_end {
+                break;
+            }
+        }
+    }
+    Ok(removed)
+}
+
+async fn remove_nameless(
+    plane: &Plane,
+    batch: Vec<Candidate>,
+    now: DateTime<Utc>,
+    grace: Duration,
+) -> Result<usize, SweepError> {
+    if batch.is_empty() {
+        return Ok(0);
+    }
+    let reader = plane.database.reader();
+    let versions: HashSet<uuid::Uuid> = asset_versions::Entity::find()
+        .filter(asset_versions::Column::Id.is_in(batch.iter().map(|candidate| candidate.version)))
+        .all(reader)
+        .await?
+        .into_iter()
+        .map(|row| row.id)
+        .collect();
+    let made: HashSet<String> = renditions::Entity::find()
+        .filter(renditions::Column::Key.is_in(batch.iter().filter_map(|candidate| candidate.rendition.as_deref())))
+        .all(reader)
+        .await?
+        .into_iter()
+        .map(|row| row.key)
+        .collect();
+    let mut removed = 0;
+    for candidate in batch {
+        let is_named = match &candidate.rendition {
+            None => versions.contains(&candidate.version),
+            Some(key) => made.contains(key),
+        };
+        if is_named {
+            continue;
+        }
+        let changed_at = plane.storage.changed_at(&candidate.key).await?;
+        let is_old = changed_at.is_some_and(|time| (now - time).to_std().is_ok_and(|age| age >= grace));
+        if is_old {
+            plane.storage.delete(&candidate.key).await?;
+            plane.metrics.swept_objects.inc();
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// Sweeps until `stop` is set.
+pub fn run(plane: &DataPlane, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
+    let plane = DataPlane::clone(plane);
+    tokio::spawn(async move {
+        let uploads = &plane.settings.uploads;
+        let mut times = tokio::time::interval(Duration::from_secs(uploads.sweep_interval_seconds));
+        let grace = Duration::from_secs(uploads.sweep_grace_seconds);
+        loop {
+            tokio::select! {
+                _ = times.tick() => {}
+                () = stopped(&mut stop) => return,
+            }
+            match sweep(&plane, plane.clock.now(), grace).await {
+                Ok(0) => {}
+                Ok(removed) => tracing::info!(removed, "objects without a row were removed"),
+                Err(error) => tracing::warn!(error = chain(&error), "a sweep ended early"),
+            }
+        }
+    })
+}

@@ -1,0 +1,165 @@
+//! The rows of a regional database.
+
+#![allow(missing_docs, reason = "the columns are described by the rooms that own them")]
+
+macro_rules! table {
+    ($(#[$doc:meta])* $module:ident, $table:literal { $($body:tt)* }) => {
+        $(#[$doc])*
+        pub mod $module {
+            use sea_orm::entity::prelude::*;
+
+            #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+            #[sea_orm(table_name = $table)]
+            pub struct Model { $($body)* }
+
+            #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+            pub enum Relation {}
+
+            impl ActiveModelBehavior for ActiveModel {}
+        }
+    };
+}
+
+table! {
+    /// The highest version that a name ever had; outlives the asset.
+    asset_names, "asset_names" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub environment_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub resource_type: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub delivery_type: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub public_id: String,
+        pub last_version: i64,
+    }
+}
+
+table! {
+    /// An asset under its name, pointing at its current version.
+    assets, "assets" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub environment_id: Uuid,
+        pub resource_type: String,
+        pub delivery_type: String,
+        pub public_id: String,
+        pub display_name: String,
+        pub asset_folder: String,
+        pub original_filename: String,
+        pub version_id: Uuid,
+        pub tags: Json,
+        pub context: Json,
+        pub created_at: DateTimeUtc,
+    }
+}
+
+table! {
+    /// Stored bytes and what is known of them.
+    asset_versions, "asset_versions" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub environment_id: Uuid,
+        pub asset_id: Uuid,
+        pub version: i64,
+        pub format: String,
+        pub bytes: i64,
+        pub md5: String,
+        pub sha256: String,
+        pub source: Option<Json>,
+        pub origin: String,
+        pub epoch: i64,
+        pub uploaded_at: DateTimeUtc,
+    }
+}
+
+table! {
+    /// A made picture.
+    renditions, "renditions" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub key: String,
+        pub environment_id: Uuid,
+        pub version_id: Uuid,
+        pub format: String,
+        pub width: i64,
+        pub height: i64,
+        pub bytes: i64,
+        pub generation: i32,
+        pub created_at: DateTimeUtc,
+    }
+}
+
+table! {
+    /// One spelling under which a rendition was asked for.
+    derived_assets, "derived_assets" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub environment_id: Uuid,
+        pub version_id: Uuid,
+        pub rendition_key: String,
+        pub transformation: String,
+        pub extension: String,
+        pub created_at: DateTimeUtc,
+    }
+}
+
+table! {
+    /// A folder that assets were put into.
+    folders, "folders" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub environment_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub path: String,
+        pub created_at: DateTimeUtc,
+    }
+}
+
+table! {
+    /// A named set of upload parameters.
+    upload_presets, "upload_presets" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub environment_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub name: String,
+        pub unsigned: bool,
+        pub settings: Json,
+        pub created_at: DateTimeUtc,
+    }
+}
+
+table! {
+    /// Usage records that are not in the ledger yet.
+    usage_outbox, "usage_outbox" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub natural_key: String,
+        pub at: DateTimeUtc,
+        pub record: String,
+    }
+}
+
+table! {
+    /// Closed windows that the ledger does not know yet.
+    window_outbox, "window_outbox" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub node: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub boot: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub idx: i64,
+        pub opened_at: DateTimeUtc,
+        pub closed_at: DateTimeUtc,
+        pub is_last: bool,
+    }
+}
+
+table! {
+    /// The last good snapshot of each tenant.
+    tenant_snapshots, "tenant_snapshots" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub environment_id: Uuid,
+        pub seq: i64,
+        pub version: i64,
+        pub payload: String,
+        pub signature: String,
+    }
+}

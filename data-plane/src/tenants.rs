@@ -1,0 +1,310 @@
+//! The tenants that this region serves, by its last good snapshots.
+//!
+//! Snapshots come down the seam, are checked against the pinned key, kept in the regional database and swapped in memory. What is
+//! served is always the last good state, through restarts and while the control plane is away; who is unknown is refused.
+
+use std::{collections::HashMap, num::NonZeroU32, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use plane_kit::{
+    database::Database,
+    error::chain,
+    http::rate::Throttle,
+    ids::EnvironmentId,
+    policy::PolicySet,
+    seal::SealingKey,
+    seam::{
+        ControlLink, SeamError,
+        snapshot::{KeySnapshot, SignedSnapshot, Standing, TenantSnapshot, TrustedKey},
+    },
+    secret::Secret,
+    telemetry::metrics::Metrics,
+};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, sea_query::OnConflict};
+use tokio::{sync::Mutex, task::JoinHandle};
+
+use crate::tables::tenant_snapshots;
+
+/// How long a poll waits for news.
+const POLL_WAIT: Duration = Duration::from_secs(25);
+/// How long to wait after a failed poll.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+/// Questions about unknown names that strangers can cause: one each 100 ms, 20 at once.
+const ASK_PERIOD: Duration = Duration::from_millis(100);
+const ASK_BURST: NonZeroU32 = NonZeroU32::new(20).unwrap();
+
+/// A product environment as this region knows it.
+pub struct Tenant {
+    /// The snapshot it was made from.
+    pub snapshot: TenantSnapshot,
+    secrets: HashMap<String, Secret>,
+    policies: PolicySet,
+}
+
+impl Tenant {
+    async fn open(snapshot: TenantSnapshot, region_key: &SealingKey) -> Result<Self, TenantError> {
+        let mut secrets = HashMap::new();
+        for key in &snapshot.keys {
+            secrets.insert(key.api_key.clone(), region_key.open(&key.sealed_secret)?);
+        }
+        let policies =
+            PolicySet::load(snapshot.environment.0, snapshot.version, &snapshot.policies, &snapshot.roles).await?;
+        Ok(Self { snapshot, secrets, policies })
+    }
+
+    /// The environment's id.
+    pub fn id(&self) -> EnvironmentId {
+        self.snapshot.environment
+    }
+
+    /// A key of the environment with its secret.
+    pub fn key(&self, api_key: &str) -> Option<(&KeySnapshot, &Secret)> {
+        let key = self.snapshot.keys.iter().find(|key| key.api_key == api_key)?;
+        Some((key, self.secrets.get(api_key)?))
+    }
+
+    /// Secrets that may sign delivery URLs.
+    pub fn delivery_secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.snapshot
+            .keys
+            .iter()
+            .filter(|key| key.enabled && key.signs_delivery)
+            .filter_map(|key| self.secrets.get(&key.api_key))
+    }
+
+    /// The secret that signs results: the oldest enabled key's.
+    pub fn result_secret(&self) -> Option<&Secret> {
+        self.snapshot.keys.iter().find(|key| key.enabled).and_then(|key| self.secrets.get(&key.api_key))
+    }
+
+    /// The effective policy.
+    pub fn policies(&self) -> &PolicySet {
+        &self.policies
+    }
+
+    /// Whether the environment is in use.
+    pub fn is_active(&self) -> bool {
+        self.snapshot.standing == Standing::Active
+    }
+}
+
+/// Why a snapshot was not applied.
+#[derive(Debug, thiserror::Error)]
+pub enum TenantError {
+    /// Not signed by whom we trust, or unreadable.
+    #[error("a snapshot was refused")]
+    Snapshot(#[from] plane_kit::seam::snapshot::SnapshotError),
+    /// A key's secret cannot be opened.
+    #[error("a secret in a snapshot cannot be opened")]
+    Seal(#[from] plane_kit::seal::SealError),
+    /// The policy does not load.
+    #[error("a policy in a snapshot does not load")]
+    Policy(#[from] plane_kit::policy::PolicyError),
+    /// The regional database failed.
+    #[error("the regional database failed")]
+    Database(#[from] DbErr),
+    /// The control plane did not answer.
+    #[error(transparent)]
+    Seam(#[from] SeamError),
+}
+
+#[derive(Default, Clone)]
+struct Directory {
+    by_id: HashMap<EnvironmentId, Arc<Tenant>>,
+    by_cloud: HashMap<String, Arc<Tenant>>,
+    /// Highest version seen of each environment, tombstones included.
+    versions: HashMap<EnvironmentId, i64>,
+    seq: i64,
+}
+
+/// All tenants of the region.
+pub struct Tenants {
+    directory: ArcSwap<Directory>,
+    database: Database,
+    region: String,
+    region_key: SealingKey,
+    trusted: TrustedKey,
+    link: Arc<dyn ControlLink>,
+    metrics: Arc<Metrics>,
+    applying: Mutex<()>,
+    asking: Throttle,
+}
+
+impl Tenants {
+    /// Loads the last good snapshots of the regional database.
+    pub async fn load(
+        database: Database,
+        region: &str,
+        region_key: SealingKey,
+        trusted: TrustedKey,
+        link: Arc<dyn ControlLink>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Arc<Self>, TenantError> {
+        let tenants = Self {
+            directory: ArcSwap::default(),
+            database,
+            region: region.to_owned(),
+            region_key,
+            trusted,
+            link,
+            metrics,
+            applying: Mutex::new(()),
+            asking: Throttle::new(ASK_PERIOD, ASK_BURST),
+        };
+        let rows = tenant_snapshots::Entity::find().all(tenants.database.reader()).await?;
+        let signed = rows
+            .into_iter()
+            .map(|row| SignedSnapshot { seq: row.seq, payload: row.payload, signature: row.signature })
+            .collect();
+        tenants.apply(signed, false).await?;
+        Ok(Arc::new(tenants))
+    }
+
+    /// The tenant of a cloud name, if it is known.
+    pub fn find(&self, cloud_name: &str) -> Option<Arc<Tenant>> {
+        let directory = self.directory.load();
+        match directory.by_cloud.get(cloud_name) {
+            Some(tenant) => Some(Arc::clone(tenant)),
+            None if cloud_name.bytes().any(|b| b.is_ascii_uppercase()) => {
+                directory.by_cloud.get(&cloud_name.to_ascii_lowercase()).cloned()
+            }
+            None => None,
+        }
+    }
+
+    /// The tenant of a cloud name; asks the control plane once before it says no.
+    pub async fn find_or_ask(&self, cloud_name: &str) -> Option<Arc<Tenant>> {
+        if let Some(tenant) = self.find(cloud_name) {
+            return Some(tenant);
+        }
+        self.ask().await;
+        self.find(cloud_name)
+    }
+
+    /// The tenant with a key that may have been made a moment ago.
+    pub async fn with_key(&self, tenant: Arc<Tenant>, api_key: &str) -> Arc<Tenant> {
+        if tenant.key(api_key).is_some() {
+            return tenant;
+        }
+        self.ask().await;
+        self.directory.load().by_id.get(&tenant.id()).cloned().unwrap_or(tenant)
+    }
+
+    /// All known environments.
+    pub fn all(&self) -> Vec<Arc<Tenant>> {
+        self.directory.load().by_id.values().cloned().collect()
+    }
+
+    /// The newest sequence number applied.
+    pub fn seq(&self) -> i64 {
+        self.directory.load().seq
+    }
+
+    /// One poll without waiting. Concurrent callers share it, and strangers cannot cause many.
+    async fn ask(&self) {
+        if !self.asking.allows() {
+            return;
+        }
+        if let Err(error) = self.poll(Duration::ZERO).await {
+            tracing::debug!(error = chain(&error), "the control plane could not be asked about an unknown name");
+        }
+    }
+
+    async fn poll(&self, wait: Duration) -> Result<(), TenantError> {
+        let page = self.link.snapshots(self.seq(), wait).await?;
+        if !page.items.is_empty() {
+            self.apply(page.items, true).await?;
+        }
+        Ok(())
+    }
+
+    /// Applies snapshots in order. One that cannot be trusted or read is left out and stops the page, so that nothing after it
+    /// is taken for complete.
+    async fn apply(&self, items: Vec<SignedSnapshot>, store: bool) -> Result<(), TenantError> {
+        let _one_at_a_time = self.applying.lock().await;
+        let mut directory = Directory::clone(&self.directory.load());
+        for signed in items {
+            let snapshot = signed.open(&self.region, &self.trusted)?;
+            let known = directory.versions.get(&snapshot.environment).copied().unwrap_or(i64::MIN);
+            if snapshot.version > known {
+                if store {
+                    self.keep(&signed, &snapshot).await?;
+                }
+                directory.put(Tenant::open(snapshot, &self.region_key).await?);
+            }
+            directory.seq = directory.seq.max(signed.seq);
+        }
+        self.metrics.snapshot_sequence.set(directory.seq);
+        self.directory.store(Arc::new(directory));
+        Ok(())
+    }
+
+    async fn keep(&self, signed: &SignedSnapshot, snapshot: &TenantSnapshot) -> Result<(), DbErr> {
+        let transaction = self.database.begin().await?;
+        // Another node of the region may have kept a newer one already.
+        let newer = tenant_snapshots::Entity::find_by_id(snapshot.environment.0)
+            .filter(tenant_snapshots::Column::Version.gte(snapshot.version))
+            .one(&transaction)
+            .await?;
+        if newer.is_none() {
+            let row = tenant_snapshots::ActiveModel {
+                environment_id: Set(snapshot.environment.0),
+                seq: Set(signed.seq),
+                version: Set(snapshot.version),
+                payload: Set(signed.payload.clone()),
+                signature: Set(signed.signature.clone()),
+            };
+            upsert(&transaction, row).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// Follows the control plane until the process ends.
+    pub fn follow(self: &Arc<Self>) -> JoinHandle<()> {
+        let tenants = Arc::clone(self);
+        tokio::spawn(async move {
+            let mut was_away = false;
+            loop {
+                match tenants.poll(POLL_WAIT).await {
+                    Ok(()) => {
+                        if std::mem::take(&mut was_away) {
+                            tracing::info!("the control plane is back");
+                        }
+                    }
+                    Err(error) => {
+                        if !std::mem::replace(&mut was_away, true) {
+                            tracing::warn!(error = chain(&error), "no news from the control plane; serving on");
+                        }
+                        tokio::time::sleep(RETRY_PAUSE).await;
+                    }
+                }
+            }
+        })
+    }
+}
+
+impl Directory {
+    fn put(&mut self, tenant: Tenant) {
+        let id = tenant.id();
+        self.versions.insert(id, tenant.snapshot.version);
+        if let Some(old) = self.by_id.remove(&id)
+            && self.by_cloud.get(&old.snapshot.cloud_name).is_some_and(|named| named.id() == id)
+        {
+            self.by_cloud.remove(&old.snapshot.cloud_name);
+        }
+        if tenant.snapshot.standing != Standing::Deleted {
+            let tenant = Arc::new(tenant);
+            self.by_cloud.insert(tenant.snapshot.cloud_name.clone(), Arc::clone(&tenant));
+            self.by_id.insert(id, tenant);
+        }
+    }
+}
+
+async fn upsert<C: ConnectionTrait>(connection: &C, row: tenant_snapshots::ActiveModel) -> Result<(), DbErr> {
+    use tenant_snapshots::Column;
+    let replace = OnConflict::column(Column::EnvironmentId)
+        .update_columns([Column::Seq, Column::Version, Column::Payload, Column::Signature])
+        .to_owned();
+    tenant_snapshots::Entity::insert(row).on_conflict(replace).exec_without_returning(connection).await?;
+    Ok(())
+}

@@ -1,0 +1,267 @@
+//! Who may make an Upload API call: whoever signed its fields with the secret of an enabled key, or names an unsigned preset.
+
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use plane_kit::{
+    error::{ApiError, ErrorCode},
+    http::{edge::RequestId, params::Params},
+    ids::EnvironmentId,
+    signature::{Escaping, string_to_sign, verify_request},
+};
+
+use super::form::EarlyCheck;
+use crate::{
+    DataPlane,
+    access::{permit, usable},
+    assets::{ActsFor, commit::Permitted, record::AssetName},
+    presets::{self, Preset},
+    tenants::Tenant,
+};
+
+/// How far a client's clock may be ahead, in seconds.
+const CLOCK_LEAD: i64 = 3600;
+/// What an upload without a signature may say for itself.
+const UNSIGNED_PARAMETERS: [&str; 20] = [
+    "upload_preset",
+    "public_id",
+    "folder",
+    "asset_folder",
+    "tags",
+    "context",
+    "metadata",
+    "face_coordinates",
+    "custom_coordinates",
+    "regions",
+    "source",
+    "callback",
+    "filename_override",
+    "display_name",
+    "file",
+    "timestamp",
+    "resource_type",
+    "type",
+    "api_key",
+    "cloud_name",
+];
+
+/// Who makes the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// The holder of an access key.
+    Key(String),
+    /// Anybody, within an unsigned preset.
+    Preset(String),
+}
+
+/// An Upload API call that may be made. The fields are merged with the preset.
+pub struct AuthorizedUpload {
+    tenant: Arc<Tenant>,
+    caller: Caller,
+    params: Params,
+    request: RequestId,
+}
+
+impl AuthorizedUpload {
+    /// The tenant.
+    pub fn tenant(&self) -> &Arc<Tenant> {
+        &self.tenant
+    }
+
+    /// The parameters of the call.
+    pub fn params(&self) -> &Params {
+        &self.params
+    }
+
+    /// The access key that was used, if one was.
+    pub fn access_key(&self) -> Option<&str> {
+        match &self.caller {
+            Caller::Key(key) => Some(key),
+            Caller::Preset(_) => None,
+        }
+    }
+
+    /// Whether the call is signed.
+    pub fn is_signed(&self) -> bool {
+        matches!(self.caller, Caller::Key(_))
+    }
+
+    /// The request.
+    pub fn request(&self) -> RequestId {
+        self.request
+    }
+
+    /// The right to change the asset of a name. A key that may make this call may make it for every name of its environment.
+    pub fn permit(&self, name: AssetName) -> Permitted<AssetName> {
+        Permitted::by_decision(name)
+    }
+}
+
+impl ActsFor for AuthorizedUpload {
+    fn environment(&self) -> EnvironmentId {
+        self.tenant.id()
+    }
+}
+
+/// The signature check, for before and after the file.
+pub struct SignatureCheck<'a> {
+    /// The tenant.
+    pub tenant: &'a Tenant,
+}
+
+impl EarlyCheck for SignatureCheck<'_> {
+    fn is_authorized(&self, params: &Params) -> bool {
+        matches!(verify(self.tenant, params), Ok(Some(_))) || is_unsigned(params)
+    }
+}
+
+/// Decides about a call whose fields are all known.
+pub async fn authorize(
+    plane: &DataPlane,
+    request: &HttpRequest,
+    tenant: Arc<Tenant>,
+    params: Params,
+    permission: &'static str,
+) -> Result<AuthorizedUpload, ApiError> {
+    let id = RequestId::of(request);
+    if let Some(key) = verify(&tenant, &params)? {
+        let timestamp = params.integer("timestamp")?.unwrap_or(0);
+        fresh(timestamp, plane.clock.now().timestamp(), plane.settings.uploads.signature_age_seconds)?;
+        let template = request.match_pattern().unwrap_or_default();
+        permit(plane, &tenant, &key, request.method().as_str(), &template, permission).map_err(as_unauthorized)?;
+        let params = merge_signed(plane, &tenant, params).await?;
+        return Ok(AuthorizedUpload { tenant, caller: Caller::Key(key), params, request: id });
+    }
+    usable(&tenant, true, "")?;
+    let preset = unsigned_preset(plane, &tenant, &params).await?;
+    let name = preset.name.clone();
+    let params = merge_unsigned(params, preset)?;
+    Ok(AuthorizedUpload { tenant, caller: Caller::Preset(name), params, request: id })
+}
+
+fn is_unsigned(params: &Params) -> bool {
+    params.get("signature").is_none() && params.get("upload_preset").is_some()
+}
+
+/// The key that signed the fields. `None` when the call carries no signature at all.
+fn verify(tenant: &Tenant, params: &Params) -> Result<Option<String>, ApiError> {
+    let Some(signature) = params.text("signature")? else {
+        return Ok(None);
+    };
+    let api_key = params.text("api_key")?.ok_or_else(|| ApiError::unauthorized("Must supply api_key"))?;
+    let (key, secret) =
+        tenant.key(&api_key).ok_or_else(|| ApiError::unauthorized(format!("Unknown API key {api_key}")))?;
+    if params.get("timestamp").is_none() {
+        return Err(plane_kit::http::params::missing("timestamp"));
+    }
+    let texts = params.signed_texts();
+    if !verify_request(&texts, secret, &signature) {
+        let text = string_to_sign(&texts, Escaping::Ampersand);
+        return Err(ApiError::new(
+            ErrorCode::InvalidSignature,
+            format!("Invalid Signature {signature}. String to sign - '{text}'."),
+        ));
+    }
+    usable(tenant, key.enabled, &api_key)?;
+    Ok(Some(api_key))
+}
+
+fn fresh(timestamp: i64, now: i64, age: i64) -> Result<(), ApiError> {
+    if timestamp < now - age {
+        let time = chrono::DateTime::from_timestamp(timestamp, 0).unwrap_or_default();
+        return Err(ApiError::new(
+            ErrorCode::StaleRequest,
+            format!(
+                "Stale request - reported time is {} which is more than {} ago",
+                time.format("%Y-%m-%d %H:%M:%S UTC"),
+                if age == 3600 { "1 hour".to_owned() } else { format!("{age} seconds") }
+            ),
+        ));
+    }
+    if timestamp > now + CLOCK_LEAD {
+        return Err(ApiError::new(
+            ErrorCode::StaleRequest,
+            "Invalid value for parameter timestamp: it is in the future",
+        ));
+    }
+    Ok(())
+}
+
+/// A refusal of the Upload API is a 401: the Node client loses the text of a 403.
+fn as_unauthorized(error: ApiError) -> ApiError {
+    match error.code() {
+        ErrorCode::Forbidden => ApiError::unauthorized(error.message().to_owned()),
+        _ => error,
+    }
+}
+
+async fn named_preset(plane: &DataPlane, tenant: &Tenant, name: &str) -> Result<Preset, ApiError> {
+    presets::find(&plane.database, tenant, name)
+        .await?
+        .ok_or_else(|| ApiError::invalid(format!("Upload preset not found: {name}")))
+}
+
+/// The preset of an unsigned call.
+async fn unsigned_preset(plane: &DataPlane, tenant: &Tenant, params: &Params) -> Result<Preset, ApiError> {
+    let Some(name) = params.text("upload_preset")? else {
+        return Err(ApiError::invalid("Upload preset must be specified when using unsigned upload"));
+    };
+    let preset = named_preset(plane, tenant, &name).await?;
+    if !preset.unsigned {
+        return Err(ApiError::invalid(format!("Upload preset {name} must be whitelisted for unsigned uploads")));
+    }
+    Ok(preset)
+}
+
+/// A signed call's own parameters win over its preset.
+async fn merge_signed(plane: &DataPlane, tenant: &Tenant, mut params: Params) -> Result<Params, ApiError> {
+    if let Some(name) = params.text("upload_preset")? {
+        let preset = named_preset(plane, tenant, &name).await?;
+        params.fill_from(Params::from(preset.settings));
+    }
+    Ok(params)
+}
+
+/// A preset wins over an unsigned call's parameters, and only a few of those are allowed at all.
+fn merge_unsigned(params: Params, preset: Preset) -> Result<Params, ApiError> {
+    if let Some(name) = params.names().find(|name| !UNSIGNED_PARAMETERS.contains(name)) {
+        return Err(ApiError::invalid(format!(
+            "{name} parameter is not allowed when using unsigned upload. Only {} are allowed",
+            UNSIGNED_PARAMETERS[..14].join(", ")
+        )));
+    }
+    let mut merged = Params::from(preset.settings);
+    for name in ["public_id", "filename_override"] {
+        if let Some(value) = params.get(name) {
+            merged.set(name, value.clone());
+        }
+    }
+    merged.fill_from(params);
+    Ok(merged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_and_future_timestamps_are_stale() {
+        for (timestamp, is_fresh) in [(10_000, true), (6_400, true), (6_399, false), (13_600, true), (13_601, false)] {
+            assert_eq!(fresh(timestamp, 10_000, 3600).is_ok(), is_fresh, "{timestamp}");
+        }
+    }
+
+    #[test]
+    fn an_unsigned_call_may_not_say_everything_and_its_preset_wins() {
+        let preset = Preset {
+            name: "p".into(),
+            unsigned: true,
+            settings: Params::from_urlencoded("tags=a&public_id=fixed").into(),
+        };
+        let merged = merge_unsigned(Params::from_urlencoded("tags=b&public_id=mine"), preset.clone()).unwrap();
+        assert_eq!(merged.text("tags").unwrap().as_deref(), Some("a"));
+        assert_eq!(merged.text("public_id").unwrap().as_deref(), Some("mine"));
+        let refused = merge_unsigned(Params::from_urlencoded("overwrite=1"), preset).unwrap_err();
+        assert!(refused.message().starts_with("overwrite parameter is not allowed"), "{refused}");
+    }
+}

@@ -1,0 +1,268 @@
+//! Reading the form of an Upload API call as a stream.
+//!
+//! The official clients send the file last, so the signature is checked before its first byte is staged. A client that sends
+//! the file first goes to staging that is bounded more tightly, and is checked before anything looks at the file.
+
+use actix_web::{
+    HttpRequest,
+    http::header::{CONTENT_RANGE, CONTENT_TYPE},
+    web,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use futures::StreamExt;
+use plane_kit::{
+    error::{ApiError, ErrorCode},
+    http::params::Params,
+};
+use tokio::sync::mpsc;
+
+use super::stage::{Staged, Staging};
+use crate::{DataPlane, tenants::Tenant};
+
+/// Fields other than the file may be this long together.
+const FIELDS_LIMIT: usize = 1024 * 1024;
+/// How much of a refused body is read and thrown away, so that the client gets to read the answer.
+const DRAIN_LIMIT: usize = 256 * 1024 * 1024;
+
+/// The fields of a call, and its file.
+pub struct UploadForm {
+    /// All fields but the file.
+    pub params: Params,
+    /// The file, if one came.
+    pub file: Option<UploadFile>,
+}
+
+/// A file of a form.
+pub struct UploadFile {
+    /// The bytes.
+    pub staged: Staged,
+    /// The name that the client gave.
+    pub filename: Option<String>,
+}
+
+/// What is checked as soon as the fields before the file are known.
+pub trait EarlyCheck {
+    /// Whether these fields already prove the caller's right.
+    fn is_authorized(&self, params: &Params) -> bool;
+}
+
+/// Reads a whole form. `check` decides how much of a file is staged on trust.
+pub async fn read(
+    request: &HttpRequest,
+    payload: web::Payload,
+    plane: &DataPlane,
+    tenant: &Tenant,
+    check: &impl EarlyCheck,
+) -> Result<UploadForm, ApiError> {
+    refuse_chunks(request)?;
+    let content_type =
+        request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let body = pump(payload);
+    let mut form = if let Ok(boundary) = multer::parse_boundary(&content_type) {
+        let mut reader = Reader { plane, tenant, check, params: Params::new(), fields: 0, file: None };
+        reader.multipart(body, boundary).await?;
+        UploadForm { params: reader.params, file: reader.file }
+    } else {
+        let limit = usize::try_from(encoded_limit(tenant)).unwrap_or(usize::MAX) + FIELDS_LIMIT;
+        let bytes = collect(body, limit, tenant).await?;
+        let params = if content_type.starts_with("application/json") {
+            Params::from_json(&bytes)?
+        } else {
+            let text = std::str::from_utf8(&bytes)
+                .map_err(|_| ApiError::invalid("The body is neither multipart/form-data nor a form nor JSON"))?;
+            Params::from_urlencoded(text)
+        };
+        UploadForm { params, file: None }
+    };
+    form.params.fill_from(Params::from_urlencoded(request.query_string()));
+    if form.file.is_none()
+        && let Some(source) = form.params.text("file")?
+    {
+        form.file = Some(from_text(&source, plane, tenant)?);
+    }
+    Ok(form)
+}
+
+/// The body as a stream that may cross threads, which the payload itself may not. What nobody takes any more is drained.
+fn pump(mut payload: web::Payload) -> mpsc::Receiver<Result<Bytes, String>> {
+    let (sender, receiver) = mpsc::channel(4);
+    actix_web::rt::spawn(async move {
+        let mut drained = 0;
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|error| error.to_string());
+            let is_broken = chunk.is_err();
+            let length = chunk.as_ref().map_or(0, Bytes::len);
+            if sender.send(chunk).await.is_err() {
+                drained += length;
+            }
+            if is_broken || drained > DRAIN_LIMIT {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+async fn collect(
+    mut body: mpsc::Receiver<Result<Bytes, String>>,
+    limit: usize,
+    tenant: &Tenant,
+) -> Result<Vec<u8>, ApiError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = body.recv().await {
+        bytes.extend_from_slice(&chunk.map_err(broken)?);
+        if bytes.len() > limit {
+            return Err(too_large(bytes.len() as u64, tenant));
+        }
+    }
+    Ok(bytes)
+}
+
+struct Reader<'a, C: EarlyCheck> {
+    plane: &'a DataPlane,
+    tenant: &'a Tenant,
+    check: &'a C,
+    params: Params,
+    fields: usize,
+    file: Option<UploadFile>,
+}
+
+impl<C: EarlyCheck> Reader<'_, C> {
+    async fn multipart(
+        &mut self,
+        body: mpsc::Receiver<Result<Bytes, String>>,
+        boundary: String,
+    ) -> Result<(), ApiError> {
+        let stream = futures::stream::unfold(body, |mut body| async move {
+            let chunk = body.recv().await?;
+            Some((chunk.map_err(std::io::Error::other), body))
+        });
+        let mut parts = multer::Multipart::new(stream, boundary);
+        while let Some(part) = parts.next_field().await.map_err(malformed)? {
+            let Some(name) = part.name().map(str::to_owned) else {
+                return Err(ApiError::invalid("Malformed multipart body: a part has no name"));
+            };
+            if name == "file" && part.file_name().is_some() {
+                if self.file.is_some() {
+                    return Err(ApiError::invalid("Malformed multipart body: more than one file"));
+                }
+                self.file = Some(self.stage(part).await?);
+            } else {
+                let limit = if name == "file" {
+                    usize::try_from(encoded_limit(self.tenant)).unwrap_or(usize::MAX)
+                } else {
+                    FIELDS_LIMIT.saturating_sub(self.fields)
+                };
+                let value = self.text(&name, part, limit).await?;
+                if name != "file" {
+                    self.fields += name.len() + value.len();
+                }
+                self.params.append(&name, value);
+            }
+        }
+        Ok(())
+    }
+
+    async fn text(&self, name: &str, mut part: multer::Field<'_>, limit: usize) -> Result<String, ApiError> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = part.chunk().await.map_err(malformed)? {
+            if bytes.len() + chunk.len() > limit {
+                return Err(if name == "file" {
+                    too_large((bytes.len() + chunk.len()) as u64, self.tenant)
+                } else {
+                    ApiError::invalid(format!("The fields are longer than {FIELDS_LIMIT} bytes at {name}"))
+                });
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        String::from_utf8(bytes).map_err(|_| ApiError::invalid(format!("Parameter {name} is not UTF-8")))
+    }
+
+    async fn stage(&self, mut part: multer::Field<'_>) -> Result<UploadFile, ApiError> {
+        let filename = part.file_name().map(str::to_owned);
+        let is_authorized = self.check.is_authorized(&self.params);
+        let limit = self.tenant.snapshot.limits.upload_bytes;
+        let unverified = self.plane.settings.uploads.unverified_bytes;
+        let mut staging = self.plane.scratch.begin()?;
+        while let Some(chunk) = part.chunk().await.map_err(malformed)? {
+            let total = staging.bytes() + chunk.len() as u64;
+            if total > limit {
+                return Err(too_large(total, self.tenant));
+            }
+            if !is_authorized && total > unverified {
+                return Err(ApiError::unauthorized(format!(
+                    "The credentials must stand before a file of more than {unverified} bytes, and be valid"
+                )));
+            }
+            staging.write(&chunk)?;
+        }
+        Ok(UploadFile { staged: staging.finish()?, filename })
+    }
+}
+
+/// A file that came as text: a data URI. Remote addresses are refused by name until they are built.
+fn from_text(source: &str, plane: &DataPlane, tenant: &Tenant) -> Result<UploadFile, ApiError> {
+    if let Some(data) = source.strip_prefix("data:") {
+        let malformed = || ApiError::invalid("Invalid value for parameter file: malformed data URI");
+        let (kind, data) = data.split_once(',').ok_or_else(malformed)?;
+        let bytes = if kind.ends_with(";base64") {
+            let compact: String = data.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+            STANDARD.decode(compact).map_err(|_| malformed())?
+        } else {
+            percent_encoding::percent_decode_str(data).collect()
+        };
+        if bytes.len() as u64 > tenant.snapshot.limits.upload_bytes {
+            return Err(too_large(bytes.len() as u64, tenant));
+        }
+        let mut staging: Staging = plane.scratch.begin()?;
+        staging.write(&bytes)?;
+        return Ok(UploadFile { staged: staging.finish()?, filename: None });
+    }
+    let is_remote = ["http://", "https://", "ftp://", "s3://", "gs://"].iter().any(|scheme| source.starts_with(scheme));
+    if is_remote {
+        return Err(ApiError::not_built("Upload from a remote address (parameter file)"));
+    }
+    Err(ApiError::invalid("Invalid value for parameter file: neither a file nor a data URI"))
+}
+
+/// A chunk that is not the whole file is refused by name until chunks are built.
+fn refuse_chunks(request: &HttpRequest) -> Result<(), ApiError> {
+    if request.headers().contains_key("x-upload-part-number") {
+        return Err(ApiError::not_built("Chunked upload (header X-Upload-Part-Number)"));
+    }
+    let Some(header) = request.headers().get(CONTENT_RANGE) else {
+        return Ok(());
+    };
+    let text = header.to_str().unwrap_or_default();
+    let invalid = || ApiError::invalid(format!("Invalid Content-Range: {text}"));
+    let (range, total) = text.strip_prefix("bytes ").and_then(|rest| rest.split_once('/')).ok_or_else(invalid)?;
+    let (first, last) = range.split_once('-').ok_or_else(invalid)?;
+    let number = |text: &str| text.trim().parse::<i64>().map_err(|_| invalid());
+    let (first, last, total) = (number(first)?, number(last)?, number(total)?);
+    if first < 0 || last < first || total < -1 || (total >= 0 && last >= total) {
+        return Err(invalid());
+    }
+    if first == 0 && last + 1 == total {
+        return Ok(());
+    }
+    Err(ApiError::not_built(format!("Chunked upload (Content-Range {text})")))
+}
+
+/// How long a file may be as base64 text.
+fn encoded_limit(tenant: &Tenant) -> u64 {
+    tenant.snapshot.limits.upload_bytes.saturating_mul(4) / 3 + 1024
+}
+
+fn too_large(bytes: u64, tenant: &Tenant) -> ApiError {
+    let limit = tenant.snapshot.limits.upload_bytes;
+    ApiError::new(ErrorCode::InvalidFile, format!("File size too large. Got at least {bytes}. Maximum is {limit}."))
+}
+
+fn malformed(error: multer::Error) -> ApiError {
+    ApiError::invalid(format!("Malformed multipart body: {error}"))
+}
+
+fn broken(error: String) -> ApiError {
+    ApiError::invalid(format!("The body could not be read: {error}"))
+}

@@ -1,0 +1,404 @@
+//! What an authorised upload asks for, concretely.
+
+use image::ImageFormat;
+use plane_kit::{
+    error::{ApiError, ErrorCode},
+    http::params::Params,
+    seam::snapshot::FolderMode,
+};
+use rand::Rng;
+use serde_json::{Map, Value};
+
+use super::{authorize::AuthorizedUpload, form::UploadFile};
+use crate::assets::record::{AssetName, DeliveryType, ResourceType};
+
+/// Longest public id in characters.
+const PUBLIC_ID_LIMIT: usize = 255;
+/// Characters that a public id may not hold.
+const PUBLIC_ID_FORBIDDEN: &[char] = &['?', '&', '#', '\\', '%', '<', '>', '+'];
+
+/// Parameters of the wire that are not built yet. Saying them at a value other than their default is refused by name.
+const NOT_BUILT: [&str; 52] = [
+    "transformation",
+    "eager",
+    "eager_async",
+    "eager_notification_url",
+    "responsive_breakpoints",
+    "raw_convert",
+    "quality_override",
+    "proxy",
+    "metadata",
+    "face_coordinates",
+    "custom_coordinates",
+    "regions",
+    "headers",
+    "access_control",
+    "access_mode",
+    "faces",
+    "colors",
+    "exif",
+    "image_metadata",
+    "media_metadata",
+    "phash",
+    "quality_analysis",
+    "accessibility_analysis",
+    "cinemagraph_analysis",
+    "detection",
+    "categorization",
+    "auto_tagging",
+    "ocr",
+    "background_removal",
+    "similarity_search",
+    "visual_search",
+    "auto_transcription",
+    "auto_chaptering",
+    "async",
+    "backup",
+    "moderation",
+    "notification_url",
+    "callback",
+    "batch_id",
+    "return_delete_token",
+    "eval",
+    "on_success",
+    "clear_invalid",
+    "format",
+    "unique_display_name",
+    "live",
+    "upload_chunk",
+    "page",
+    "concat",
+    "multi",
+    "sprite",
+    "allow_missing",
+];
+
+/// Everything that the rows of the new version will say of it, before its bytes were looked into.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResolvedUpload {
+    /// Under which name.
+    pub name: AssetName,
+    /// Name shown to people.
+    pub display_name: String,
+    /// Folder.
+    pub asset_folder: String,
+    /// Base name of the file.
+    pub original_filename: String,
+    /// Tags, sorted.
+    pub tags: Vec<String>,
+    /// Key and value pairs.
+    pub context: Map<String, Value>,
+    /// What happens when the name is taken.
+    pub overwrite: bool,
+    /// Formats that are accepted; all when empty.
+    pub allowed_formats: Vec<String>,
+    /// Extension of the uploaded file's name, lower case.
+    pub extension: Option<String>,
+}
+
+/// Resolves an upload. `asked` is the resource type of the path, `auto` among them.
+pub fn resolve(upload: &AuthorizedUpload, asked: &str, file: &UploadFile) -> Result<ResolvedUpload, ApiError> {
+    let params = upload.params();
+    refuse_not_built(params)?;
+    let resource_type = resource_type(asked, &file.staged.head)?;
+    let delivery_type = match params.text("type")? {
+        Some(name) => DeliveryType::parse(&name)?,
+        None => DeliveryType::Upload,
+    };
+    let filename = params.text("filename_override")?.or_else(|| file.filename.clone());
+    let (base, extension) = split_filename(filename.as_deref().unwrap_or("file"));
+    let folder = params.text("folder")?.map(|folder| clean_folder("folder", &folder)).transpose()?;
+    let asset_folder = params.text("asset_folder")?.map(|folder| clean_folder("asset_folder", &folder)).transpose()?;
+    let public_id =
+        public_id(params, resource_type, &base, extension.as_deref(), folder.as_deref(), asset_folder.as_deref())?;
+    let is_dynamic = upload.tenant().snapshot.folder_mode == FolderMode::Dynamic;
+    let asset_folder = match (is_dynamic, asset_folder, folder) {
+        (true, Some(folder), _) | (true, None, Some(folder)) => folder,
+        (true, None, None) => String::new(),
+        (false, ..) => public_id.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned()),
+    };
+    let display_name = match params.text("display_name")? {
+        Some(name) => name,
+        None if params.boolean("use_filename_as_display_name")? == Some(true) => base.clone(),
+        None => public_id.rsplit('/').next().unwrap_or_default().to_owned(),
+    };
+    let mut tags = params.list("tags")?.unwrap_or_default();
+    tags.sort();
+    tags.dedup();
+    let keeps_filename = params.boolean("discard_original_filename")? != Some(true);
+    Ok(ResolvedUpload {
+        name: AssetName { resource_type, delivery_type, public_id },
+        display_name,
+        asset_folder,
+        original_filename: if keeps_filename { base } else { String::new() },
+        tags,
+        context: context(params)?,
+        overwrite: upload.is_signed() && params.boolean("overwrite")?.unwrap_or(true),
+        allowed_formats: params.list("allowed_formats")?.unwrap_or_default(),
+        extension,
+    })
+}
+
+/// Refuses what would silently not happen.
+pub fn refuse_not_built(params: &Params) -> Result<(), ApiError> {
+    let asked = NOT_BUILT.into_iter().find(|name| {
+        params.get(name).is_some_and(|value| {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let is_default =
+                matches!(text.as_str(), "0" | "false" | "[]" | "{}") || (*name == "access_mode" && text == "public");
+            !is_default
+        })
+    });
+    match asked {
+        Some(name) => Err(ApiError::not_built(format!("The upload parameter {name}"))),
+        None => Ok(()),
+    }
+}
+
+fn resource_type(asked: &str, head: &[u8]) -> Result<ResourceType, ApiError> {
+    match asked {
+        "auto" if is_video(head) => Err(ApiError::not_built("Upload of video and audio")),
+        "auto" if is_picture(head) => Ok(ResourceType::Image),
+        "auto" => Ok(ResourceType::Raw),
+        "video" => Err(ApiError::not_built("Upload of video and audio")),
+        "image" => Ok(ResourceType::Image),
+        "raw" => Ok(ResourceType::Raw),
+        other => {
+            Err(ApiError::invalid(format!("Invalid value {other} for parameter resource_type: image, raw or auto")))
+        }
+    }
+}
+
+/// Whether the first bytes are those of a picture format that the probe may know.
+fn is_picture(head: &[u8]) -> bool {
+    let known = matches!(
+        image::guess_format(head),
+        Ok(ImageFormat::Jpeg
+            | ImageFormat::Png
+            | ImageFormat::Gif
+            | ImageFormat::WebP
+            | ImageFormat::Tiff
+            | ImageFormat::Avif)
+    );
+    let brand = head.get(4..12).unwrap_or_default();
+    let is_heif =
+        brand.starts_with(b"ftyp") && [b"heic", b"heix", b"mif1", b"avif", b"avis"].iter().any(|b| brand.ends_with(*b));
+    known || is_heif || head.starts_with(&[0xff, 0x0a]) || head.starts_with(b"\0\0\0\x0cJXL ")
+}
+
+/// Whether the first bytes are those of a video or audio container.
+fn is_video(head: &[u8]) -> bool {
+    let is_mp4 = head.get(4..8) == Some(b"ftyp") && !is_picture(head);
+    let is_riff = head.starts_with(b"RIFF") && matches!(head.get(8..12), Some(b"AVI " | b"WAVE"));
+    is_mp4
+        || is_riff
+        || head.starts_with(&[0x1a, 0x45, 0xdf, 0xa3])
+        || head.starts_with(b"OggS")
+        || head.starts_with(b"ID3")
+}
+
+fn split_filename(filename: &str) -> (String, Option<String>) {
+    let name = filename.rsplit(['/', '\\']).next().unwrap_or_default();
+    match name.rsplit_once('.') {
+        Some((base, extension)) if !base.is_empty() && !extension.is_empty() => {
+            (base.to_owned(), Some(extension.to_ascii_lowercase()))
+        }
+        _ => (name.to_owned(), None),
+    }
+}
+
+fn public_id(
+    params: &Params,
+    resource_type: ResourceType,
+    base: &str,
+    extension: Option<&str>,
+    folder: Option<&str>,
+    asset_folder: Option<&str>,
+) -> Result<String, ApiError> {
+    let given = params.text("public_id")?;
+    let is_given = given.is_some();
+    let mut id = match given {
+        Some(id) => id,
+        None if params.boolean("use_filename")? == Some(true) => {
+            let base: String = base.chars().map(|c| if PUBLIC_ID_FORBIDDEN.contains(&c) { '_' } else { c }).collect();
+            let base = base.trim().replace(' ', "_");
+            match params.boolean("unique_filename")? {
+                Some(false) => base,
+                _ => format!("{base}_{}", random_text(6)),
+            }
+        }
+        None => random_text(20),
+    };
+    // The name of a raw file keeps its extension, because there is no format to deliver it in.
+    if !is_given
+        && resource_type == ResourceType::Raw
+        && let Some(extension) = extension
+    {
+        id = format!("{id}.{extension}");
+    }
+    let prefix = match params.text("public_id_prefix")? {
+        Some(prefix) => Some(prefix),
+        None if params.boolean("use_asset_folder_as_public_id_prefix")? == Some(true) => {
+            asset_folder.map(str::to_owned)
+        }
+        None => folder.map(str::to_owned),
+    };
+    if let Some(prefix) = prefix.filter(|prefix| !prefix.is_empty()) {
+        id = format!("{}/{id}", prefix.trim_matches('/'));
+    }
+    check_public_id(&id)?;
+    Ok(id)
+}
+
+/// Refuses a public id that a delivery URL could not carry.
+pub fn check_public_id(id: &str) -> Result<(), ApiError> {
+    let refuse = |why: String| Err(ApiError::invalid(format!("Invalid value {id} for parameter public_id: {why}")));
+    if id.chars().count() > PUBLIC_ID_LIMIT {
+        return Err(ApiError::invalid(format!(
+            "Invalid value for parameter public_id: longer than {PUBLIC_ID_LIMIT} characters"
+        )));
+    }
+    if let Some(c) = id.chars().find(|c| PUBLIC_ID_FORBIDDEN.contains(c) || c.is_control()) {
+        return refuse(format!("it may not hold {}", c.escape_default()));
+    }
+    if id.trim() != id || id.is_empty() {
+        return refuse("it may not begin or end with a space".into());
+    }
+    if id.split('/').any(|piece| piece.is_empty() || piece == "." || piece == "..") {
+        return refuse("it may not hold an empty piece, `.` or `..`".into());
+    }
+    let (folders, _) = id.rsplit_once('/').unwrap_or_default();
+    let is_version = |piece: &str| {
+        piece.strip_prefix('v').is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+    };
+    if let Some(piece) = folders.split('/').find(|piece| is_version(piece)) {
+        return refuse(format!("the folder {piece} reads as a version"));
+    }
+    Ok(())
+}
+
+fn clean_folder(name: &str, folder: &str) -> Result<String, ApiError> {
+    let folder = folder.trim_matches('/');
+    if folder.is_empty() {
+        return Ok(String::new());
+    }
+    let is_bad = folder.split('/').any(|piece| piece.trim().is_empty() || piece == "." || piece == "..")
+        || folder.chars().any(|c| PUBLIC_ID_FORBIDDEN.contains(&c) || c.is_control());
+    if is_bad {
+        return Err(ApiError::invalid(format!("Invalid value {folder} for parameter {name}")));
+    }
+    Ok(folder.to_owned())
+}
+
+/// Context: JSON, or `key=value` pairs joined by `|`, in which `=` and `|` are escaped by a backslash.
+fn context(params: &Params) -> Result<Map<String, Value>, ApiError> {
+    match params.get("context") {
+        None => Ok(Map::new()),
+        Some(Value::Object(pairs)) => Ok(pairs.clone()),
+        Some(value) => {
+            let text = params.text("context")?.unwrap_or_default();
+            let mut pairs = Map::new();
+            for pair in split_escaped(&text, '|') {
+                let mut halves = split_escaped(&pair, '=').into_iter();
+                let (Some(key), Some(first)) = (halves.next(), halves.next()) else {
+                    return Err(plane_kit::http::params::invalid_value("context", value));
+                };
+                let rest: String = halves.map(|half| format!("={half}")).collect();
+                pairs.insert(unescape(&key), Value::String(unescape(&format!("{first}{rest}"))));
+            }
+            Ok(pairs)
+        }
+    }
+}
+
+fn split_escaped(text: &str, separator: char) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut escaped = false;
+    for c in text.chars() {
+        if c == separator && !escaped {
+            pieces.push(String::new());
+            continue;
+        }
+        if let Some(last) = pieces.last_mut() {
+            last.push(c);
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    pieces
+}
+
+fn unescape(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => plain.extend(chars.next()),
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+fn random_text(length: usize) -> String {
+    const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let mut rng = rand::rng();
+    (0..length).map(|_| char::from(ALPHABET[rng.random_range(0..36)])).collect()
+}
+
+/// Refuses a format that the upload does not allow.
+pub fn check_format(resolved: &ResolvedUpload, format: &str) -> Result<(), ApiError> {
+    let allowed = &resolved.allowed_formats;
+    let is_allowed = allowed.is_empty()
+        || allowed.iter().any(|name| {
+            let canonical = transform::source::Format::from_name(name).map_or(name.as_str(), |known| known.name());
+            canonical.eq_ignore_ascii_case(format)
+        });
+    if is_allowed {
+        return Ok(());
+    }
+    Err(ApiError::new(ErrorCode::InvalidFile, format!("Image file format {format} not allowed")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_ids_that_urls_cannot_carry_are_refused() {
+        for id in ["cats/tom", "a b", "ümläut", "w_300", "v1", "v12x/a"] {
+            assert!(check_public_id(id).is_ok(), "{id}");
+        }
+        for id in ["", " a", "a ", "a?b", "a//b", "../a", "a/..", "v12/a", "a%20b", "a\u{7}"] {
+            assert!(check_public_id(id).is_err(), "{id}");
+        }
+        assert!(check_public_id(&"x".repeat(256)).is_err());
+    }
+
+    #[test]
+    fn context_is_read_with_its_escapes() {
+        let params = Params::from_urlencoded("context=alt%3DA%5C%3DB%7Ccaption%3Da%5C%7Cb");
+        let pairs = context(&params).unwrap();
+        assert_eq!(pairs["alt"], "A=B");
+        assert_eq!(pairs["caption"], "a|b");
+        assert!(context(&Params::from_urlencoded("context=nothing")).is_err());
+    }
+
+    #[test]
+    fn parameters_that_are_not_built_are_refused_by_name_unless_at_their_default() {
+        for text in ["eager_async=0", "faces=false", "access_mode=public", "unknown=1", "invalidate=1"] {
+            assert!(refuse_not_built(&Params::from_urlencoded(text)).is_ok(), "{text}");
+        }
+        let refused = refuse_not_built(&Params::from_urlencoded("moderation=manual")).unwrap_err();
+        assert!(refused.message().contains("moderation"), "{refused}");
+    }
+
+    #[test]
+    fn kinds_are_told_by_bytes() {
+        let mp4 = b"\0\0\0\x20ftypisom\0\0\0\0";
+        let avif = b"\0\0\0\x20ftypavif\0\0\0\0";
+        assert!(is_video(mp4) && !is_picture(mp4));
+        assert!(is_picture(avif) && !is_video(avif));
+        assert_eq!(resource_type("auto", b"hello").unwrap(), ResourceType::Raw);
+        assert_eq!(resource_type("auto", &[0xff, 0xd8, 0xff, 0xe0]).unwrap(), ResourceType::Image);
+    }
+}

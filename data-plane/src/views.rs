@@ -1,0 +1,367 @@
+//! Assets as the wire shows them.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use plane_kit::{
+    secret::Secret,
+    signature::{Algorithm, escape_source, sign_delivery, sign_result},
+};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use crate::{
+    assets::record::{AssetRecord, DeliveryType, ResourceType},
+    tables::{derived_assets, renditions},
+    tenants::Tenant,
+};
+
+/// What stays as it is in a delivery path, as the official clients escape it.
+const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'/').remove(b':');
+
+/// Builds delivery addresses.
+#[derive(Debug, Clone)]
+pub struct Links {
+    plain: String,
+    secure: String,
+}
+
+impl Links {
+    /// Links that begin with a public address, as in `http://127.0.0.1:7788`. The secure ones have the same host and port.
+    pub fn new(public_url: &str) -> Self {
+        let rest = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
+        Self { plain: public_url.to_owned(), secure: format!("https://{rest}") }
+    }
+
+    /// `url` and `secure_url` of an asset's original, or of a derived asset of it.
+    fn of(&self, tenant: &Tenant, asset: &AssetRecord, derived: Option<(&str, &str)>) -> (String, String) {
+        let mut source = utf8_percent_encode(&asset.name.public_id, PATH).to_string();
+        let extension = match derived {
+            Some((_, extension)) if !extension.is_empty() => Some(extension),
+            _ if asset.name.resource_type == ResourceType::Raw || asset.version.format.is_empty() => None,
+            _ => Some(asset.version.format.as_str()),
+        };
+        if let Some(extension) = extension {
+            source = format!("{source}.{extension}");
+        }
+        let transformation = derived.map_or("", |(transformation, _)| transformation);
+        let mut pieces = vec![
+            tenant.snapshot.cloud_name.clone(),
+            asset.name.resource_type.name().to_owned(),
+            asset.name.delivery_type.name().to_owned(),
+        ];
+        if asset.name.delivery_type != DeliveryType::Upload
+            && let Some(secret) = tenant.delivery_secrets().next()
+        {
+            pieces.push(signature_piece(transformation, &source, secret));
+        }
+        if !transformation.is_empty() {
+            pieces.push(transformation.to_owned());
+        }
+        pieces.push(format!("v{}", asset.version.version));
+        pieces.push(source);
+        let path = pieces.join("/");
+        (format!("{}/{path}", self.plain), format!("{}/{path}", self.secure))
+    }
+}
+
+fn signature_piece(transformation: &str, source: &str, secret: &Secret) -> String {
+    let source = escape_source(&percent_encoding::percent_decode_str(source).decode_utf8_lossy());
+    let text = if transformation.is_empty() { source } else { format!("{transformation}/{source}") };
+    format!("s--{}--", sign_delivery(&text, secret, Algorithm::Sha1, 8))
+}
+
+/// The answer to an upload.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UploadResult {
+    /// Id of the asset, the same through all its versions.
+    #[schema(example = "0197c9b2f0a67c3ab5b1b6b0c8d6f1aa")]
+    pub asset_id: String,
+    /// Public id.
+    #[schema(example = "cats/tom")]
+    pub public_id: String,
+    /// Version: Unix seconds, always growing.
+    pub version: i64,
+    /// Id of this version.
+    pub version_id: String,
+    /// Digest over `public_id` and `version`, so that a receiver can check the answer.
+    pub signature: String,
+    /// Width in pixels, of pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Height in pixels, of pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// Format by the bytes; absent for raw files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// `image` or `raw`.
+    pub resource_type: String,
+    /// When the asset was first uploaded.
+    pub created_at: String,
+    /// Tags, sorted.
+    pub tags: Vec<String>,
+    /// Pages or frames, of pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pages: Option<u32>,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Delivery type.
+    #[serde(rename = "type")]
+    pub delivery_type: String,
+    /// MD5 of the stored bytes, in hexadecimal digits.
+    pub etag: String,
+    /// Always false: the asset is there.
+    pub placeholder: bool,
+    /// Address of the original over http.
+    pub url: String,
+    /// Address of the original over https.
+    pub secure_url: String,
+    /// Folder.
+    pub asset_folder: String,
+    /// Name shown to people.
+    pub display_name: String,
+    /// Base name of the uploaded file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original_filename: Option<String>,
+    /// True when the name was taken and kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub existing: Option<bool>,
+    /// Key and value pairs, under `custom`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub context: Option<Value>,
+    /// The access key that uploaded it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<String>,
+    /// True when the decoder found damage inside the picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damaged: Option<bool>,
+}
+
+impl UploadResult {
+    /// Shows an asset to who uploaded it.
+    pub fn new(links: &Links, tenant: &Tenant, asset: &AssetRecord, api_key: Option<&str>) -> Self {
+        let (url, secure_url) = links.of(tenant, asset, None);
+        let source = asset.version.source.as_ref();
+        let is_raw = asset.name.resource_type == ResourceType::Raw;
+        let signature = tenant
+            .result_secret()
+            .map(|secret| sign_result(&asset.name.public_id, asset.version.version, secret))
+            .unwrap_or_default();
+        Self {
+            asset_id: asset.id.to_string(),
+            public_id: asset.name.public_id.clone(),
+            version: asset.version.version,
+            version_id: asset.version.id.to_string(),
+            signature,
+            width: source.map(|source| source.width),
+            height: source.map(|source| source.height),
+            format: (!is_raw).then(|| asset.version.format.clone()),
+            resource_type: asset.name.resource_type.name().into(),
+            created_at: wire_time(asset.created_at),
+            tags: asset.tags.clone(),
+            pages: source.map(|source| source.pages),
+            bytes: asset.version.bytes,
+            delivery_type: asset.name.delivery_type.name().into(),
+            etag: asset.version.md5.clone(),
+            placeholder: false,
+            url,
+            secure_url,
+            asset_folder: asset.asset_folder.clone(),
+            display_name: asset.display_name.clone(),
+            original_filename: (!asset.original_filename.is_empty()).then(|| asset.original_filename.clone()),
+            existing: None,
+            context: custom(&asset.context),
+            api_key: api_key.map(str::to_owned),
+            damaged: source.filter(|source| source.damaged).map(|_| true),
+        }
+    }
+}
+
+/// An asset in listings and details.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Resource {
+    /// Id of the asset.
+    pub asset_id: String,
+    /// Public id.
+    #[schema(example = "cats/tom")]
+    pub public_id: String,
+    /// Folder.
+    pub asset_folder: String,
+    /// Name shown to people.
+    pub display_name: String,
+    /// Format; absent for raw files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// Version.
+    pub version: i64,
+    /// Kind.
+    pub resource_type: String,
+    /// Delivery type.
+    #[serde(rename = "type")]
+    pub delivery_type: String,
+    /// When the asset was first uploaded.
+    pub created_at: String,
+    /// When this version was uploaded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uploaded_at: Option<String>,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Width in pixels, of pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Height in pixels, of pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// Always `public`; access rules come later.
+    pub access_mode: String,
+    /// Address over http.
+    pub url: String,
+    /// Address over https.
+    pub secure_url: String,
+    /// Tags, when asked for or when there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tags: Option<Vec<String>>,
+    /// Key and value pairs under `custom`, when asked for or when there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub context: Option<Value>,
+}
+
+/// What a listing shows beside the usual.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Extras {
+    /// Tags, an empty list included.
+    pub tags: bool,
+    /// Context.
+    pub context: bool,
+}
+
+impl Resource {
+    /// Shows an asset in a listing.
+    pub fn new(links: &Links, tenant: &Tenant, asset: &AssetRecord, extras: Extras) -> Self {
+        let (url, secure_url) = links.of(tenant, asset, None);
+        let source = asset.version.source.as_ref();
+        let is_raw = asset.name.resource_type == ResourceType::Raw;
+        Self {
+            asset_id: asset.id.to_string(),
+            public_id: asset.name.public_id.clone(),
+            asset_folder: asset.asset_folder.clone(),
+            display_name: asset.display_name.clone(),
+            format: (!is_raw).then(|| asset.version.format.clone()),
+            version: asset.version.version,
+            resource_type: asset.name.resource_type.name().into(),
+            delivery_type: asset.name.delivery_type.name().into(),
+            created_at: wire_time(asset.created_at),
+            uploaded_at: None,
+            bytes: asset.version.bytes,
+            width: source.map(|source| source.width),
+            height: source.map(|source| source.height),
+            access_mode: "public".into(),
+            url,
+            secure_url,
+            tags: extras.tags.then(|| asset.tags.clone()),
+            context: if extras.context { custom(&asset.context) } else { None },
+        }
+    }
+}
+
+/// One asset with what was derived from it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ResourceDetail {
+    /// The asset.
+    #[serde(flatten)]
+    pub resource: Resource,
+    /// Id of the current version.
+    pub version_id: String,
+    /// Pages or frames, of pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pages: Option<u32>,
+    /// MD5 of the stored bytes, in hexadecimal digits.
+    pub etag: String,
+    /// Always false: the asset is there.
+    pub placeholder: bool,
+    /// Whether old versions are kept; they are not yet.
+    pub backup: bool,
+    /// Derived assets, one for each spelling.
+    pub derived: Vec<DerivedView>,
+}
+
+impl ResourceDetail {
+    /// Shows an asset in full.
+    pub fn new(
+        links: &Links,
+        tenant: &Tenant,
+        asset: &AssetRecord,
+        derived: &[(derived_assets::Model, renditions::Model)],
+    ) -> Self {
+        let extras = Extras { tags: !asset.tags.is_empty(), context: true };
+        let mut resource = Resource::new(links, tenant, asset, extras);
+        resource.uploaded_at = Some(wire_time(asset.version.uploaded_at));
+        Self {
+            resource,
+            version_id: asset.version.id.to_string(),
+            pages: asset.version.source.as_ref().map(|source| source.pages),
+            etag: asset.version.md5.clone(),
+            placeholder: false,
+            backup: false,
+            derived: derived
+                .iter()
+                .map(|(spelling, made)| DerivedView::new(links, tenant, asset, spelling, made))
+                .collect(),
+        }
+    }
+}
+
+/// A derived asset under one spelling.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DerivedView {
+    /// Id of the derived asset.
+    pub id: String,
+    /// The transformation as it was asked for.
+    #[schema(example = "c_fill,h_300,w_400")]
+    pub transformation: String,
+    /// Delivered format.
+    pub format: String,
+    /// Size in bytes.
+    pub bytes: i64,
+    /// Width in pixels.
+    pub width: i64,
+    /// Height in pixels.
+    pub height: i64,
+    /// Address over http.
+    pub url: String,
+    /// Address over https.
+    pub secure_url: String,
+}
+
+impl DerivedView {
+    fn new(
+        links: &Links,
+        tenant: &Tenant,
+        asset: &AssetRecord,
+        spelling: &derived_assets::Model,
+        made: &renditions::Model,
+    ) -> Self {
+        let (url, secure_url) = links.of(tenant, asset, Some((&spelling.transformation, &spelling.extension)));
+        Self {
+            id: spelling.id.as_simple().to_string(),
+            transformation: spelling.transformation.clone(),
+            format: made.format.clone(),
+            bytes: made.bytes,
+            width: made.width,
+            height: made.height,
+            url,
+            secure_url,
+        }
+    }
+}
+
+fn custom(context: &Map<String, Value>) -> Option<Value> {
+    (!context.is_empty()).then(|| json!({"custom": context}))
+}
+
+/// Seconds and `Z`, as in `2026-11-23T20:15:00Z`.
+pub fn wire_time(time: chrono::DateTime<chrono::Utc>) -> String {
+    time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
