@@ -1,0 +1,50 @@
+//! `safelight control-plane`
+
+use std::{path::PathBuf, sync::Arc, time::Instant};
+
+use clap::Args;
+use plane_kit::telemetry::{metrics::Metrics, start_logging};
+use serde_json::json;
+
+use super::{Failure, Outcome, account::control, print};
+use crate::{
+    app::Planes,
+    serve,
+    settings::{Says, load},
+};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Port; 0 picks a free one
+    #[arg(long)]
+    port: Option<u16>,
+    /// Address to listen on
+    #[arg(long)]
+    bind: Option<String>,
+    /// Print one line of JSON when ready
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(file: Option<PathBuf>, arguments: Arguments) -> Outcome {
+    let started = Instant::now();
+    let says = Says::default().flag("--port", "http.port", arguments.port).flag("--bind", "http.bind", arguments.bind);
+    let settings = load(file, says)?;
+    start_logging(settings.log.format, &settings.log.filter).map_err(Failure::new)?;
+    let socket = serve::bind(&settings)?;
+    let address = socket.local_addr()?;
+    let planes = Planes {
+        control: Some(control(&settings).await?),
+        data: None,
+        showcase: None,
+        metrics: Metrics::new()?,
+        draining: Arc::default(),
+    };
+    let running = serve::start(&settings, socket, None, planes)?;
+    let ready_ms = started.elapsed().as_millis();
+    if arguments.json {
+        print(json!({"ready_ms": ready_ms, "pid": std::process::id(), "port": address.port()}));
+    }
+    tracing::info!(%address, "the control plane is ready");
+    running.until_stopped().await
+}

@@ -1,0 +1,99 @@
+//! `safelight doctor`: what would keep this installation from working.
+
+use std::path::{Path, PathBuf};
+
+use data_plane::{render::RenderPool, storage::Storage};
+use plane_kit::{database::Database, telemetry::metrics::Metrics};
+
+use super::{Failure, Outcome, data_plane::worker_command, print};
+use crate::{
+    samples,
+    settings::{Says, Settings, load},
+};
+
+/// Prints one finding and remembers whether it is a bad one.
+struct Findings(usize);
+
+impl Findings {
+    fn note<T>(&mut self, what: &str, outcome: Outcome<T>) {
+        match outcome {
+            Ok(_) => print(format_args!("ok    {what}")),
+            Err(error) => {
+                self.0 += 1;
+                print(format_args!("FAIL  {what}: {error}"));
+            }
+        }
+    }
+}
+
+pub async fn run(file: Option<PathBuf>) -> Outcome {
+    let mut findings = Findings(0);
+    let loaded = load(file, Says::default());
+    let settings = match loaded {
+        Ok(settings) => settings,
+        Err(error) => {
+            findings.note::<()>("the configuration", Err(error.into()));
+            Settings::default()
+        }
+    };
+    findings.note("the data folder can be written", writable(&settings.data_folder()));
+    findings.note("pictures can be rendered", renders(&settings).await);
+    findings.note("the object store answers", storage(&settings).await);
+    if !settings.control.database_url.is_empty() {
+        findings.note("the control database answers and is at the newest state", control(&settings).await);
+        findings.note("the key-encryption key is readable", settings.control.sealing_key().map_err(Failure::from));
+    }
+    if !settings.region.database_url.is_empty() {
+        findings.note("the regional database answers and is at the newest state", regional(&settings).await);
+    }
+    match findings.0 {
+        0 => Ok(()),
+        1 => Err(Failure::new("one check failed")),
+        count => Err(Failure::new(format!("{count} checks failed"))),
+    }
+}
+
+/// Looks whether a file can be made where the folder is or would be.
+fn writable(folder: &Path) -> Outcome {
+    let existing = folder.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
+    let probe = existing.join(".safelight-doctor");
+    std::fs::write(&probe, b"").map_err(|error| Failure::new(format!("{}: {error}", existing.display())))?;
+    std::fs::remove_file(&probe)?;
+    Ok(())
+}
+
+/// Starts a worker and has it look into a sample.
+async fn renders(settings: &Settings) -> Outcome {
+    let mut config = settings.render.clone();
+    config.workers = 1;
+    let pool = RenderPool::start(config, worker_command()?)?;
+    let (_, bytes) = samples::draw()?.swap_remove(0);
+    let source = data_plane::render::SourceFile::from_bytes(&bytes)?;
+    let probed = pool.probe(0_u128.into(), source).await;
+    pool.shutdown().await;
+    probed?;
+    Ok(())
+}
+
+async fn storage(settings: &Settings) -> Outcome {
+    let metrics = Metrics::new()?;
+    Ok(Storage::open(&settings.storage, &settings.data_folder(), &metrics)?.check().await?)
+}
+
+async fn control(settings: &Settings) -> Outcome {
+    let database = Database::open(&settings.control.database_url, "control").await?;
+    pending(migrations::pending_control(database.writer()).await?)
+}
+
+async fn regional(settings: &Settings) -> Outcome {
+    let schema = format!("region_{}", settings.region.name.replace('-', "_"));
+    let database = Database::open(&settings.region.database_url, &schema).await?;
+    pending(migrations::pending_regional(database.writer()).await?)
+}
+
+fn pending(names: Vec<String>) -> Outcome {
+    match names.as_slice() {
+        [] => Ok(()),
+        names => Err(Failure::new(format!("not applied yet: {}; run `safelight migrate`", names.join(", ")))),
+    }
+}

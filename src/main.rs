@@ -1,0 +1,89 @@
+//! The one binary: command line and wiring, nothing else.
+
+mod app;
+mod commands;
+mod data_folder;
+mod keys;
+mod local_ca;
+mod samples;
+mod serve;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A media platform that anyone can host: provisions, stores, transforms, delivers and counts.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true)]
+struct Cli {
+    /// Configuration file (TOML); the environment (`SAFELIGHT_…`) and flags win over it
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<std::path::PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run both planes in one process, with everything made at the first start
+    Dev(commands::dev::Arguments),
+    /// Run the control plane
+    ControlPlane(commands::control_plane::Arguments),
+    /// Run a data plane of a region
+    DataPlane(commands::data_plane::Arguments),
+    /// Accounts
+    #[command(subcommand)]
+    Account(commands::account::Command),
+    /// Regions
+    #[command(subcommand)]
+    Region(commands::region::Command),
+    /// Bring the databases that are configured to the newest state
+    Migrate,
+    /// The configuration
+    #[command(subcommand)]
+    Config(commands::config::Command),
+    /// Look for what would keep this installation from working
+    Doctor,
+    /// Print the OpenAPI description of a plane
+    Openapi(commands::openapi::Arguments),
+    /// Run a render worker; started by the server itself
+    #[command(hide = true)]
+    RenderWorker,
+}
+
+fn main() -> ExitCode {
+    // A render worker confines itself before anything else of this program has run.
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == "render-worker") {
+        return transform::worker::run(0);
+    }
+    // Two providers are linked, so rustls has to be told which one is meant before anybody uses it.
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        eprintln!("safelight: the TLS provider is set already");
+        return ExitCode::FAILURE;
+    }
+    let cli = Cli::parse();
+    let file = cli.config;
+    let outcome = actix_web::rt::System::new().block_on(async {
+        match cli.command {
+            Command::Dev(arguments) => commands::dev::run(file, arguments).await,
+            Command::ControlPlane(arguments) => commands::control_plane::run(file, arguments).await,
+            Command::DataPlane(arguments) => commands::data_plane::run(file, arguments).await,
+            Command::Account(command) => commands::account::run(file, command).await,
+            Command::Region(command) => commands::region::run(file, command).await,
+            Command::Migrate => commands::migrate::run(file).await,
+            Command::Config(command) => commands::config::run(file, command),
+            Command::Doctor => commands::doctor::run(file).await,
+            Command::Openapi(arguments) => commands::openapi::run(arguments),
+            Command::RenderWorker => Ok(()),
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("safelight: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
