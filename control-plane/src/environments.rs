@@ -23,7 +23,7 @@ use crate::{
     regions,
     snapshots::{IssueError, folder_mode_name},
     store_error::StoreError,
-    tables::{access_keys as key_rows, product_environments as rows},
+    tables::{access_keys as key_rows, can_be_kept, product_environments as rows},
 };
 
 /// Cloud names that paths need for themselves.
@@ -270,7 +270,7 @@ impl<'a> Environments<'a> {
             region: new.region.unwrap_or_else(|| self.foundation.config.default_region.clone()),
             enabled: new.enabled.unwrap_or(true),
             custom_attributes: match (new.custom_attributes, &base) {
-                (Some(attributes), _) => Value::Object(attributes),
+                (Some(attributes), _) => check_attributes(attributes)?,
                 (None, Some(base)) => base.custom_attributes.clone(),
                 (None, None) => json!({}),
             },
@@ -303,6 +303,7 @@ impl<'a> Environments<'a> {
         if let Some(name) = &changes.name {
             check_name(name)?;
         }
+        let attributes = changes.custom_attributes.map(check_attributes).transpose()?;
         let mut change = Change::of(self.foundation, self.account, environment.row.id).await?;
         let mut row = change.environment().clone();
         if let Some(name) = changes.name {
@@ -312,8 +313,8 @@ impl<'a> Environments<'a> {
         if let Some(cloud_name) = cloud_name {
             row.cloud_name = cloud_name;
         }
-        if let Some(attributes) = changes.custom_attributes {
-            row.custom_attributes = Value::Object(attributes);
+        if let Some(attributes) = attributes {
+            row.custom_attributes = attributes;
         }
         if let Some(enabled) = changes.enabled {
             row.enabled = enabled;
@@ -347,6 +348,12 @@ pub(crate) fn can_be_a_name(text: &str) -> bool {
 /// Checks a display name.
 pub(crate) fn check_name(name: &str) -> Result<(), StoreError> {
     if can_be_a_name(name) && name.chars().count() <= LONGEST_NAME { Ok(()) } else { Err(StoreError::InvalidName) }
+}
+
+/// Checks the caller's own attributes.
+fn check_attributes(attributes: Map<String, Value>) -> Result<Value, StoreError> {
+    let attributes = Value::Object(attributes);
+    if can_be_kept(&attributes) { Ok(attributes) } else { Err(StoreError::InvalidAttributes) }
 }
 
 /// Checks a cloud name and brings it into lower case.

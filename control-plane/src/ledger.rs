@@ -30,7 +30,7 @@ use crate::{
         rate_card::{self, RATE_CARD},
     },
     foundation::Foundation,
-    tables::{product_environments, usage_daily, usage_ledger},
+    tables::{can_be_kept, product_environments, usage_daily, usage_ledger},
 };
 
 /// Rows of one INSERT; both databases bound the number of values in a statement.
@@ -54,7 +54,7 @@ pub enum LedgerError {
         /// The meter's name.
         meter: &'static str,
     },
-    /// A text of the record holds control characters, which the database cannot keep.
+    /// A text of the record holds what the database cannot keep.
     #[error("record {0} holds control characters")]
     InvalidText(String),
     /// The node belongs to another region.
@@ -179,7 +179,8 @@ impl<'a> Ledger<'a> {
 
 fn check(record: &UsageRecord, region: &str) -> Result<(), LedgerError> {
     let texts = [Some(record.reason.as_str()), record.access_key.as_deref()];
-    if texts.into_iter().flatten().any(|text| text.chars().any(char::is_control)) {
+    let is_plain = !texts.into_iter().flatten().any(|text| text.chars().any(char::is_control));
+    if !is_plain || !can_be_kept(&record.facts) {
         return Err(LedgerError::InvalidText(record.natural_key(region)));
     }
     let lowest = if record.meter == Meter::StoredBytes { -LARGEST_QUANTITY } else { 0 };

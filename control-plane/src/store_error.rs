@@ -36,6 +36,9 @@ pub enum StoreError {
     /// A display name is too long, or holds what nobody can see (PostgreSQL would not even keep a zero byte).
     #[error("Invalid value for parameter name: at most 255 characters, none of them a control character")]
     InvalidName,
+    /// The caller's own attributes hold a zero byte.
+    #[error("Invalid value for parameter custom_attributes: a zero byte cannot be kept")]
+    InvalidAttributes,
     /// Another key of the environment has the name.
     #[error("Access key with name {0} already exists")]
     KeyNameTaken(String),
@@ -79,6 +82,7 @@ impl From<StoreError> for ApiError {
             | E::CloudNameReserved(_)
             | E::InvalidCloudName(_)
             | E::InvalidName
+            | E::InvalidAttributes
             | E::UnknownRegion(_) => ErrorCode::InvalidRequest,
         };
         Self::new(code, error.to_string())

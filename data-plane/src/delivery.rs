@@ -78,7 +78,7 @@ async fn answer(request: &HttpRequest, plane: &DataPlane) -> Result<Delivered, A
     let answer = match attempt(request, plane, &tenant, &admitted, &conditions).await {
         // The asset was replaced while its picture was made: what is there now is asked for once more.
         Err(Failure::Replaced) => {
-            plane.located.forget_all_of(tenant.id(), admitted.names());
+            plane.located.forget_all_of(tenant.id(), admitted.names()).await;
             attempt(request, plane, &tenant, &admitted, &conditions).await.map_err(Failure::into_error)?
         }
         outcome => outcome.map_err(Failure::into_error)?,

@@ -127,6 +127,14 @@ async fn mistakes_are_named(stage: Stage) {
         (Method::PUT, &mine, json!({"cloud_name": "metrics"}), 400, "reserved"),
         (Method::PUT, "/sub_accounts/no-id", json!({"name": "x"}), 404, "Cannot find sub account with id no-id"),
         (Method::POST, "/sub_accounts", json!({"name": "zero\0byte"}), 400, "parameter name"),
+        (
+            Method::POST,
+            "/sub_accounts",
+            json!({"name": "x", "custom_attributes": {"a": ["\0"]}}),
+            400,
+            "custom_attributes",
+        ),
+        (Method::PUT, &mine, json!({"custom_attributes": {"\0": 1}}), 400, "custom_attributes"),
         (Method::GET, "/sub_accounts?enabled=perhaps", json!({}), 400, "parameter enabled"),
     ];
     for (method, path, body, status, text) in cases {
@@ -192,7 +200,6 @@ async fn every_form_of_body_is_read(stage: Stage) {
         (Body::Form("name=x&enabled=false"), false),
         (Body::Form("name=x&enabled=1&custom_attributes=%7B%22a%22%3A1%7D"), true),
         (Body::Form("name=x"), true),
-        (Body::Json(json!({"name": "x", "custom_attributes": {"zero": "a\0b"}})), true),
     ];
     for (body, enabled) in cases {
         let shown = format!("{body:?}");

@@ -135,6 +135,7 @@ async fn what_does_not_hold_is_refused_whole(stage: Stage) {
         ),
         (facts(vec![good.clone(), fact(demo, Meter::DeliveredBytes, -1, now, Value::Null)]), "delivered_bytes".into()),
         (facts(vec![good.clone(), fact(demo, Meter::StoredBytes, i64::MIN, now, Value::Null)]), "stored_bytes".into()),
+        (facts(vec![good.clone(), fact(demo, Meter::Uploads, 1, now, json!({"format": "\0"}))]), "characters".into()),
         (UsageBatch { windows: vec![backwards], ..facts(vec![good.clone()]) }, run.node.to_string()),
         (UsageBatch { windows: vec![foreign.window(1, false)], ..facts(vec![good.clone()]) }, foreign.node.to_string()),
     ];
@@ -213,7 +214,8 @@ async fn actions_count_as_documented(stage: Stage) {
     let plain = || json!({"format": "jpg", "width": 300, "height": 200});
     use Meter::{DeliveredBytes, DeliveryRequests, DerivedAssets, Uploads};
     // The rows of the counting table that are facts by the time they reach the ledger.
-    let cases: Vec<(&str, Vec<(Meter, i64, Value)>, i64)> = vec![
+    type Made = Vec<(Meter, i64, Value)>;
+    let cases: Vec<(&str, Made, i64)> = vec![
         ("1: upload an image", vec![(Uploads, 1, image())], 1),
         ("2: upload a raw file", vec![(Uploads, 1, json!({"resource_type": "raw"}))], 0),
         ("4: upload and overwrite", vec![(Uploads, 1, image()), (Uploads, 1, image())], 2),

@@ -64,16 +64,14 @@ impl Located {
     }
 
     /// Forgets a name.
-    pub fn forget(&self, environment: EnvironmentId, name: &AssetName) {
-        let cache = self.0.clone();
-        let key = (environment, name.clone());
-        futures::executor::block_on(async move { cache.invalidate(&key).await });
+    pub async fn forget(&self, environment: EnvironmentId, name: &AssetName) {
+        self.0.invalidate(&(environment, name.clone())).await;
     }
 
     /// Forgets several names.
-    pub fn forget_all_of(&self, environment: EnvironmentId, names: impl Iterator<Item = AssetName>) {
+    pub async fn forget_all_of(&self, environment: EnvironmentId, names: impl Iterator<Item = AssetName>) {
         for name in names {
-            self.forget(environment, &name);
+            self.forget(environment, &name).await;
         }
     }
 }

@@ -55,7 +55,6 @@ pub struct Shipper {
 
 impl Shipper {
     /// A shipper of this node's counters and its region's outbox.
-    #[expect(clippy::too_many_arguments, reason = "the parts of a region that meet here and nowhere else")]
     pub fn new(
         counters: Arc<Counters>,
         database: Database,

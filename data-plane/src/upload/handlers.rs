@@ -164,7 +164,7 @@ async fn store(
         UploadOutcome::Existing(asset) => (asset, vec![object], Some(true)),
     };
     plane.shipper.wake();
-    plane.located.forget(tenant.id(), &name);
+    plane.located.forget(tenant.id(), &name).await;
     plane.remove_objects(orphans);
     let mut result = UploadResult::new(&plane.links, tenant, &asset, upload.access_key());
     result.existing = existing;
@@ -266,7 +266,7 @@ pub async fn destroy(
     let result = match outcome {
         Some(orphans) => {
             plane.shipper.wake();
-            plane.located.forget(call.tenant().id(), &name);
+            plane.located.forget(call.tenant().id(), &name).await;
             plane.remove_objects(orphans);
             "ok"
         }

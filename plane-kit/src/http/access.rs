@@ -62,7 +62,7 @@ impl<P: Permission> FromRequest for Allow<P> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            Decision::record(&request);
+            Decision::record(&request, P::NAME);
             let grant = P::Gate::admit(request, P::NAME).await?;
             Ok(Self { grant, permission: PhantomData })
         })
@@ -77,7 +77,7 @@ impl<R: Reason> FromRequest for Public<R> {
     type Future = std::future::Ready<Result<Self, Self::Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        Decision::record(request);
+        Decision::record(request, R::NAME);
         std::future::ready(Ok(Self(PhantomData)))
     }
 }
@@ -125,23 +125,19 @@ guarded!(A B C);
 guarded!(A B C D);
 guarded!(A B C D E);
 
-/// The mark that somebody decided about this request. The edge refuses an answer without it.
+/// The mark that somebody decided about this request, and by what. The edge refuses an answer without it.
 #[derive(Clone, Default)]
-pub(crate) struct Decision(Rc<Cell<bool>>);
+pub(crate) struct Decision(Rc<Cell<Option<&'static str>>>);
 
 impl Decision {
-    fn record(request: &HttpRequest) {
+    fn record(request: &HttpRequest, by: &'static str) {
         if let Some(decision) = request.extensions().get::<Self>() {
-            decision.0.set(true);
+            decision.0.set(Some(by));
         }
     }
 
-    pub(crate) fn is_recorded(&self) -> bool {
+    /// The permission or reason that the request was decided by, if it was decided.
+    pub(crate) fn by(&self) -> Option<&'static str> {
         self.0.get()
-    }
-
-    /// For answers that the kit itself gives before routing.
-    pub(crate) fn record_here(&self) {
-        self.0.set(true);
     }
 }

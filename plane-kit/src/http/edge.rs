@@ -58,16 +58,17 @@ pub async fn edge<B: MessageBody + 'static>(
     let is_api = path::is_api(request.path());
 
     let mut response = if request.method() == Method::OPTIONS {
-        decision.record_here();
         request.into_response(preflight()).map_into_right_body()
     } else {
         let metrics = request.app_data::<web::Data<Arc<Metrics>>>().cloned();
         let response = next.call(request).await?;
         if let Some(metrics) = metrics {
-            let operation = response.request().match_pattern();
-            metrics.record_request(operation.as_deref(), response.status().as_u16(), started.elapsed());
+            // Outside the APIs there is one operation for each reason, and no need to ask the router again.
+            let pattern = if is_api { response.request().match_pattern() } else { None };
+            let operation = pattern.as_deref().or(decision.by());
+            metrics.record_request(operation, response.status().as_u16(), started.elapsed());
         }
-        if decision.is_recorded() { response.map_into_left_body() } else { undecided(response) }
+        if decision.by().is_some() { response.map_into_left_body() } else { undecided(response) }
     };
 
     log_outcome(&response, id, started);
@@ -126,6 +127,9 @@ fn undecided<B>(response: ServiceResponse<B>) -> ServiceResponse<EitherBody<B>> 
 fn log_outcome<B>(response: &ServiceResponse<B>, id: RequestId, started: Instant) {
     let status = response.status();
     let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
+    if !status.is_server_error() && !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
     let operation = response.request().match_pattern().unwrap_or_default();
     let duration_ms = started.elapsed().as_millis();
     match error {

@@ -14,7 +14,7 @@ use actix_web::{
 };
 use serde_json::json;
 use utoipa::{
-    __dev::SchemaReferences,
+    __dev::{SchemaReferences, Tags},
     openapi::{
         Components, ContentBuilder, HttpMethod, Info, OpenApi, OpenApiBuilder, PathsBuilder, RefOr, ResponseBuilder,
         extensions::ExtensionsBuilder,
@@ -42,6 +42,11 @@ pub struct RouteInfo {
     pub access: Access,
 }
 
+/// First pieces that are scopes of their own. The router compares a scope's first piece before it looks at any pattern in it, so a
+/// delivery URL is never held against the patterns of the APIs.
+const SCOPES: [&str; 3] = ["/v1_1", "/v2", "/internal"];
+
+/// Adds one route to a scope; the pattern has already lost the scope's own piece.
 type Configure = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
 type Schemas = Vec<(String, RefOr<utoipa::openapi::schema::Schema>)>;
 
@@ -69,13 +74,15 @@ impl Routes {
     /// Adds a handler with its description `D`. Does not compile for a handler without an access witness.
     pub fn add<D, F, Args>(&mut self, handler: F)
     where
-        D: utoipa::Path + SchemaReferences,
+        D: utoipa::Path + SchemaReferences + for<'t> Tags<'t>,
         F: Handler<Args> + Send + Sync,
         Args: Guarded + FromRequest + 'static,
         F::Future: Future,
         F::Output: Responder + 'static,
     {
-        let operation = D::operation();
+        let mut operation = D::operation();
+        // utoipa keeps tags beside the operation and joins them only in its own derive of a document.
+        operation.tags = Some(D::tags().into_iter().map(str::to_owned).collect());
         let methods = D::methods();
         let path = D::path();
         let mut schemas = Vec::new();
@@ -104,7 +111,7 @@ impl Routes {
             path: path.to_owned(),
             access: Args::ACCESS,
         };
-        let pattern = actix_pattern(path);
+        let pattern = actix_pattern(in_scope(path).1);
         let configure: Configure = Arc::new(move |config| {
             let route = web::method(method.clone()).to(handler.clone());
             #[expect(clippy::disallowed_methods, reason = "this is the one place that adds routes")]
@@ -125,11 +132,28 @@ impl Routes {
         self.entries.extend(other.entries);
     }
 
-    /// Registers everything with the router, in the order of addition. Called once per HTTP worker.
+    /// Registers everything with the router, in the order of addition, the scopes first. Called once per HTTP worker.
     pub fn configure(&self, config: &mut web::ServiceConfig) {
-        for entry in &self.entries {
-            (entry.configure)(config);
+        for scope in SCOPES {
+            let entries: Vec<Configure> = self.entries_of(Some(scope));
+            if entries.is_empty() {
+                continue;
+            }
+            #[expect(clippy::disallowed_methods, reason = "this is the one place that adds routes")]
+            config.service(web::scope(scope).configure(move |config| {
+                for configure in entries {
+                    configure(config);
+                }
+            }));
         }
+        for configure in self.entries_of(None) {
+            configure(config);
+        }
+    }
+
+    fn entries_of(&self, scope: Option<&str>) -> Vec<Configure> {
+        let entries = self.entries.iter().filter(|entry| in_scope(&entry.info.path).0 == scope);
+        entries.map(|entry| Arc::clone(&entry.configure)).collect()
     }
 
     /// The operations, for tables and tests.
@@ -195,7 +219,7 @@ where
     F::Output: Responder + 'static,
 {
     let methods: Vec<Method> = methods.iter().map(method_name).collect();
-    let pattern = actix_pattern(path);
+    let pattern = actix_pattern(in_scope(path).1);
     Arc::new(move |config| {
         let route = match methods.as_slice() {
             [method] => web::method(method.clone()),
@@ -222,6 +246,15 @@ fn method_name(method: &HttpMethod) -> Method {
         HttpMethod::Patch => Method::PATCH,
         HttpMethod::Trace => Method::TRACE,
     }
+}
+
+/// The scope that a path belongs to, and what is left of the path in it.
+fn in_scope(path: &str) -> (Option<&'static str>, &str) {
+    let scoped = |scope: &'static str| {
+        let rest = path.strip_prefix(scope)?;
+        rest.starts_with('/').then_some((Some(scope), rest))
+    };
+    SCOPES.into_iter().find_map(scoped).unwrap_or((None, path))
 }
 
 /// Turns a description's path into the router's pattern: a parameter of [`TAIL_PARAMETERS`] that stands last takes slashes too.
@@ -255,5 +288,12 @@ mod tests {
             "/v1_1/{cloud_name}/folders/{folder_path:.+}"
         );
         assert_eq!(actix_pattern("/a/{public_id}/b"), "/a/{public_id}/b");
+    }
+
+    #[test]
+    fn paths_of_the_apis_are_scoped_and_others_are_not() {
+        assert_eq!(in_scope("/v1_1/{cloud_name}/ping"), (Some("/v1_1"), "/{cloud_name}/ping"));
+        assert_eq!(in_scope("/v1_10/x"), (None, "/v1_10/x"));
+        assert_eq!(in_scope("/{delivery_path}"), (None, "/{delivery_path}"));
     }
 }
