@@ -69,7 +69,7 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { format: LogFormat::Text, filter: "info".into() }
+        Self { format: LogFormat::Text, filter: "info,sea_orm_migration=warn,actix_server=warn".into() }
     }
 }
 

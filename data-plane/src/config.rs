@@ -22,7 +22,7 @@ pub struct RegionConfig {
 impl Default for RegionConfig {
     fn default() -> Self {
         Self {
-            name: "local".into(),
+            name: "default".into(),
             database_url: String::new(),
             control_url: String::new(),
             token: String::new(),

@@ -171,16 +171,24 @@ async fn store(
     Ok(result)
 }
 
+/// What is known of a picture. Its own header refuses one that is too large before a worker is asked.
 async fn probe(plane: &DataPlane, tenant: &Tenant, file: &UploadFile) -> Result<SourceMeta, ApiError> {
+    let limit = tenant.snapshot.limits.image_pixels;
+    if let Some((width, height)) = file.staged.claimed_size() {
+        check_pixels(u64::from(width) * u64::from(height), limit)?;
+    }
     let source = SourceFile::from_file(&file.staged.file).map_err(|error| ApiError::internal(&error))?;
     let meta = plane.render.probe(tenant.id().0.as_u128().into(), source).await.map_err(refused_file)?;
-    let pixels = u64::from(meta.width) * u64::from(meta.height) * u64::from(meta.pages);
-    let limit = tenant.snapshot.limits.image_pixels;
-    if pixels > limit {
-        let text = format!("Image has too many pixels. Got {pixels}. Maximum is {limit}.");
-        return Err(ApiError::new(ErrorCode::InvalidFile, text));
-    }
+    check_pixels(u64::from(meta.width) * u64::from(meta.height) * u64::from(meta.pages), limit)?;
     Ok(meta)
+}
+
+fn check_pixels(pixels: u64, limit: u64) -> Result<(), ApiError> {
+    if pixels <= limit {
+        return Ok(());
+    }
+    let text = format!("Image has too many pixels. Got {pixels}. Maximum is {limit}.");
+    Err(ApiError::new(ErrorCode::InvalidFile, text))
 }
 
 /// A picture that cannot be taken is the client's error; a pool that cannot work is ours.

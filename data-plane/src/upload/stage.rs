@@ -1,16 +1,17 @@
 //! Staging: the bytes of an upload in a scratch file without a name, hashed and measured while they arrive.
 
 use std::{
-    io::{Seek, SeekFrom, Write},
+    io::{Cursor, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
+use image::ImageReader;
 use md5::Md5;
 use plane_kit::error::ApiError;
 use sha2::{Digest, Sha256};
 
 /// How many first bytes are kept to tell what a file is.
-const HEAD: usize = 4096;
+const HEAD: usize = 64 * 1024;
 
 /// Why staging failed on our side.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +94,14 @@ pub struct Staged {
     pub sha256: String,
     /// The first bytes.
     pub head: Vec<u8>,
+}
+
+impl Staged {
+    /// Width and height as the header claims them, if the first bytes hold a header that can be read here. No pixel is decoded;
+    /// what is kept of a picture comes from a worker.
+    pub fn claimed_size(&self) -> Option<(u32, u32)> {
+        ImageReader::new(Cursor::new(&self.head)).with_guessed_format().ok()?.into_dimensions().ok()
+    }
 }
 
 #[cfg(test)]
