@@ -64,7 +64,7 @@ impl From<FollowError> for ApiError {
     path = "/internal/v1/regions/{region}/snapshots",
     tag = "Regions",
     params(
-        ("region" = String, Path, description = "The region; must be the token's."),
+        ("region" = String, Path, description = "The region; must be the token's.", example = "eu"),
         ("x-safelight-region" = String, Header, description = "The region; must be the token's."),
         ("after" = Option<i64>, Query, description = "The last sequence number that the region has applied. Default: 0."),
         ("wait_ms" = Option<i64>, Query, description = "How long to wait while there is none, in milliseconds. Default: 0."),
@@ -92,7 +92,7 @@ async fn get_region_snapshots(allow: Allow<FollowRegion>, params: Params) -> Res
     path = "/internal/v1/regions/{region}/usage",
     tag = "Regions",
     params(
-        ("region" = String, Path, description = "The region; must be the token's."),
+        ("region" = String, Path, description = "The region; must be the token's.", example = "eu"),
         ("x-safelight-region" = String, Header, description = "The region; must be the token's."),
     ),
     request_body(content = Object, description = "`records`, `windows` and `idle` nodes as JSON, at most 8 MiB."),
@@ -116,7 +116,12 @@ async fn ship_region_usage(
     path = "/internal/v1/usage/{environment}",
     tag = "Regions",
     params(
-        ("environment" = String, Path, description = "The product environment's id; it must be of the token's region."),
+        (
+            "environment" = String,
+            Path,
+            description = "The product environment's id; it must be of the token's region.",
+            example = "0197c9b2f0a67c3ab5b1b6b0c8d6f1aa"
+        ),
         ("x-safelight-region" = String, Header, description = "The region; must be the token's."),
     ),
     responses(

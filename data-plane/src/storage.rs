@@ -24,6 +24,9 @@ use crate::config::StorageConfig;
 /// How much of a staged file is handed to the object store at a time.
 const CHUNK: usize = 1024 * 1024;
 
+/// Where the `fs` backend writes an object before it gives it its name, so that nobody reads a part of one.
+pub const INCOMING: &str = ".incoming/";
+
 /// Why an object could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
@@ -73,6 +76,11 @@ impl ObjectKey {
         }
     }
 
+    /// Something below [`INCOMING`], which is complete or of use to nobody.
+    pub fn incoming(path: &str) -> Option<Self> {
+        path.starts_with(INCOMING).then(|| Self(path.to_owned()))
+    }
+
     /// The path within the store.
     pub fn path(&self) -> &str {
         &self.0
@@ -119,7 +127,7 @@ impl Storage {
             }
             _ => {
                 let root = if config.root.is_empty() { data.join("objects") } else { config.root.clone().into() };
-                let scratch = root.join(".incoming");
+                let scratch = root.join(INCOMING.trim_end_matches('/'));
                 Operator::new(Fs::default().root(&root.to_string_lossy()).atomic_write_dir(&scratch.to_string_lossy()))?
             }
         };

@@ -14,7 +14,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::{
     DataPlane, Plane,
     metering::shipper::stopped,
-    storage::{ObjectKey, StorageError},
+    storage::{INCOMING, ObjectKey, StorageError},
     tables::{asset_versions, renditions},
 };
 
@@ -40,23 +40,38 @@ impl From<SweepError> for ApiError {
 
 struct Candidate {
     key: ObjectKey,
-    version: uuid::Uuid,
-    rendition: Option<String>,
+    /// What would have to have a row; nothing for a file that a killed process was still writing.
+    named_by: Option<NamedBy>,
+}
+
+enum NamedBy {
+    Version(uuid::Uuid),
+    Rendition(String),
+}
+
+/// What is known of a path in the store. A path of no known shape is not ours to remove.
+fn candidate(path: &str) -> Option<Candidate> {
+    if let Some(key) = ObjectKey::incoming(path) {
+        return Some(Candidate { key, named_by: None });
+    }
+    let (key, version, rendition) = ObjectKey::parse(path)?;
+    let named_by = match rendition {
+        Some(rendition) => NamedBy::Rendition(rendition.to_owned()),
+        None => NamedBy::Version(version.0),
+    };
+    Some(Candidate { key, named_by: Some(named_by) })
 }
 
 /// Sweeps once. Objects changed within `grace` before `now` are left alone. Answers how many were removed.
 pub async fn sweep(plane: &Plane, now: DateTime<Utc>, grace: Duration) -> Result<usize, SweepError> {
     let mut removed = 0;
-    for prefix in ["o/", "d/"] {
+    for prefix in ["o/", "d/", INCOMING] {
         let mut objects = std::pin::pin!(plane.storage.list(prefix).await?);
         let mut batch = Vec::new();
         loop {
             let path = objects.try_next().await?;
             let is_end = path.is_none();
-            if let Some((key, version, rendition)) = path.as_deref().and_then(ObjectKey::parse) {
-                let rendition = rendition.map(str::to_owned);
-                batch.push(Candidate { key, version: version.0, rendition });
-            }
+            batch.extend(path.as_deref().and_then(candidate));
             if batch.len() >= BATCH || is_end {
                 removed += remove_nameless(plane, std::mem::take(&mut batch), now, grace).await?;
             }
@@ -79,14 +94,20 @@ async fn remove_nameless(
     }
     let reader = plane.database.reader();
     let versions: HashSet<uuid::Uuid> = asset_versions::Entity::find()
-        .filter(asset_versions::Column::Id.is_in(batch.iter().map(|candidate| candidate.version)))
+        .filter(asset_versions::Column::Id.is_in(batch.iter().filter_map(|candidate| match &candidate.named_by {
+            Some(NamedBy::Version(version)) => Some(*version),
+            _ => None,
+        })))
         .all(reader)
         .await?
         .into_iter()
         .map(|row| row.id)
         .collect();
     let made: HashSet<String> = renditions::Entity::find()
-        .filter(renditions::Column::Key.is_in(batch.iter().filter_map(|candidate| candidate.rendition.as_deref())))
+        .filter(renditions::Column::Key.is_in(batch.iter().filter_map(|candidate| match &candidate.named_by {
+            Some(NamedBy::Rendition(key)) => Some(key.as_str()),
+            _ => None,
+        })))
         .all(reader)
         .await?
         .into_iter()
@@ -94,9 +115,10 @@ async fn remove_nameless(
         .collect();
     let mut removed = 0;
     for candidate in batch {
-        let is_named = match &candidate.rendition {
-            None => versions.contains(&candidate.version),
-            Some(key) => made.contains(key),
+        let is_named = match &candidate.named_by {
+            Some(NamedBy::Version(version)) => versions.contains(version),
+            Some(NamedBy::Rendition(key)) => made.contains(key),
+            None => false,
         };
         if is_named {
             continue;

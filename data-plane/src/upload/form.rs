@@ -59,15 +59,21 @@ pub async fn read(
     let content_type =
         request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let body = pump(payload);
-    let mut form = if let Ok(boundary) = multer::parse_boundary(&content_type) {
+    let is_multipart = content_type.starts_with("multipart/");
+    let mut form = if is_multipart {
+        let boundary = multer::parse_boundary(&content_type)
+            .map_err(|_| ApiError::invalid("Malformed multipart body: the Content-Type names no boundary"))?;
         let mut reader = Reader { plane, tenant, check, params: Params::new(), fields: 0, file: None };
         reader.multipart(body, boundary).await?;
         UploadForm { params: reader.params, file: reader.file }
     } else {
         let limit = usize::try_from(encoded_limit(tenant)).unwrap_or(usize::MAX) + FIELDS_LIMIT;
         let bytes = collect(body, limit, tenant).await?;
+        let is_form = content_type.is_empty() || content_type.starts_with("application/x-www-form-urlencoded");
         let params = if content_type.starts_with("application/json") {
             Params::from_json(&bytes)?
+        } else if !is_form && !bytes.is_empty() {
+            return Err(ApiError::invalid(format!("Unsupported Content-Type {content_type}; use multipart/form-data")));
         } else {
             let text = std::str::from_utf8(&bytes)
                 .map_err(|_| ApiError::invalid("The body is neither multipart/form-data nor a form nor JSON"))?;

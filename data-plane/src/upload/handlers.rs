@@ -194,7 +194,9 @@ fn check_pixels(pixels: u64, limit: u64) -> Result<(), ApiError> {
 /// A picture that cannot be taken is the client's error; a pool that cannot work is ours.
 fn refused_file(error: RenderError) -> ApiError {
     match error {
-        RenderError::Refused(refused) => ApiError::new(ErrorCode::InvalidFile, refused.message),
+        RenderError::Refused(refused) => {
+            ApiError::new(ErrorCode::InvalidFile, format!("Invalid image file: {}", refused.message))
+        }
         RenderError::Busy => {
             ApiError::new(ErrorCode::Busy, "Too many pictures are waiting; try again").with_retry_after(1)
         }

@@ -24,6 +24,9 @@ use crate::effects::Effect;
 use crate::plan::Colour;
 use crate::refusal::Refusal;
 
+/// How long a chain may be. Far beyond what anybody writes, and short enough that planning one costs nothing.
+const MAX_COMPONENTS: usize = 100;
+
 /// Every key of the language, built or not.
 const KEYS: &[&str] = &[
     "a", "ac", "af", "ar", "b", "bl", "bo", "br", "c", "co", "cs", "d", "dl", "dn", "dpr", "dr", "du", "e", "eo", "f",
@@ -88,9 +91,13 @@ impl Transformation {
     /// Items without a known key are refused as components, unreadable values by parameter, and everything that the
     /// language knows and this build does not carry out by name.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
-        let components =
-            text.split('/').filter(|piece| !piece.is_empty()).map(Component::parse).collect::<Result<_, _>>()?;
-        Ok(Self { components })
+        let pieces = text.split('/').filter(|piece| !piece.is_empty());
+        let count = pieces.clone().count();
+        if count > MAX_COMPONENTS {
+            let sentence = format!("Maximum is {MAX_COMPONENTS} transformation components. Requested {count}");
+            return Err(Refusal::too_large(sentence));
+        }
+        Ok(Self { components: pieces.map(Component::parse).collect::<Result<_, _>>()? })
     }
 
     /// The components in order.

@@ -170,8 +170,7 @@ impl Routes {
             for (name, schema) in &entry.schemas {
                 components.schemas.insert(name.clone(), schema.clone());
             }
-            let operation = describe(entry);
-            paths = paths.path(&entry.info.path, PathItem::from_http_methods(entry.methods.clone(), operation));
+            paths = paths.path(&entry.info.path, path_item(entry));
         }
         let mut schemas = Vec::new();
         <crate::error::ErrorEnvelope as utoipa::ToSchema>::schemas(&mut schemas);
@@ -179,6 +178,20 @@ impl Routes {
         components.schemas.extend(schemas);
         OpenApiBuilder::new().info(info).paths(paths.build()).components(Some(components)).build()
     }
+}
+
+/// The operation under each of its methods. An id is unique, so all but the first method stand in theirs.
+fn path_item(entry: &Entry) -> PathItem {
+    let mut item = PathItem::default();
+    for (at, method) in entry.methods.iter().enumerate() {
+        let mut operation = describe(entry);
+        if at > 0 {
+            let suffix = method_name(method).as_str().to_ascii_lowercase();
+            operation.operation_id = operation.operation_id.map(|id| format!("{id}_{suffix}"));
+        }
+        item.merge_operations(PathItem::new(method.clone(), operation));
+    }
+    item
 }
 
 /// Adds what every operation has in common: the permission, the security scheme and the error answers.
