@@ -5,7 +5,7 @@
 use plane_kit::ids::AccountId;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    QuerySelect, sea_query::Expr,
+    QueryOrder, QuerySelect, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -97,6 +97,9 @@ pub(crate) async fn set_account_enabled(
     let rows = environments::Entity::find()
         .filter(environments::Column::AccountId.eq(account.0))
         .filter(environments::Column::DeletedAt.is_null())
+        // Regions are locked in one order by everybody, or two accounts that share two of them could wait for each other.
+        .order_by_asc(environments::Column::Region)
+        .order_by_asc(environments::Column::Id)
         .all(&transaction)
         .await?;
     let mut newest: Vec<Issued> = Vec::new();

@@ -12,10 +12,7 @@ use actix_web::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use plane_kit::{
     error::{ApiError, ErrorCode},
-    http::{
-        access::{Gate, Permission},
-        edge::RequestId,
-    },
+    http::access::{Gate, Permission},
 };
 
 use crate::{DataPlane, tenants::Tenant};
@@ -23,24 +20,12 @@ use crate::{DataPlane, tenants::Tenant};
 /// What an admitted caller of the Admin API may work with. Stores are made from it.
 pub struct TenantGrant {
     tenant: Arc<Tenant>,
-    api_key: String,
-    request: RequestId,
 }
 
 impl TenantGrant {
     /// The tenant.
     pub fn tenant(&self) -> &Arc<Tenant> {
         &self.tenant
-    }
-
-    /// The key that was used.
-    pub fn api_key(&self) -> &str {
-        &self.api_key
-    }
-
-    /// The request.
-    pub fn request(&self) -> RequestId {
-        self.request
     }
 }
 
@@ -74,8 +59,7 @@ async fn admit(request: HttpRequest, permission: &'static str) -> Result<TenantG
     permit(&plane, &tenant, &api_key, request.method().as_str(), &template, permission)?;
     let figures = plane.admin_rate.take(&tenant, plane.clock.now())?;
     request.extensions_mut().insert(figures);
-    let request = RequestId::of(&request);
-    Ok(TenantGrant { tenant, api_key, request })
+    Ok(TenantGrant { tenant })
 }
 
 /// Checks a key and its secret, and that both the key and the environment are in use.

@@ -4,11 +4,19 @@ pub mod commit;
 pub mod list;
 pub mod record;
 
+use std::collections::HashMap;
+
 use plane_kit::{database::Database, ids::EnvironmentId};
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+};
 
 use crate::tables::{asset_versions, assets, derived_assets, renditions};
+use list::Cursor;
 use record::{AssetName, AssetRecord, DeliveryType, ResourceType};
+
+/// How often an asset that is being replaced is read again.
+const REREADS: usize = 5;
 
 /// A proof of access to a tenant's assets. Implemented by what the doors of the plane hand out, and by nothing else.
 pub trait ActsFor {
@@ -35,7 +43,29 @@ impl<'a> AssetStore<'a> {
 
     /// The asset of a name.
     pub async fn find(&self, name: &AssetName) -> Result<Option<AssetRecord>, DbErr> {
-        self.find_on(self.database.reader(), name).await
+        // The row and its version are two reads; an overwrite in between takes the version away, and then both are read again.
+        for _ in 0..REREADS {
+            if let Some(found) = self.find_on(self.database.reader(), name).await? {
+                return Ok(Some(found));
+            }
+            if self.named(self.database.reader(), name).await?.is_none() {
+                return Ok(None);
+            }
+        }
+        Err(DbErr::Custom("an asset is being replaced too often to be read".into()))
+    }
+
+    async fn named<C: ConnectionTrait>(
+        &self,
+        connection: &C,
+        name: &AssetName,
+    ) -> Result<Option<assets::Model>, DbErr> {
+        self.base()
+            .filter(assets::Column::ResourceType.eq(name.resource_type.name()))
+            .filter(assets::Column::DeliveryType.eq(name.delivery_type.name()))
+            .filter(assets::Column::PublicId.eq(name.public_id.as_str()))
+            .one(connection)
+            .await
     }
 
     async fn find_on<C: ConnectionTrait>(
@@ -43,13 +73,7 @@ impl<'a> AssetStore<'a> {
         connection: &C,
         name: &AssetName,
     ) -> Result<Option<AssetRecord>, DbErr> {
-        let asset = self
-            .base()
-            .filter(assets::Column::ResourceType.eq(name.resource_type.name()))
-            .filter(assets::Column::DeliveryType.eq(name.delivery_type.name()))
-            .filter(assets::Column::PublicId.eq(name.public_id.as_str()))
-            .one(connection)
-            .await?;
+        let asset = self.named(connection, name).await?;
         self.with_version(connection, asset).await
     }
 
@@ -74,29 +98,43 @@ impl<'a> AssetStore<'a> {
         version.map(|version| AssetRecord::from_rows(asset, version)).transpose()
     }
 
-    /// The spellings under which renditions of a version exist, newest first, with their renditions.
+    /// A page of the spellings under which renditions of a version exist, newest first, with their renditions, and where the
+    /// next page begins.
     pub async fn derived(
         &self,
         version_id: uuid::Uuid,
-    ) -> Result<Vec<(derived_assets::Model, renditions::Model)>, DbErr> {
-        let spellings = derived_assets::Entity::find()
-            .filter(derived_assets::Column::EnvironmentId.eq(self.environment.0))
-            .filter(derived_assets::Column::VersionId.eq(version_id))
-            .order_by_desc(derived_assets::Column::CreatedAt)
+        cursor: Option<Cursor>,
+        limit: u64,
+    ) -> Result<(Vec<(derived_assets::Model, renditions::Model)>, Option<Cursor>), DbErr> {
+        use derived_assets::Column;
+        let mut query = derived_assets::Entity::find()
+            .filter(Column::EnvironmentId.eq(self.environment.0))
+            .filter(Column::VersionId.eq(version_id));
+        if let Some(cursor) = cursor {
+            query = query.filter(cursor.after(Column::CreatedAt, Column::Id, false));
+        }
+        let mut spellings = query
+            .order_by_desc(Column::CreatedAt)
+            .order_by_desc(Column::Id)
+            .limit(limit + 1)
             .all(self.database.reader())
             .await?;
-        let made = renditions::Entity::find()
+        let has_more = spellings.len() as u64 > limit;
+        spellings.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        let next = spellings.last().filter(|_| has_more).map(|last| Cursor::at(last.created_at, last.id));
+        let made: HashMap<String, renditions::Model> = renditions::Entity::find()
             .filter(renditions::Column::EnvironmentId.eq(self.environment.0))
-            .filter(renditions::Column::VersionId.eq(version_id))
+            .filter(renditions::Column::Key.is_in(spellings.iter().map(|spelling| spelling.rendition_key.as_str())))
             .all(self.database.reader())
-            .await?;
-        Ok(spellings
+            .await?
             .into_iter()
-            .filter_map(|spelling| {
-                let rendition = made.iter().find(|rendition| rendition.key == spelling.rendition_key)?;
-                Some((spelling, rendition.clone()))
-            })
-            .collect())
+            .map(|made| (made.key.clone(), made))
+            .collect();
+        let page = spellings.into_iter().filter_map(|spelling| {
+            let made = made.get(&spelling.rendition_key)?.clone();
+            Some((spelling, made))
+        });
+        Ok((page.collect(), next))
     }
 
     /// The rendition of a key, if it was made.
@@ -107,11 +145,11 @@ impl<'a> AssetStore<'a> {
             .await
     }
 
-    /// How many assets and how many derived assets there are.
+    /// How many assets there are, and how many derived assets: renditions, however many spellings each has.
     pub async fn counts(&self) -> Result<(u64, u64), DbErr> {
         let assets = self.base().count(self.database.reader()).await?;
-        let derived = derived_assets::Entity::find()
-            .filter(derived_assets::Column::EnvironmentId.eq(self.environment.0))
+        let derived = renditions::Entity::find()
+            .filter(renditions::Column::EnvironmentId.eq(self.environment.0))
             .count(self.database.reader())
             .await?;
         Ok((assets, derived))

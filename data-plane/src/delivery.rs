@@ -66,8 +66,18 @@ pub async fn deliver(
     answer(&request, &plane).await.map_err(ApiError::for_delivery)
 }
 
+/// Delivery reads; whoever wants to change something has come to the wrong address.
+pub async fn refuse_method(_: Public<DeliveryDecides>, request: HttpRequest) -> Result<Delivered, ApiError> {
+    let text = format!("{} is not allowed here; delivery answers GET, HEAD and OPTIONS", request.method());
+    Err(ApiError::new(ErrorCode::MethodNotAllowed, text).for_delivery())
+}
+
 async fn answer(request: &HttpRequest, plane: &DataPlane) -> Result<Delivered, ApiError> {
-    let url = DeliveryUrl::parse(request.uri().path())?;
+    let url = DeliveryUrl::parse(request.uri().path()).map_err(|error| match error.code() {
+        // A resource that is not there may come; everything else is in the URL itself.
+        ErrorCode::NotFound => error,
+        _ => error.of_the_url(),
+    })?;
     let tenant = plane.tenants.find_or_ask(&url.cloud_name).await;
     let tenant = tenant.ok_or_else(|| ApiError::not_found(format!("Unknown cloud_name {}", url.cloud_name)))?;
     let ticket = UsageTicket::take(plane.counters.clone(), plane.metrics.clone(), tenant.id());
@@ -78,7 +88,7 @@ async fn answer(request: &HttpRequest, plane: &DataPlane) -> Result<Delivered, A
     let answer = match attempt(request, plane, &tenant, &admitted, &conditions).await {
         // The asset was replaced while its picture was made: what is there now is asked for once more.
         Err(Failure::Replaced) => {
-            plane.located.forget_all_of(tenant.id(), admitted.names()).await;
+            plane.located.forget_all_of(tenant.id(), admitted.names());
             attempt(request, plane, &tenant, &admitted, &conditions).await.map_err(Failure::into_error)?
         }
         outcome => outcome.map_err(Failure::into_error)?,

@@ -221,6 +221,7 @@ impl Plane {
         Background {
             follower: self.tenants.follow(),
             shipper: self.shipper.run(stop.clone()),
+            syncer: self.shipper.sync(stop.clone()),
             sweeper: sweeper::run(self, stop.clone()),
             gauges: gauges(self, stop.clone()),
         }
@@ -275,6 +276,7 @@ fn gauges(plane: &DataPlane, mut stop: watch::Receiver<bool>) -> JoinHandle<()> 
 pub struct Background {
     follower: JoinHandle<()>,
     shipper: JoinHandle<()>,
+    syncer: JoinHandle<()>,
     sweeper: JoinHandle<()>,
     gauges: JoinHandle<()>,
 }
@@ -284,6 +286,7 @@ impl Background {
     pub async fn finish(self, plane: &Plane) {
         self.follower.abort();
         self.sweeper.abort();
+        self.syncer.abort();
         self.gauges.abort();
         if let Err(error) = self.shipper.await {
             tracing::warn!(%error, "shipping ended early; usage waits in the outbox");
@@ -339,6 +342,9 @@ pub fn routes() -> Routes {
     {
         use delivery::{__path_deliver, deliver};
         plane_kit::routes!(routes; deliver);
+        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            routes.add_spelling("refuse_method", method, "/{delivery_path}", delivery::refuse_method);
+        }
     }
     routes
 }

@@ -36,6 +36,9 @@ pub enum StorageError {
     /// The object store failed.
     #[error("the object store failed")]
     Store(#[from] opendal::Error),
+    /// An object failed while it was read.
+    #[error("the object cannot be read")]
+    Read(#[source] std::io::Error),
     /// The staged file failed.
     #[error("the staged file cannot be read")]
     Staged(#[from] std::io::Error),
@@ -163,21 +166,17 @@ impl Storage {
             true => writer.content_type(content_type).await?,
             false => writer.await?,
         };
-        loop {
-            let mut chunk = Vec::with_capacity(CHUNK);
-            let read = file.take(CHUNK as u64).read_to_end(&mut chunk).await;
-            match read {
-                Ok(0) => break,
-                Ok(_) => writer.write(chunk).await?,
-                Err(error) => {
-                    // What was written so far must not be left half done; the sweeper would find it, but not for an hour.
-                    writer.abort().await.ok();
-                    return Err(error.into());
-                }
+        match copy(file, &mut writer).await {
+            Ok(()) => {
+                writer.close().await?;
+                Ok(())
+            }
+            Err(error) => {
+                // What was written so far must not be left half done; the sweeper would find it, but not for an hour.
+                writer.abort().await.ok();
+                Err(error)
             }
         }
-        writer.close().await?;
-        Ok(())
     }
 
     /// Reads a whole object.
@@ -193,7 +192,14 @@ impl Storage {
     ) -> Result<impl Stream<Item = Result<Bytes, StorageError>> + use<>, StorageError> {
         let reader = self.operator.reader_with(key.path()).chunk(CHUNK).await.map_err(|error| missing(key, error))?;
         let stream = reader.into_bytes_stream(range).await.map_err(|error| missing(key, error))?;
-        Ok(stream.map_err(StorageError::Staged).boxed())
+        let path = key.path().to_owned();
+        let mut stream = stream.map_err(move |error| match error.kind() {
+            std::io::ErrorKind::NotFound => StorageError::Missing(path.clone()),
+            _ => StorageError::Read(error),
+        });
+        // The store is asked only now; an object that is not there must show before an answer has begun.
+        let first = stream.try_next().await?;
+        Ok(futures::stream::iter(first.map(Ok)).chain(stream).boxed())
     }
 
     /// Removes an object. One that is not there is no error.
@@ -232,6 +238,16 @@ impl Storage {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+async fn copy(file: &mut tokio::fs::File, writer: &mut opendal::Writer) -> Result<(), StorageError> {
+    loop {
+        let mut chunk = Vec::with_capacity(CHUNK);
+        if file.take(CHUNK as u64).read_to_end(&mut chunk).await? == 0 {
+            return Ok(());
+        }
+        writer.write(chunk).await?;
     }
 }
 

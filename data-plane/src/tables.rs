@@ -138,6 +138,17 @@ table! {
 }
 
 table! {
+    /// Usage records that the ledger refused, kept for whoever looks into it.
+    usage_set_aside, "usage_set_aside" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub natural_key: String,
+        pub record: String,
+        pub reason: String,
+        pub refused_at: DateTimeUtc,
+    }
+}
+
+table! {
     /// Closed windows that the ledger does not know yet.
     window_outbox, "window_outbox" {
         #[sea_orm(primary_key, auto_increment = false)]

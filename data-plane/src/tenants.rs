@@ -108,6 +108,17 @@ pub enum TenantError {
     Seam(#[from] SeamError),
 }
 
+impl TenantError {
+    /// Whether the fault lies in one snapshot and says nothing of the others.
+    fn is_of_one_tenant(&self) -> bool {
+        use plane_kit::seam::snapshot::SnapshotError;
+        match self {
+            Self::Snapshot(SnapshotError::Unreadable(_)) | Self::Seal(_) | Self::Policy(_) => true,
+            Self::Snapshot(SnapshotError::Untrusted) | Self::Database(_) | Self::Seam(_) => false,
+        }
+    }
+}
+
 #[derive(Default, Clone)]
 struct Directory {
     by_id: HashMap<EnvironmentId, Arc<Tenant>>,
@@ -200,7 +211,7 @@ impl Tenants {
         self.directory.load().seq
     }
 
-    /// One poll without waiting. Concurrent callers share it, and strangers cannot cause many.
+    /// One poll without waiting. Strangers cannot cause many: beyond the throttle the answer is what is known.
     async fn ask(&self) {
         if !self.asking.allows() {
             return;
@@ -218,24 +229,47 @@ impl Tenants {
         Ok(())
     }
 
-    /// Applies snapshots in order. One that cannot be trusted or read is left out and stops the page, so that nothing after it
-    /// is taken for complete.
+    /// Applies snapshots in order. What was applied before an error is in force. One that cannot be trusted ends the page; one that
+    /// is trusted and cannot be read by this version of the program leaves its tenant at its last good state, and the others
+    /// are not held up by it.
     async fn apply(&self, items: Vec<SignedSnapshot>, store: bool) -> Result<(), TenantError> {
         let _one_at_a_time = self.applying.lock().await;
         let mut directory = Directory::clone(&self.directory.load());
+        let mut outcome = Ok(());
         for signed in items {
-            let snapshot = signed.open(&self.region, &self.trusted)?;
-            let known = directory.versions.get(&snapshot.environment).copied().unwrap_or(i64::MIN);
-            if snapshot.version > known {
-                if store {
-                    self.keep(&signed, &snapshot).await?;
+            match self.apply_one(&mut directory, &signed, store).await {
+                Ok(()) => {}
+                Err(error) if error.is_of_one_tenant() => {
+                    tracing::error!(error = chain(&error), seq = signed.seq, "a tenant stays at its last good state");
                 }
-                directory.put(Tenant::open(snapshot, &self.region_key).await?);
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
             }
             directory.seq = directory.seq.max(signed.seq);
         }
         self.metrics.snapshot_sequence.set(directory.seq);
         self.directory.store(Arc::new(directory));
+        outcome
+    }
+
+    async fn apply_one(
+        &self,
+        directory: &mut Directory,
+        signed: &SignedSnapshot,
+        store: bool,
+    ) -> Result<(), TenantError> {
+        let snapshot = signed.open(&self.region, &self.trusted)?;
+        let known = directory.versions.get(&snapshot.environment).copied().unwrap_or(i64::MIN);
+        if snapshot.version <= known {
+            return Ok(());
+        }
+        let tenant = Tenant::open(snapshot, &self.region_key).await?;
+        if store {
+            self.keep(signed, &tenant.snapshot).await?;
+        }
+        directory.put(tenant);
         Ok(())
     }
 

@@ -144,8 +144,9 @@ impl UploadResult {
         let (url, secure_url) = links.of(tenant, asset, None);
         let source = asset.version.source.as_ref();
         let is_raw = asset.name.resource_type == ResourceType::Raw;
-        let signature = tenant
-            .result_secret()
+        let own = api_key.and_then(|key| tenant.key(key)).map(|(_, secret)| secret);
+        let signature = own
+            .or_else(|| tenant.result_secret())
             .map(|secret| sign_result(&asset.name.public_id, asset.version.version, secret))
             .unwrap_or_default();
         Self {
@@ -285,6 +286,9 @@ pub struct ResourceDetail {
     pub backup: bool,
     /// Derived assets, one for each spelling.
     pub derived: Vec<DerivedView>,
+    /// Where the next page of derived assets begins; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub derived_next_cursor: Option<String>,
 }
 
 impl ResourceDetail {
@@ -309,6 +313,7 @@ impl ResourceDetail {
                 .iter()
                 .map(|(spelling, made)| DerivedView::new(links, tenant, asset, spelling, made))
                 .collect(),
+            derived_next_cursor: None,
         }
     }
 }

@@ -102,6 +102,8 @@ fn sqlite(url: &str, connections: u32) -> ConnectOptions {
                 .busy_timeout(Duration::from_secs(10))
                 .pragma("journal_mode", "WAL")
                 .pragma("synchronous", "NORMAL")
+                // As on PostgreSQL: a prefix means what it says.
+                .pragma("case_sensitive_like", "ON")
         });
     options
 }

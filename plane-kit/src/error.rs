@@ -73,8 +73,6 @@ error_codes! {
     Busy = 429 "busy",
     /// Our fault. The caller learns nothing but the request id.
     Internal = 500 "internal",
-    /// A page of our own that is not built yet.
-    PageNotBuilt = 501 "page_not_built",
     /// Draining, or something we depend on is away.
     Unavailable = 503 "unavailable",
 }
@@ -96,6 +94,8 @@ enum Face {
     Envelope,
     /// The header `X-Cld-Error` and no body, as delivery does.
     Header,
+    /// The same, for an error that caches may keep.
+    LastingHeader,
 }
 
 /// The header in which delivery says what is wrong.
@@ -154,10 +154,16 @@ impl ApiError {
         self
     }
 
-    /// Shows the error as delivery does: in the header `X-Cld-Error`, without a body. Errors of the URL itself may be kept for five
-    /// minutes; what an upload or a setting can change may not be kept at all.
+    /// Shows the error as delivery does: in the header `X-Cld-Error`, without a body and not to be kept.
     pub fn for_delivery(mut self) -> Self {
-        self.face = Face::Header;
+        self.face = if self.face == Face::LastingHeader { Face::LastingHeader } else { Face::Header };
+        self
+    }
+
+    /// Shows the error as delivery does, and says that it lies in the URL itself: no upload and no setting can change it, so it may
+    /// be kept for five minutes.
+    pub fn of_the_url(mut self) -> Self {
+        self.face = Face::LastingHeader;
         self
     }
 
@@ -204,9 +210,8 @@ impl ResponseError for ApiError {
             Face::Envelope => {
                 response.json(ErrorEnvelope { error: ErrorMessage { message: self.message.to_string() } })
             }
-            Face::Header => {
-                let is_lasting = matches!(self.code, ErrorCode::InvalidTransformation | ErrorCode::NotBuilt);
-                let caching = if is_lasting { "public, max-age=300" } else { "no-store" };
+            Face::Header | Face::LastingHeader => {
+                let caching = if self.face == Face::LastingHeader { "public, max-age=300" } else { "no-store" };
                 response
                     .insert_header((X_CLD_ERROR, header_text(&self.message)))
                     .insert_header(("cache-control", caching))

@@ -53,17 +53,21 @@ fn required<'a>(key: &str, value: &'a str) -> Outcome<&'a str> {
     }
 }
 
+/// The address that the process listens on.
+pub fn listening_url(settings: &Settings, port: u16) -> String {
+    // An address that means every interface is no address to hand out.
+    let host = match settings.http.bind.as_str() {
+        "0.0.0.0" | "::" => "127.0.0.1".to_owned(),
+        bind if bind.contains(':') => format!("[{bind}]"),
+        bind => bind.to_owned(),
+    };
+    format!("http://{host}:{port}")
+}
+
 /// The public address: as it is set, or where the process listens.
 pub fn settle_public_url(settings: &mut Settings, port: u16) {
     if settings.delivery.public_url.is_empty() {
-        let bind = &settings.http.bind;
-        // An address that means every interface is no address to hand out.
-        let host = match bind.as_str() {
-            "0.0.0.0" | "::" => "127.0.0.1".to_owned(),
-            bind if bind.contains(':') => format!("[{bind}]"),
-            bind => bind.to_owned(),
-        };
-        settings.delivery.public_url = format!("http://{host}:{port}");
+        settings.delivery.public_url = listening_url(settings, port);
     }
 }
 

@@ -24,7 +24,7 @@ use tokio::sync::watch;
 
 use super::{
     Failure, Outcome,
-    data_plane::{settle_public_url, worker_command},
+    data_plane::{listening_url, settle_public_url, worker_command},
     migrate::open_regional,
     print,
 };
@@ -114,6 +114,7 @@ pub async fn run(file: Option<PathBuf>, arguments: Arguments) -> Outcome {
     start_logging(settings.log.format, &settings.log.filter).map_err(Failure::new)?;
     let socket = serve::bind(&settings)?;
     let port = socket.local_addr()?.port();
+    let api_url = listening_url(&settings, port);
     settle_public_url(&mut settings, port);
     let folder = DataFolder::open(&settings.data_folder(), arguments.reset)?;
     let tls = local_ca::open(&folder.path().join("tls"), &certificate_names(&settings))?;
@@ -141,7 +142,8 @@ pub async fn run(file: Option<PathBuf>, arguments: Arguments) -> Outcome {
         draining: Arc::default(),
     };
     let running = serve::start(&settings, socket, Some(tls.server), planes)?;
-    let ready = ready(&settings, &folder, port, delivery_url, tls.certificate, &account, &environment, started);
+    let ready =
+        ready(&settings, &folder, api_url, port, delivery_url, tls.certificate, &account, &environment, started);
     let written = write_environment_file(&ready);
     if arguments.json {
         print(serde_json::to_string(&ready)?);
@@ -244,6 +246,7 @@ async fn furnish(data: &DataPlane, environment: &EnvironmentCredentials, seed: S
 fn ready(
     settings: &Settings,
     folder: &DataFolder,
+    api_url: String,
     port: u16,
     delivery_url: String,
     ca_certificate: PathBuf,
@@ -251,8 +254,7 @@ fn ready(
     environment: &EnvironmentCredentials,
     started: Instant,
 ) -> Ready {
-    let api_url = settings.delivery.public_url.clone();
-    let host = api_url.split("://").nth(1).unwrap_or_default().to_owned();
+    let host = settings.delivery.public_url.split("://").nth(1).unwrap_or_default().to_owned();
     let (key, secret) = (&environment.api_key, environment.api_secret.expose());
     let (account_key, account_secret) = (&account.api_key, account.api_secret.expose());
     Ready {
@@ -273,7 +275,7 @@ fn ready(
         api_secret: secret.to_owned(),
         upload_preset: PRESET.into(),
         cloudinary_url: format!(
-            "cloudinary://{key}:{secret}@{CLOUD_NAME}?upload_prefix=http://{host}&cname={host}\
+            "cloudinary://{key}:{secret}@{CLOUD_NAME}?upload_prefix={api_url}&cname={host}\
              &secure_distribution={host}&secure_cname={host}"
         ),
         cloudinary_account_url: format!("account://{account_key}:{account_secret}@{}", account.account.id),

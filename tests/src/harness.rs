@@ -1,5 +1,6 @@
 //! Starts servers and databases, makes pictures, and speaks the wire.
 
+mod children;
 pub mod client;
 pub mod pictures;
 pub mod planes;

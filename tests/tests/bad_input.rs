@@ -105,6 +105,19 @@ async fn uploads_that_cannot_be_accepted_leave_nothing_behind() {
                 "Content-Range",
             ),
             ("chunk garbage", tenant.upload(picture()).header("Content-Range", "bytes x-y/z"), 400, "Content-Range"),
+            (
+                "a chunk beyond all numbers",
+                tenant.upload(picture()).header("Content-Range", "bytes 0-9223372036854775807/-1"),
+                400,
+                "Content-Range",
+            ),
+            (
+                "a folder without end",
+                tenant.upload(picture()).parameter("asset_folder", &"a/".repeat(10_000)),
+                400,
+                "asset_folder",
+            ),
+            ("a zero byte", tenant.upload(picture()).parameter("display_name", "a\0b"), 400, "display_name"),
             ("destroy without a name", tenant.signed("image/destroy"), 400, "public_id"),
             (
                 "destroy with a wrong signature",
@@ -201,6 +214,7 @@ async fn deliveries_that_cannot_be_made_say_why() {
         // Path behind the cloud name, status, what the message must name.
         let cases = [
             ("image/upload/nothing.jpg", 404, "nothing"),
+            ("image/upload/kept%00.jpg", 404, "public id"),
             ("image/upload/c_scale,w_100/nothing.jpg", 404, "nothing"),
             // Alone in its piece it may as well be a folder, so it is part of the name.
             ("image/upload/zz_12/kept.jpg", 404, "zz_12"),
@@ -332,6 +346,33 @@ async fn provisioning_names_what_is_wrong() {
             complaints.push(format!("the environments changed: {after}"));
         }
         complaints
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stranger_cannot_make_the_server_keep_what_it_does_not_know() {
+    let mut server = Dev::start_with(&["--seed", "none"], &[("SAFELIGHT_UPLOADS__UNVERIFIED_BYTES", "100000")]).await;
+    assert_without_effect(&mut server, async |_, tenant| {
+        let mut wrong = Vec::new();
+        let url = tenant.api_url("image/upload");
+        // A multipart body that never begins a part.
+        let endless = tenant.http().post(&url).header("Content-Type", "multipart/form-data; boundary=b");
+        let answer = Answer::to(endless.body(vec![b'a'; 12_000_000])).await.expect("the server answers");
+        if answer.status != 400 || !answer.message().contains("multipart") {
+            wrong.push(format!("no part: {} {}", answer.status, answer.text()));
+        }
+        // A preset that does not exist opens no larger door than none.
+        let big = tenant.upload(vec![0xff; 300_000]).unsigned("no-such-preset").send().await;
+        if big.status != 401 || !big.message().contains("100000") {
+            wrong.push(format!("unknown preset: {} {}", big.status, big.text()));
+        }
+        let posted = Answer::to(tenant.http().post(tenant.delivery_url("image/upload/kept.jpg"))).await;
+        let posted = posted.expect("the server answers");
+        if posted.status != 405 || !posted.message().contains("POST") {
+            wrong.push(format!("POST to delivery: {} {}", posted.status, posted.message()));
+        }
+        wrong
     })
     .await;
 }

@@ -93,7 +93,7 @@ pub async fn list_resources(
     let kind = request.match_info().get("resource_type").unwrap_or_default();
     if let Ok(id) = kind.parse::<plane_kit::ids::AssetId>() {
         let asset = store(&plane, access.grant()).find_by_id(id.0).await?;
-        return detail(&plane, access.grant(), asset, kind).await;
+        return detail(&plane, access.grant(), asset, kind, &params).await;
     }
     page(&plane, access.grant(), ResourceType::parse(kind)?, None, &params).await
 }
@@ -140,6 +140,8 @@ pub async fn list_resources_of_type(
         ("resource_type" = String, Path, description = "`image`, `video` or `raw`", example = "image"),
         ("type" = String, Path, description = "`upload`, `private` or `authenticated`", example = "upload"),
         ("public_id" = String, Path, description = "Public id, slashes included", example = "cats/tom"),
+        ("max_results" = Option<u32>, Query, description = "How many derived assets are shown, 1 to 500; 10 when absent"),
+        ("derived_next_cursor" = Option<String>, Query, description = "Where the last page of derived assets ended"),
     ),
     responses(
         (status = 200, description = "The asset", body = ResourceDetail),
@@ -149,16 +151,20 @@ pub async fn list_resources_of_type(
 pub async fn read_resource(
     access: Allow<ReadAssets>,
     path: web::Path<(String, String, String, String)>,
+    params: Params,
     plane: web::Data<DataPlane>,
 ) -> Result<HttpResponse, ApiError> {
     let (_, kind, delivery_type, public_id) = path.into_inner();
+    if public_id.chars().any(char::is_control) {
+        return Err(ApiError::not_found("Resource not found - no asset has such a public id"));
+    }
     let name = AssetName {
         resource_type: ResourceType::parse(&kind)?,
         delivery_type: DeliveryType::parse(&delivery_type)?,
         public_id,
     };
     let asset = store(&plane, access.grant()).find(&name).await?;
-    detail(&plane, access.grant(), asset, &name.public_id).await
+    detail(&plane, access.grant(), asset, &name.public_id, &params).await
 }
 
 fn store<'a>(plane: &'a DataPlane, grant: &TenantGrant) -> AssetStore<'a> {
@@ -170,10 +176,15 @@ async fn detail(
     grant: &TenantGrant,
     asset: Option<AssetRecord>,
     named: &str,
+    params: &Params,
 ) -> Result<HttpResponse, ApiError> {
+    let cursor = cursor(params, "derived_next_cursor")?;
+    let limit = params.integer_in("max_results", 1..=500, 10)?.unsigned_abs();
     let asset = asset.ok_or_else(|| ApiError::not_found(format!("Resource not found - {named}")))?;
-    let derived = store(plane, grant).derived(asset.version.id.0).await?;
-    Ok(HttpResponse::Ok().json(ResourceDetail::new(&plane.links, grant.tenant(), &asset, &derived)))
+    let (derived, next) = store(plane, grant).derived(asset.version.id.0, cursor, limit).await?;
+    let mut view = ResourceDetail::new(&plane.links, grant.tenant(), &asset, &derived);
+    view.derived_next_cursor = next.map(|cursor| cursor.print());
+    Ok(HttpResponse::Ok().json(view))
 }
 
 async fn page(
@@ -191,6 +202,13 @@ async fn page(
     Ok(HttpResponse::Ok().json(ResourcePage { resources, next_cursor: next.map(|cursor| cursor.print()) }))
 }
 
+fn cursor(params: &Params, name: &str) -> Result<Option<Cursor>, ApiError> {
+    let Some(text) = params.text(name)? else {
+        return Ok(None);
+    };
+    Cursor::parse(&text).map(Some).ok_or_else(|| invalid_value(name, &Value::String(text)))
+}
+
 fn listing(
     resource_type: ResourceType,
     delivery_type: Option<DeliveryType>,
@@ -201,10 +219,7 @@ fn listing(
             return Err(ApiError::not_built(format!("The listing parameter {name}")));
         }
     }
-    let cursor = match params.text("next_cursor")? {
-        Some(text) => Some(Cursor::parse(&text).ok_or_else(|| invalid_value("next_cursor", &Value::String(text)))?),
-        None => None,
-    };
+    let cursor = cursor(params, "next_cursor")?;
     let ascending = match params.text("direction")?.as_deref() {
         None | Some("desc" | "-1") => false,
         Some("asc" | "1") => true,

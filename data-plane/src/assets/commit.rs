@@ -10,7 +10,8 @@ use plane_kit::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, RuntimeErr, SqlErr,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect, RuntimeErr,
+    SqlErr,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 use serde_json::{Value, json};
@@ -196,6 +197,14 @@ impl AssetStore<'_> {
         now: DateTime<Utc>,
     ) -> Result<Option<Vec<ObjectKey>>, DbErr> {
         let transaction = self.database.begin().await?;
+        // The same lock as an upload's: of two that change one name, the second sees what the first has done.
+        let key = (
+            self.environment.0,
+            name.0.resource_type.name().to_owned(),
+            name.0.delivery_type.name().to_owned(),
+            name.0.public_id.clone(),
+        );
+        asset_names::Entity::find_by_id(key).lock_exclusive().one(&transaction).await?;
         let Some(asset) = self.find_on(&transaction, &name.0).await? else {
             transaction.rollback().await?;
             return Ok(None);
@@ -343,6 +352,8 @@ impl AssetStore<'_> {
         orphans: &mut Vec<ObjectKey>,
     ) -> Result<UsageRecord, DbErr> {
         let version = asset.version.id;
+        // A rendition's row refers to this one, so from here on none can be added that would go uncounted with it.
+        asset_versions::Entity::find_by_id(version.0).lock_exclusive().one(transaction).await?;
         let made = renditions::Entity::find()
             .filter(renditions::Column::EnvironmentId.eq(self.environment.0))
             .filter(renditions::Column::VersionId.eq(version.0))

@@ -48,6 +48,21 @@ impl Cursor {
         Some(Self { created_at: DateTime::from_timestamp_micros(micros)?, id: Uuid::from_slice(id).ok()? })
     }
 
+    /// The cursor behind a row.
+    pub fn at(created_at: DateTime<Utc>, id: Uuid) -> Self {
+        Self { created_at, id }
+    }
+
+    /// What stands behind the cursor, by these columns.
+    pub fn after<C: ColumnTrait>(&self, created_at: C, id: C, ascending: bool) -> Condition {
+        let same = Condition::all().add(created_at.eq(self.created_at));
+        if ascending {
+            Condition::any().add(created_at.gt(self.created_at)).add(same.add(id.gt(self.id)))
+        } else {
+            Condition::any().add(created_at.lt(self.created_at)).add(same.add(id.lt(self.id)))
+        }
+    }
+
     /// The cursor as it goes on the wire.
     pub fn print(&self) -> String {
         let micros = self.created_at.timestamp_micros().to_be_bytes();
@@ -73,7 +88,7 @@ impl AssetStore<'_> {
             query = query.filter(Column::CreatedAt.gte(start_at));
         }
         if let Some(cursor) = &listing.cursor {
-            query = query.filter(after(cursor, listing.ascending));
+            query = query.filter(cursor.after(Column::CreatedAt, Column::Id, listing.ascending));
         }
         query = if listing.ascending {
             query.order_by_asc(Column::CreatedAt).order_by_asc(Column::Id)
@@ -83,7 +98,7 @@ impl AssetStore<'_> {
         let mut page = query.limit(listing.limit + 1).all(self.database.reader()).await?;
         let has_more = page.len() as u64 > listing.limit;
         page.truncate(usize::try_from(listing.limit).unwrap_or(usize::MAX));
-        let next = page.last().filter(|_| has_more).map(|last| Cursor { created_at: last.created_at, id: last.id });
+        let next = page.last().filter(|_| has_more).map(|last| Cursor::at(last.created_at, last.id));
         Ok((self.with_versions(page).await?, next))
     }
 
@@ -93,22 +108,15 @@ impl AssetStore<'_> {
             .filter(asset_versions::Column::Id.is_in(page.iter().map(|asset| asset.version_id)))
             .all(self.database.reader())
             .await?;
-        page.into_iter()
-            .filter_map(|asset| {
-                let version = versions.iter().find(|version| version.id == asset.version_id)?.clone();
-                Some(AssetRecord::from_rows(asset, version))
-            })
-            .collect()
-    }
-}
-
-fn after(cursor: &Cursor, ascending: bool) -> Condition {
-    use assets::Column;
-    let same = Condition::all().add(Column::CreatedAt.eq(cursor.created_at));
-    if ascending {
-        Condition::any().add(Column::CreatedAt.gt(cursor.created_at)).add(same.add(Column::Id.gt(cursor.id)))
-    } else {
-        Condition::any().add(Column::CreatedAt.lt(cursor.created_at)).add(same.add(Column::Id.lt(cursor.id)))
+        let mut records = Vec::with_capacity(page.len());
+        for asset in page {
+            match versions.iter().find(|version| version.id == asset.version_id) {
+                Some(version) => records.push(AssetRecord::from_rows(asset, version.clone())?),
+                // Replaced between the two reads: read anew. Gone by now: not listed.
+                None => records.extend(self.find_by_id(asset.id).await?),
+            }
+        }
+        Ok(records)
     }
 }
 

@@ -3,7 +3,14 @@
 //! A row is remembered for at most two seconds, which bounds how long an overwrite can stay unseen on other nodes; the node that
 //! made the change forgets at once. That something is missing is remembered as well.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use plane_kit::{error::ApiError, ids::EnvironmentId};
 
@@ -19,7 +26,10 @@ use crate::{
 /// How many rows are remembered.
 const REMEMBERED: u64 = 50_000;
 
-type Key = (EnvironmentId, AssetName);
+type Key = (EnvironmentId, AssetName, u32);
+
+/// Into how many groups names are divided for forgetting.
+const GROUPS: usize = 1024;
 
 /// A row and what is left of the URL's extension.
 #[derive(Debug, Clone)]
@@ -31,12 +41,26 @@ pub struct LocatedAsset {
 }
 
 /// Rows by name.
-pub struct Located(moka::future::Cache<Key, Option<Arc<AssetRecord>>>);
+pub struct Located {
+    rows: moka::future::Cache<Key, Option<Arc<AssetRecord>>>,
+    /// One number for each group of names. It is part of the key, so a reader who began before a change cannot leave what he
+    /// read where those after the change would find it.
+    generations: Vec<AtomicU32>,
+}
 
 impl Located {
     /// Remembers rows for `keep`.
     pub fn new(keep: Duration) -> Self {
-        Self(moka::future::Cache::builder().max_capacity(REMEMBERED).time_to_live(keep).build())
+        Self {
+            rows: moka::future::Cache::builder().max_capacity(REMEMBERED).time_to_live(keep).build(),
+            generations: (0..GROUPS).map(|_| AtomicU32::new(0)).collect(),
+        }
+    }
+
+    fn generation(&self, environment: EnvironmentId, name: &AssetName) -> &AtomicU32 {
+        let mut hasher = DefaultHasher::new();
+        (environment, name).hash(&mut hasher);
+        &self.generations[usize::try_from(hasher.finish() % GROUPS as u64).unwrap_or(0)]
     }
 
     /// The asset that a delivery means.
@@ -44,13 +68,14 @@ impl Located {
         use crate::assets::ActsFor;
         let url = admitted.url();
         for (name, extension) in url.candidates() {
-            let key = (admitted.environment(), name);
-            let record = match self.0.get(&key).await {
+            let generation = self.generation(admitted.environment(), &name).load(Ordering::Acquire);
+            let key = (admitted.environment(), name, generation);
+            let record = match self.rows.get(&key).await {
                 Some(record) => record,
                 None => {
                     let assets = AssetStore::of(admitted, &plane.database, &plane.settings.region.name);
                     let name = key.1.clone();
-                    self.0
+                    self.rows
                         .try_get_with(key, async move { Ok(assets.find(&name).await?.map(Arc::new)) })
                         .await
                         .map_err(|error: Arc<sea_orm::DbErr>| ApiError::internal(error.as_ref()))?
@@ -64,14 +89,14 @@ impl Located {
     }
 
     /// Forgets a name.
-    pub async fn forget(&self, environment: EnvironmentId, name: &AssetName) {
-        self.0.invalidate(&(environment, name.clone())).await;
+    pub fn forget(&self, environment: EnvironmentId, name: &AssetName) {
+        self.generation(environment, name).fetch_add(1, Ordering::Release);
     }
 
     /// Forgets several names.
-    pub async fn forget_all_of(&self, environment: EnvironmentId, names: impl Iterator<Item = AssetName>) {
+    pub fn forget_all_of(&self, environment: EnvironmentId, names: impl Iterator<Item = AssetName>) {
         for name in names {
-            self.forget(environment, &name).await;
+            self.forget(environment, &name);
         }
     }
 }

@@ -9,12 +9,17 @@ use plane_kit::{
     http::edge::RequestId,
     ids::EnvironmentId,
 };
+use tokio::sync::Semaphore;
 use transform::{key::RenditionKey, source::Format};
 
 use super::{Failure, locate::LocatedAsset, prepare::Derived};
 use crate::{
     Plane,
-    assets::{ActsFor, AssetStore, commit::NewRendition, record::AssetRecord},
+    assets::{
+        ActsFor, AssetStore,
+        commit::{NewRendition, Spelling},
+        record::AssetRecord,
+    },
     render::{RenderError, SourceFile},
     storage::{ObjectKey, StorageError},
     tenants::Tenant,
@@ -22,6 +27,10 @@ use crate::{
 
 /// How long a refusal of a make is remembered.
 const FAILURES_KEPT: Duration = Duration::from_secs(3);
+/// How many spellings are remembered as kept.
+const SPELLINGS: u64 = 50_000;
+/// How many mebibytes of sources may wait for a worker in memory; who comes when they are taken is answered 429.
+const SOURCES_MEBIBYTES: usize = 1024;
 /// How many refusals are remembered.
 const FAILURES: u64 = 10_000;
 
@@ -90,6 +99,10 @@ impl From<RenderError> for MakeError {
 pub struct Renditions {
     memory: moka::future::Cache<RenditionKey, Arc<Made>>,
     failures: moka::sync::Cache<RenditionKey, MakeError>,
+    /// Spellings that were kept lately.
+    noted: moka::sync::Cache<(RenditionKey, Spelling), ()>,
+    /// Room for sources that wait for a worker or are in one, in units of a mebibyte.
+    sources: Semaphore,
 }
 
 /// The right to read what a tenant has, handed on to a task that outlives the request.
@@ -109,6 +122,8 @@ impl Renditions {
         Self {
             memory: moka::future::Cache::builder().max_capacity(bytes).weigher(weigh).build(),
             failures: moka::sync::Cache::builder().max_capacity(FAILURES).time_to_live(FAILURES_KEPT).build(),
+            noted: moka::sync::Cache::builder().max_capacity(SPELLINGS).build(),
+            sources: Semaphore::new(SOURCES_MEBIBYTES),
         }
     }
 
@@ -122,6 +137,7 @@ impl Renditions {
         request: RequestId,
     ) -> Result<Arc<Made>, Failure> {
         if let Some(made) = self.memory.get(&derived.key).await {
+            self.note_spelling(plane, tenant, asset, derived);
             plane.metrics.deliveries.with_label_values(&["memory"]).inc();
             return Ok(made);
         }
@@ -138,7 +154,10 @@ impl Renditions {
             })
         };
         match task.await {
-            Ok(Ok(made)) => Ok(made),
+            Ok(Ok(made)) => {
+                self.note_spelling(plane, tenant, asset, derived);
+                Ok(made)
+            }
             Ok(Err(error)) => {
                 if matches!(*error, MakeError::Refused(_)) {
                     self.failures.insert(derived.key, MakeError::clone(&error));
@@ -147,6 +166,26 @@ impl Renditions {
             }
             Err(error) => Err(Failure::Refused(ApiError::internal(&error))),
         }
+    }
+}
+
+impl Renditions {
+    /// Keeps one more spelling of a rendition, once in a while for each. Nobody waits for it, and a delivery does not fail by it.
+    fn note_spelling(&self, plane: &Arc<Plane>, tenant: &Tenant, asset: &LocatedAsset, derived: &Arc<Derived>) {
+        let noted = (derived.key, derived.spelling.clone());
+        if self.noted.contains_key(&noted) {
+            return;
+        }
+        self.noted.insert(noted, ());
+        let (plane, derived) = (Arc::clone(plane), Arc::clone(derived));
+        let (on_behalf_of, version) = (OnBehalfOf(tenant.id()), asset.record.version.id);
+        tokio::spawn(async move {
+            let assets = AssetStore::of(&on_behalf_of, &plane.database, &plane.settings.region.name);
+            let now = plane.clock.now();
+            if let Err(error) = assets.note_spelling(&derived.key_text, version, &derived.spelling, now).await {
+                tracing::warn!(error = chain(&error), "a spelling of a derived asset was not kept");
+            }
+        });
     }
 }
 
@@ -166,8 +205,6 @@ impl Work<'_> {
         if let Some(row) = assets.rendition(&self.derived.key_text).await? {
             match self.plane.storage.read(&object).await {
                 Ok(bytes) => {
-                    let now = self.plane.clock.now();
-                    assets.note_spelling(&self.derived.key_text, version, &self.derived.spelling, now).await?;
                     self.plane.metrics.deliveries.with_label_values(&["store"]).inc();
                     let format = self.derived.plan.encode.format;
                     return Ok(Arc::new(Made { bytes: bytes.to_bytes(), format, made_at: row.created_at }));
@@ -189,6 +226,10 @@ impl Work<'_> {
     }
 
     async fn make(&self, assets: &AssetStore<'_>, object: &ObjectKey) -> Result<Arc<Made>, MakeError> {
+        // Sources are read before they queue; without a bound on that, a queue of large ones would fill the memory.
+        let mebibytes = u32::try_from(self.record.version.bytes >> 20).unwrap_or(u32::MAX).saturating_add(1);
+        let room = self.plane.renditions.sources.try_acquire_many(mebibytes.min(SOURCES_MEBIBYTES as u32));
+        let _room = room.map_err(|_| MakeError::Busy)?;
         let original = ObjectKey::original(self.tenant.0, self.record.version.id);
         let source = self.plane.storage.read(&original).await?;
         let source = SourceFile::from_chunks(source).map_err(|error| MakeError::Unavailable(chain(&error)))?;

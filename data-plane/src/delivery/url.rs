@@ -13,6 +13,11 @@ use crate::assets::record::{AssetName, DeliveryType, ResourceType};
 /// Prefixes of the wire that stand for a resource type and an SEO suffix; not built yet.
 const SEO_PREFIXES: [&str; 5] = ["images", "private_images", "authenticated_images", "videos", "files"];
 
+/// How long a transformation may be as it is written.
+const SPELLING_LIMIT: usize = 2000;
+/// The longest public id and an extension, in characters.
+const NAME_LIMIT: usize = 255 + 16;
+
 /// A delivery URL taken apart. Nothing was looked up.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeliveryUrl {
@@ -70,6 +75,15 @@ impl DeliveryUrl {
             .decode_utf8()
             .map_err(|_| ApiError::invalid("The public id is not UTF-8"))?
             .into_owned();
+        if decoded.chars().count() > NAME_LIMIT || decoded.chars().any(char::is_control) {
+            return Err(ApiError::not_found("Resource not found - no asset has such a public id"));
+        }
+        if split.spelling.len() > SPELLING_LIMIT {
+            return Err(ApiError::new(
+                ErrorCode::InvalidTransformation,
+                format!("Maximum length of a transformation is {SPELLING_LIMIT} characters"),
+            ));
+        }
         if resource_type == ResourceType::Raw && !split.transformation.is_delivery_only() {
             return Err(ApiError::new(
                 ErrorCode::InvalidTransformation,
@@ -184,6 +198,9 @@ mod tests {
             ("/demo/image/upload/w_abc,h_2/a.jpg", "abc"),
             ("/demo/raw/upload/w_100/v1/a.txt", "w_100"),
             ("/demo/image/upload/%ff.jpg", "UTF-8"),
+            ("/demo/image/upload/a%00b.jpg", "public id"),
+            (&format!("/demo/image/upload/{}w_2/a.jpg", "w_1,".repeat(600)), "2000"),
+            (&format!("/demo/image/upload/{}", "a".repeat(300)), "public id"),
         ] {
             let error = DeliveryUrl::parse(path).unwrap_err();
             assert!(error.message().contains(part), "{path}: {error}");

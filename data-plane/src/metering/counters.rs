@@ -23,6 +23,7 @@ use plane_kit::{
     ids::{BootId, EnvironmentId, NodeId},
     usage::{Meter, NaturalKey, UsageRecord, Window},
 };
+use rustix::fs::FallocateFlags;
 use uuid::Uuid;
 
 /// First bytes of every counter file, the layout's version among them.
@@ -59,7 +60,12 @@ struct Table {
 impl Table {
     fn create(path: PathBuf, place: &Place, window: i64, opened_at: DateTime<Utc>, slots: usize) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
-        file.set_len((HEADER + slots * SLOT) as u64)?;
+        // The blocks are taken now: a hole in a mapped file on a full disk would end the process at the first delivery.
+        let length = (HEADER + slots * SLOT) as u64;
+        if let Err(error) = rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, length) {
+            std::fs::remove_file(&path)?;
+            return Err(error.into());
+        }
         // SAFETY: the file was just made by this process in its own locked folder; nobody else maps or shortens it.
         let mut map = unsafe { MmapMut::map_mut(&file)? };
         map[8..24].copy_from_slice(place.node.0.as_bytes());
@@ -248,8 +254,10 @@ impl Counters {
         };
         // Whoever took the old generation just before the swap is still adding; he holds it for an instant only.
         while Arc::strong_count(&old) > 1 {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
+        // The count is read without order; this makes what the others added before they let go visible here.
+        std::sync::atomic::fence(Ordering::Acquire);
         let window = Window {
             node: self.place.node,
             boot: self.place.boot,
@@ -339,13 +347,21 @@ fn collect_left(folder: &Path, now: DateTime<Utc>) -> io::Result<Vec<ClosedWindo
             boot: place.boot,
             index: *index,
             opened_at: *opened_at,
-            closed_at: next.map_or(now.max(*opened_at), |next| next.2),
+            closed_at: next.map_or_else(|| last_change(files, *opened_at, now), |next| next.2),
             is_last: next.is_none(),
         };
         let records = records(&window, sums.clone());
         closed.push(ClosedWindow { window, records, files: files.clone() });
     }
     Ok(closed)
+}
+
+/// When files were last written to the disk, which happens every second that they count; that is when their window really ended.
+fn last_change(files: &[PathBuf], opened_at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+    let times = files.iter().filter_map(|file| std::fs::metadata(file).and_then(|file| file.modified()).ok());
+    let micros = |time: std::time::SystemTime| DateTime::<Utc>::from(time).timestamp_micros();
+    let last = times.map(micros).max().and_then(DateTime::from_timestamp_micros);
+    last.unwrap_or(now).clamp(opened_at, now.max(opened_at))
 }
 
 type Header = (Place, i64, DateTime<Utc>, HashMap<CounterKey, i64>);

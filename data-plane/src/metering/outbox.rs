@@ -1,13 +1,16 @@
 //! The outbox of usage: rows beside the rows they speak of, in the same transaction.
 
-use plane_kit::usage::{UsageRecord, Window};
+use chrono::{DateTime, Utc};
+use plane_kit::{
+    database::Database,
+    usage::{UsageRecord, Window},
+};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::OnConflict,
 };
-use uuid::Uuid;
 
-use crate::tables::{usage_outbox, window_outbox};
+use crate::tables::{usage_outbox, usage_set_aside, window_outbox};
 
 /// How many rows one statement may insert; SQLite allows only so many bound values.
 const ROWS_PER_STATEMENT: usize = 500;
@@ -46,8 +49,17 @@ pub async fn put_window<C: ConnectionTrait>(connection: &C, window: &Window) -> 
     Ok(())
 }
 
-/// The oldest records, at most `limit`. A row that cannot be read is named and left where it is.
-pub async fn oldest<C: ConnectionTrait>(connection: &C, limit: u64) -> Result<Vec<(String, UsageRecord)>, DbErr> {
+/// A record in the outbox.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Its natural key.
+    pub key: String,
+    /// The record.
+    pub record: UsageRecord,
+}
+
+/// The oldest records, at most `limit`. A row that cannot be read is an error that names it.
+pub async fn oldest<C: ConnectionTrait>(connection: &C, limit: u64) -> Result<Vec<Row>, DbErr> {
     let rows = usage_outbox::Entity::find()
         .order_by_asc(usage_outbox::Column::At)
         .order_by_asc(usage_outbox::Column::NaturalKey)
@@ -56,16 +68,15 @@ pub async fn oldest<C: ConnectionTrait>(connection: &C, limit: u64) -> Result<Ve
         .await?;
     rows.into_iter()
         .map(|row| match serde_json::from_str(&row.record) {
-            Ok(record) => Ok((row.natural_key, record)),
+            Ok(record) => Ok(Row { key: row.natural_key, record }),
             Err(error) => Err(DbErr::Custom(format!("usage record {} cannot be read: {error}", row.natural_key))),
         })
         .collect()
 }
 
-/// The windows that this node has not handed over, in order.
-pub async fn windows<C: ConnectionTrait>(connection: &C, node: Uuid) -> Result<Vec<window_outbox::Model>, DbErr> {
+/// The windows of the region that have not been handed over, in order.
+pub async fn windows<C: ConnectionTrait>(connection: &C) -> Result<Vec<window_outbox::Model>, DbErr> {
     window_outbox::Entity::find()
-        .filter(window_outbox::Column::Node.eq(node))
         .order_by_asc(window_outbox::Column::ClosedAt)
         .order_by_asc(window_outbox::Column::Idx)
         .all(connection)
@@ -81,6 +92,25 @@ pub async fn forget<C: ConnectionTrait>(connection: &C, keys: Vec<String>) -> Re
             .await?;
     }
     Ok(())
+}
+
+/// Takes a refused record out of the way and keeps it with the reason.
+pub async fn set_aside(database: &Database, key: &str, reason: &str, now: DateTime<Utc>) -> Result<(), DbErr> {
+    let transaction = database.begin().await?;
+    if let Some(row) = usage_outbox::Entity::find_by_id(key).one(&transaction).await? {
+        let kept = usage_set_aside::ActiveModel {
+            natural_key: Set(row.natural_key),
+            record: Set(row.record),
+            reason: Set(reason.to_owned()),
+            refused_at: Set(now),
+        };
+        usage_set_aside::Entity::insert(kept)
+            .on_conflict(OnConflict::column(usage_set_aside::Column::NaturalKey).do_nothing().to_owned())
+            .exec_without_returning(&transaction)
+            .await?;
+        usage_outbox::Entity::delete_by_id(key).exec(&transaction).await?;
+    }
+    transaction.commit().await
 }
 
 /// Forgets a window that the ledger knows.

@@ -1,6 +1,6 @@
 //! From counters to outbox to ledger.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use plane_kit::{
     clock::Clock,
@@ -13,7 +13,7 @@ use plane_kit::{
 };
 use sea_orm::DbErr;
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Mutex, Notify, watch},
     task::JoinHandle,
 };
 
@@ -51,6 +51,8 @@ pub struct Shipper {
     metrics: Arc<Metrics>,
     window: Duration,
     wake: Notify,
+    /// Windows that were closed and are not in the outbox yet, oldest first.
+    closed: Mutex<VecDeque<ClosedWindow>>,
 }
 
 impl Shipper {
@@ -65,15 +67,14 @@ impl Shipper {
         window: Duration,
     ) -> Arc<Self> {
         let region = region.to_owned();
-        Arc::new(Self { counters, database, region, link, clock, metrics, window, wake: Notify::new() })
+        let (wake, closed) = (Notify::new(), Mutex::default());
+        Arc::new(Self { counters, database, region, link, clock, metrics, window, wake, closed })
     }
 
     /// Writes the windows of earlier runs to the outbox.
     pub async fn recover(&self, left: Vec<ClosedWindow>) -> Result<(), ShipError> {
-        for closed in left {
-            self.keep(closed).await?;
-        }
-        Ok(())
+        self.closed.lock().await.extend(left);
+        self.keep_closed().await
     }
 
     /// Says that a row-shaped fact was committed and may be shipped.
@@ -87,13 +88,10 @@ impl Shipper {
         tokio::spawn(async move {
             let mut windows = tokio::time::interval(shipper.window);
             windows.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            let mut syncs = tokio::time::interval(Duration::from_secs(1));
-            syncs.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             let mut is_failing = false;
             loop {
                 let step = tokio::select! {
                     _ = windows.tick() => shipper.close_window().await,
-                    _ = syncs.tick() => shipper.sync().await,
                     () = shipper.wake.notified() => shipper.ship(None).await,
                     () = stopped(&mut stop) => break,
                 };
@@ -114,8 +112,28 @@ impl Shipper {
         })
     }
 
+    /// Writes the counters through once a second until `stop` is set, beside the shipping, which may have to wait.
+    pub fn sync(self: &Arc<Self>, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
+        let counters = Arc::clone(&self.counters);
+        tokio::spawn(async move {
+            let mut times = tokio::time::interval(Duration::from_secs(1));
+            times.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = times.tick() => {}
+                    () = stopped(&mut stop) => return,
+                }
+                let counters = Arc::clone(&counters);
+                if let Ok(Err(error)) = tokio::task::spawn_blocking(move || counters.sync()).await {
+                    tracing::warn!(%error, "the counters could not be written through");
+                }
+            }
+        })
+    }
+
     /// Closes the present window if it counted anything, and ships everything up to it.
     pub async fn close_window(&self) -> Result<(), ShipError> {
+        self.keep_closed().await?;
         let now = self.clock.now();
         if self.counters.is_idle() {
             // Whatever was answered before `now` had been counted before we looked, so silence is complete until `now`.
@@ -123,49 +141,48 @@ impl Shipper {
             return self.ship(Some(IdleNode { node: place.node, boot: place.boot, complete_until: now })).await;
         }
         let closed = self.counters.rotate(now, false).await?;
-        self.keep(closed).await?;
+        self.closed.lock().await.push_back(closed);
+        self.keep_closed().await?;
         self.ship(None).await
     }
 
     async fn finish(&self) -> Result<(), ShipError> {
         let closed = self.counters.rotate(self.clock.now(), true).await?;
-        self.keep(closed).await?;
+        self.closed.lock().await.push_back(closed);
         self.counters.discard();
+        self.keep_closed().await?;
         self.ship(None).await
     }
 
-    async fn sync(&self) -> Result<(), ShipError> {
-        let counters = Arc::clone(&self.counters);
-        match tokio::task::spawn_blocking(move || counters.sync()).await {
-            Ok(synced) => Ok(synced?),
-            Err(_) => Ok(()),
+    /// Puts the closed windows into the outbox in their order and removes their files. A window that could not be kept stays
+    /// in front: nothing may be said about the time after it before it is there. Doing it twice changes nothing.
+    async fn keep_closed(&self) -> Result<(), ShipError> {
+        let mut closed = self.closed.lock().await;
+        while let Some(front) = closed.front() {
+            let transaction = self.database.begin().await?;
+            outbox::put(&transaction, &self.region, &front.records).await?;
+            outbox::put_window(&transaction, &front.window).await?;
+            transaction.commit().await?;
+            front.remove_files()?;
+            closed.pop_front();
         }
-    }
-
-    /// Puts a closed window into the outbox, then removes its files. Doing it twice changes nothing.
-    async fn keep(&self, closed: ClosedWindow) -> Result<(), ShipError> {
-        let transaction = self.database.begin().await?;
-        outbox::put(&transaction, &self.region, &closed.records).await?;
-        outbox::put_window(&transaction, &closed.window).await?;
-        transaction.commit().await?;
-        closed.remove_files()?;
         Ok(())
     }
 
     /// Ships all records, and only then the windows that were closed before: a window in the ledger means that everything before
     /// its end is there too.
     async fn ship(&self, idle: Option<IdleNode>) -> Result<(), ShipError> {
-        let node = self.counters.place().node;
-        let windows = outbox::windows(self.database.reader(), node.0).await?;
+        // Windows of other nodes too: one that never comes back cannot hand its own over.
+        let windows = outbox::windows(self.database.reader()).await?;
         loop {
             let rows = outbox::oldest(self.database.reader(), BATCH).await?;
             self.metrics.usage_outbox_records.set(i64::try_from(rows.len()).unwrap_or(i64::MAX));
-            if rows.is_empty() {
+            // What is written while we ship is for the next time: everything before the windows was there when they were read.
+            let is_all = (rows.len() as u64) < BATCH;
+            self.ship_rows(rows).await?;
+            if is_all {
                 break;
             }
-            let (keys, records): (Vec<_>, Vec<_>) = rows.into_iter().unzip();
-            self.link.ship(&UsageBatch { records, ..UsageBatch::default() }).await?;
-            outbox::forget(self.database.writer(), keys).await?;
         }
         if windows.is_empty() && idle.is_none() {
             return Ok(());
@@ -188,6 +205,38 @@ impl Shipper {
         self.link.ship(&batch).await?;
         for window in &windows {
             outbox::forget_window(self.database.writer(), window).await?;
+        }
+        Ok(())
+    }
+
+    /// Ships records and forgets them. A batch that is refused is halved until the record is found that is meant; that one is set
+    /// aside, named in the log, and holds up nothing else.
+    async fn ship_rows(&self, rows: Vec<outbox::Row>) -> Result<(), ShipError> {
+        let mut parts = vec![rows];
+        while let Some(mut part) = parts.pop() {
+            if part.is_empty() {
+                continue;
+            }
+            let records = part.iter().map(|row| row.record.clone()).collect();
+            match self.link.ship(&UsageBatch { records, ..UsageBatch::default() }).await {
+                Ok(()) => {
+                    let keys = part.into_iter().map(|row| row.key).collect();
+                    outbox::forget(self.database.writer(), keys).await?;
+                }
+                Err(SeamError::Refused(reason)) if part.len() == 1 => {
+                    for row in part {
+                        tracing::error!(key = row.key, reason, "a usage record was refused and is set aside");
+                        self.metrics.usage_set_aside.inc();
+                        outbox::set_aside(&self.database, &row.key, &reason, self.clock.now()).await?;
+                    }
+                }
+                Err(SeamError::Refused(_)) => {
+                    let second = part.split_off(part.len() / 2);
+                    parts.push(second);
+                    parts.push(part);
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
     }

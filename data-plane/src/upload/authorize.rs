@@ -10,7 +10,7 @@ use plane_kit::{
     signature::{Escaping, string_to_sign, verify_request},
 };
 
-use super::form::EarlyCheck;
+use super::{form::EarlyCheck, parameters};
 use crate::{
     DataPlane,
     access::{permit, usable},
@@ -51,7 +51,7 @@ pub enum Caller {
     /// The holder of an access key.
     Key(String),
     /// Anybody, within an unsigned preset.
-    Preset(String),
+    Preset,
 }
 
 /// An Upload API call that may be made. The fields are merged with the preset.
@@ -77,7 +77,7 @@ impl AuthorizedUpload {
     pub fn access_key(&self) -> Option<&str> {
         match &self.caller {
             Caller::Key(key) => Some(key),
-            Caller::Preset(_) => None,
+            Caller::Preset => None,
         }
     }
 
@@ -105,13 +105,19 @@ impl ActsFor for AuthorizedUpload {
 
 /// The signature check, for before and after the file.
 pub struct SignatureCheck<'a> {
+    /// The plane.
+    pub plane: &'a DataPlane,
     /// The tenant.
     pub tenant: &'a Tenant,
 }
 
 impl EarlyCheck for SignatureCheck<'_> {
-    fn is_authorized(&self, params: &Params) -> bool {
-        matches!(verify(self.tenant, params), Ok(Some(_))) || is_unsigned(params)
+    async fn is_authorized(&self, params: &Params) -> bool {
+        match verify(self.tenant, params) {
+            Ok(Some(_)) => true,
+            Ok(None) => unsigned_preset(self.plane, self.tenant, params).await.is_ok(),
+            Err(_) => false,
+        }
     }
 }
 
@@ -134,13 +140,8 @@ pub async fn authorize(
     }
     usable(&tenant, true, "")?;
     let preset = unsigned_preset(plane, &tenant, &params).await?;
-    let name = preset.name.clone();
     let params = merge_unsigned(params, preset)?;
-    Ok(AuthorizedUpload { tenant, caller: Caller::Preset(name), params, request: id })
-}
-
-fn is_unsigned(params: &Params) -> bool {
-    params.get("signature").is_none() && params.get("upload_preset").is_some()
+    Ok(AuthorizedUpload { tenant, caller: Caller::Preset, params, request: id })
 }
 
 /// The key that signed the fields. `None` when the call carries no signature at all.
@@ -231,6 +232,12 @@ fn merge_unsigned(params: Params, preset: Preset) -> Result<Params, ApiError> {
         )));
     }
     let mut merged = Params::from(preset.settings);
+    // Context is merged pair by pair; where both speak of one key the preset wins.
+    let mut context = parameters::context(&params)?;
+    context.extend(parameters::context(&merged)?);
+    if !context.is_empty() {
+        merged.set("context", context.into());
+    }
     for name in ["public_id", "filename_override"] {
         if let Some(value) = params.get(name) {
             merged.set(name, value.clone());

@@ -3,6 +3,11 @@
 //! The official clients send the file last, so the signature is checked before its first byte is staged. A client that sends
 //! the file first goes to staging that is bounded more tightly, and is checked before anything looks at the file.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use actix_web::{
     HttpRequest,
     http::header::{CONTENT_RANGE, CONTENT_TYPE},
@@ -22,6 +27,10 @@ use crate::{DataPlane, tenants::Tenant};
 
 /// Fields other than the file may be this long together.
 const FIELDS_LIMIT: usize = 1024 * 1024;
+/// What each field costs beside its text, so that empty ones are not free.
+const FIELD_COST: usize = 64;
+/// How much of a multipart body may come without a part or a piece of one ending.
+const UNFRAMED_LIMIT: usize = 4 * 1024 * 1024;
 /// How much of a refused body is read and thrown away, so that the client gets to read the answer.
 const DRAIN_LIMIT: usize = 256 * 1024 * 1024;
 
@@ -44,7 +53,8 @@ pub struct UploadFile {
 /// What is checked as soon as the fields before the file are known.
 pub trait EarlyCheck {
     /// Whether these fields already prove the caller's right.
-    fn is_authorized(&self, params: &Params) -> bool;
+    #[expect(async_fn_in_trait, reason = "used within one thread of this crate, where nobody asks whether it is Send")]
+    async fn is_authorized(&self, params: &Params) -> bool;
 }
 
 /// Reads a whole form. `check` decides how much of a file is staged on trust.
@@ -67,7 +77,8 @@ pub async fn read(
         reader.multipart(body, boundary).await?;
         UploadForm { params: reader.params, file: reader.file }
     } else {
-        let limit = usize::try_from(encoded_limit(tenant)).unwrap_or(usize::MAX) + FIELDS_LIMIT;
+        // Nothing of such a body is known before all of it is, so it is bounded like a file without credentials.
+        let limit = text_limit(tenant, plane, false) + FIELDS_LIMIT;
         let bytes = collect(body, limit, tenant).await?;
         let is_form = content_type.is_empty() || content_type.starts_with("application/x-www-form-urlencoded");
         let params = if content_type.starts_with("application/json") {
@@ -82,12 +93,22 @@ pub async fn read(
         UploadForm { params, file: None }
     };
     form.params.fill_from(Params::from_urlencoded(request.query_string()));
-    if form.file.is_none()
-        && let Some(source) = form.params.text("file")?
-    {
-        form.file = Some(from_text(&source, plane, tenant)?);
-    }
     Ok(form)
+}
+
+impl UploadForm {
+    /// The file, wherever it came. Called once the credentials hold.
+    pub fn take_file(
+        file: Option<UploadFile>,
+        params: &Params,
+        plane: &DataPlane,
+        tenant: &Tenant,
+    ) -> Result<Option<UploadFile>, ApiError> {
+        match (file, params.get("file")) {
+            (None, Some(serde_json::Value::String(source))) => from_text(source, plane, tenant).map(Some),
+            (file, _) => Ok(file),
+        }
+    }
 }
 
 /// The body as a stream that may cross threads, which the payload itself may not. What nobody takes any more is drained.
@@ -140,12 +161,22 @@ impl<C: EarlyCheck> Reader<'_, C> {
         body: mpsc::Receiver<Result<Bytes, String>>,
         boundary: String,
     ) -> Result<(), ApiError> {
-        let stream = futures::stream::unfold(body, |mut body| async move {
-            let chunk = body.recv().await?;
-            Some((chunk.map_err(std::io::Error::other), body))
+        // The parser keeps what it cannot frame yet; a body that never frames anything must not be kept for ever.
+        let unframed = Arc::new(AtomicUsize::new(0));
+        let taken = Arc::clone(&unframed);
+        let stream = futures::stream::unfold((body, taken), |(mut body, taken)| async move {
+            let chunk = body.recv().await?.map_err(std::io::Error::other).and_then(|chunk| {
+                let kept = taken.fetch_add(chunk.len(), Ordering::Relaxed) + chunk.len();
+                if kept > UNFRAMED_LIMIT {
+                    return Err(std::io::Error::other("too long without a part"));
+                }
+                Ok(chunk)
+            });
+            Some((chunk, (body, taken)))
         });
         let mut parts = multer::Multipart::new(stream, boundary);
         while let Some(part) = parts.next_field().await.map_err(malformed)? {
+            unframed.store(0, Ordering::Relaxed);
             let Some(name) = part.name().map(str::to_owned) else {
                 return Err(ApiError::invalid("Malformed multipart body: a part has no name"));
             };
@@ -153,16 +184,22 @@ impl<C: EarlyCheck> Reader<'_, C> {
                 if self.file.is_some() {
                     return Err(ApiError::invalid("Malformed multipart body: more than one file"));
                 }
-                self.file = Some(self.stage(part).await?);
+                self.file = Some(self.stage(part, &unframed).await?);
             } else {
                 let limit = if name == "file" {
-                    usize::try_from(encoded_limit(self.tenant)).unwrap_or(usize::MAX)
+                    text_limit(self.tenant, self.plane, self.check.is_authorized(&self.params).await)
                 } else {
                     FIELDS_LIMIT.saturating_sub(self.fields)
                 };
-                let value = self.text(&name, part, limit).await?;
+                let value = self.text(&name, part, limit, &unframed).await?;
+                self.fields += name.len() + FIELD_COST;
                 if name != "file" {
-                    self.fields += name.len() + value.len();
+                    self.fields += value.len();
+                }
+                if self.fields > FIELDS_LIMIT {
+                    return Err(ApiError::invalid(format!(
+                        "The fields are longer than {FIELDS_LIMIT} bytes at {name}"
+                    )));
                 }
                 self.params.append(&name, value);
             }
@@ -170,9 +207,16 @@ impl<C: EarlyCheck> Reader<'_, C> {
         Ok(())
     }
 
-    async fn text(&self, name: &str, mut part: multer::Field<'_>, limit: usize) -> Result<String, ApiError> {
+    async fn text(
+        &self,
+        name: &str,
+        mut part: multer::Field<'_>,
+        limit: usize,
+        unframed: &AtomicUsize,
+    ) -> Result<String, ApiError> {
         let mut bytes = Vec::new();
         while let Some(chunk) = part.chunk().await.map_err(malformed)? {
+            unframed.store(0, Ordering::Relaxed);
             if bytes.len() + chunk.len() > limit {
                 return Err(if name == "file" {
                     too_large((bytes.len() + chunk.len()) as u64, self.tenant)
@@ -185,13 +229,14 @@ impl<C: EarlyCheck> Reader<'_, C> {
         String::from_utf8(bytes).map_err(|_| ApiError::invalid(format!("Parameter {name} is not UTF-8")))
     }
 
-    async fn stage(&self, mut part: multer::Field<'_>) -> Result<UploadFile, ApiError> {
+    async fn stage(&self, mut part: multer::Field<'_>, unframed: &AtomicUsize) -> Result<UploadFile, ApiError> {
         let filename = part.file_name().map(str::to_owned);
-        let is_authorized = self.check.is_authorized(&self.params);
+        let is_authorized = self.check.is_authorized(&self.params).await;
         let limit = self.tenant.snapshot.limits.upload_bytes;
         let unverified = self.plane.settings.uploads.unverified_bytes;
         let mut staging = self.plane.scratch.begin()?;
         while let Some(chunk) = part.chunk().await.map_err(malformed)? {
+            unframed.store(0, Ordering::Relaxed);
             let total = staging.bytes() + chunk.len() as u64;
             if total > limit {
                 return Err(too_large(total, self.tenant));
@@ -249,15 +294,17 @@ fn refuse_chunks(request: &HttpRequest) -> Result<(), ApiError> {
     if first < 0 || last < first || total < -1 || (total >= 0 && last >= total) {
         return Err(invalid());
     }
-    if first == 0 && last + 1 == total {
+    if first == 0 && last.checked_add(1) == Some(total) {
         return Ok(());
     }
     Err(ApiError::not_built(format!("Chunked upload (Content-Range {text})")))
 }
 
 /// How long a file may be as base64 text.
-fn encoded_limit(tenant: &Tenant) -> u64 {
-    tenant.snapshot.limits.upload_bytes.saturating_mul(4) / 3 + 1024
+fn text_limit(tenant: &Tenant, plane: &DataPlane, is_authorized: bool) -> usize {
+    let limit = tenant.snapshot.limits.upload_bytes;
+    let limit = if is_authorized { limit } else { limit.min(plane.settings.uploads.unverified_bytes) };
+    usize::try_from(limit.saturating_mul(4) / 3 + 1024).unwrap_or(usize::MAX)
 }
 
 fn too_large(bytes: u64, tenant: &Tenant) -> ApiError {

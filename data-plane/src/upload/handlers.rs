@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::{
     CredentialsInBody,
     authorize::{AuthorizedUpload, SignatureCheck, authorize},
-    form::{self, UploadFile},
+    form::{self, UploadFile, UploadForm},
     parameters::{ResolvedUpload, check_format, check_public_id, resolve},
 };
 use crate::{
@@ -100,10 +100,12 @@ async fn take_upload(
     asked: &str,
 ) -> Result<UploadResult, ApiError> {
     let tenant = tenant_of(request, plane).await?;
-    let form = form::read(request, payload, plane, &tenant, &SignatureCheck { tenant: &tenant }).await?;
+    let check = SignatureCheck { plane, tenant: &tenant };
+    let form = form::read(request, payload, plane, &tenant, &check).await?;
     let tenant = with_named_key(plane, tenant, &form.params).await?;
     let upload = authorize(plane, request, tenant, form.params, "assets:upload").await?;
-    let file = form.file.ok_or_else(|| plane_kit::http::params::missing("file"))?;
+    let file = UploadForm::take_file(form.file, upload.params(), plane, upload.tenant())?;
+    let file = file.ok_or_else(|| plane_kit::http::params::missing("file"))?;
     if file.staged.bytes == 0 {
         return Err(ApiError::new(ErrorCode::InvalidFile, "Empty file"));
     }
@@ -164,7 +166,7 @@ async fn store(
         UploadOutcome::Existing(asset) => (asset, vec![object], Some(true)),
     };
     plane.shipper.wake();
-    plane.located.forget(tenant.id(), &name).await;
+    plane.located.forget(tenant.id(), &name);
     plane.remove_objects(orphans);
     let mut result = UploadResult::new(&plane.links, tenant, &asset, upload.access_key());
     result.existing = existing;
@@ -276,7 +278,7 @@ pub async fn destroy(
     let result = match outcome {
         Some(orphans) => {
             plane.shipper.wake();
-            plane.located.forget(call.tenant().id(), &name).await;
+            plane.located.forget(call.tenant().id(), &name);
             plane.remove_objects(orphans);
             "ok"
         }

@@ -282,6 +282,11 @@ fn clean_folder(name: &str, folder: &str) -> Result<String, ApiError> {
     if folder.is_empty() {
         return Ok(String::new());
     }
+    if folder.chars().count() > PUBLIC_ID_LIMIT {
+        return Err(ApiError::invalid(format!(
+            "Invalid value for parameter {name}: longer than {PUBLIC_ID_LIMIT} characters"
+        )));
+    }
     let is_bad = folder.split('/').any(|piece| piece.trim().is_empty() || piece == "." || piece == "..")
         || folder.chars().any(|c| PUBLIC_ID_FORBIDDEN.contains(&c) || c.is_control());
     if is_bad {
@@ -291,7 +296,7 @@ fn clean_folder(name: &str, folder: &str) -> Result<String, ApiError> {
 }
 
 /// Context: JSON, or `key=value` pairs joined by `|`, in which `=` and `|` are escaped by a backslash.
-fn context(params: &Params) -> Result<Map<String, Value>, ApiError> {
+pub(super) fn context(params: &Params) -> Result<Map<String, Value>, ApiError> {
     match params.get("context") {
         None => Ok(Map::new()),
         Some(Value::Object(pairs)) => Ok(pairs.clone()),

@@ -24,6 +24,17 @@ impl MigrationTrait for Migration {
         manager
             .create_table(
                 Table::create()
+                    .table("usage_set_aside")
+                    .col(string("natural_key").primary_key())
+                    .col(text("record"))
+                    .col(text("reason"))
+                    .col(timestamp_with_time_zone("refused_at"))
+                    .to_owned(),
+            )
+            .await?;
+        manager
+            .create_table(
+                Table::create()
                     .table("window_outbox")
                     .col(uuid("node"))
                     .col(uuid("boot"))

@@ -93,10 +93,12 @@ impl Params {
         self.0.keys().map(String::as_str)
     }
 
-    /// A text. Numbers and booleans are taken by their text; lists and objects are refused.
+    /// A text. Numbers and booleans are taken by their text; lists and objects are refused, so are texts with a zero byte, which
+    /// no database keeps.
     pub fn text(&self, name: &str) -> Result<Option<String>, ApiError> {
         match self.get(name) {
             None => Ok(None),
+            Some(Value::String(text)) if text.contains('\0') => Err(zero_byte(name)),
             Some(Value::String(text)) => Ok(Some(text.clone())),
             Some(Value::Number(number)) => Ok(Some(number.to_string())),
             Some(Value::Bool(flag)) => Ok(Some(flag.to_string())),
@@ -152,10 +154,12 @@ impl Params {
     pub fn list(&self, name: &str) -> Result<Option<Vec<String>>, ApiError> {
         match self.get(name) {
             None => Ok(None),
+            Some(Value::String(text)) if text.contains('\0') => Err(zero_byte(name)),
             Some(Value::String(text)) => Ok(Some(split_commas(text))),
             Some(Value::Array(items)) => items
                 .iter()
                 .map(|item| match item {
+                    Value::String(text) if text.contains('\0') => Err(zero_byte(name)),
                     Value::String(text) => Ok(text.clone()),
                     Value::Number(number) => Ok(number.to_string()),
                     other => Err(invalid_value(name, other)),
@@ -224,6 +228,10 @@ pub fn invalid_value(name: &str, value: &Value) -> ApiError {
         text = text.chars().take(100).chain(['…']).collect();
     }
     ApiError::invalid(format!("Invalid value {text} for parameter {name}"))
+}
+
+fn zero_byte(name: &str) -> ApiError {
+    ApiError::invalid(format!("Invalid value for parameter {name}: it holds a zero byte"))
 }
 
 /// The 400 for a parameter that has to be there.

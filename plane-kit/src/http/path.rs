@@ -2,14 +2,9 @@
 //! slashes. Delivery paths are left alone, because they are split before they are decoded.
 
 use actix_web::{
-    HttpMessage,
     dev::ServiceRequest,
     http::uri::{PathAndQuery, Uri},
 };
-
-/// The path as it was received, for signature checks.
-#[derive(Debug, Clone)]
-pub struct RawPath(pub String);
 
 /// Whether a path belongs to an API and not to delivery.
 pub fn is_api(path: &str) -> bool {
@@ -22,8 +17,7 @@ pub(crate) fn decode_slashes(request: &mut ServiceRequest) {
     if !is_api(path) || !path.contains("%2F") && !path.contains("%2f") {
         return;
     }
-    let raw = path.to_owned();
-    let decoded = raw.replace("%2F", "/").replace("%2f", "/");
+    let decoded = path.replace("%2F", "/").replace("%2f", "/");
     let with_query = match request.uri().query() {
         Some(query) => format!("{decoded}?{query}"),
         None => decoded,
@@ -38,5 +32,4 @@ pub(crate) fn decode_slashes(request: &mut ServiceRequest) {
     };
     request.match_info_mut().get_mut().update(&uri);
     request.head_mut().uri = uri;
-    request.extensions_mut().insert(RawPath(raw));
 }

@@ -31,6 +31,8 @@ pub struct Metrics {
     pub uploads: IntCounterVec,
     /// Usage records not yet in the ledger.
     pub usage_outbox_records: IntGauge,
+    /// Usage records that the ledger refused. Each is an error to look into.
+    pub usage_set_aside: IntCounter,
     /// Usage tickets that were dropped without being spent. Must stay at zero.
     pub unspent_tickets: IntCounter,
     /// Sequence number of the newest tenant snapshot applied.
@@ -94,6 +96,10 @@ impl Metrics {
             render_queue_jobs: gauge("render_queue_jobs", "Jobs waiting for a render worker.")?,
             uploads: counters("uploads_total", "Uploads, by outcome (stored, refused).", &["outcome"])?,
             usage_outbox_records: gauge("usage_outbox_records", "Usage records that are not in the ledger yet.")?,
+            usage_set_aside: counter(
+                "usage_set_aside_records_total",
+                "Usage records that the ledger refused; each is an error to look into.",
+            )?,
             unspent_tickets: counter(
                 "unspent_tickets_total",
                 "Usage tickets dropped without being spent; must stay at zero.",

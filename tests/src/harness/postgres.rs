@@ -9,7 +9,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use super::eventually;
+use super::{children, eventually};
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 
@@ -38,7 +38,8 @@ impl Postgres {
         assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
         let log = std::fs::File::create(folder.path().join("log")).expect("the log can be made");
         // What is killed in these tests is Safelight, never the database, so its own safety would only cost time.
-        let server = as_owner(&programs().join("postgres"), owner)
+        let mut command = as_owner(&programs().join("postgres"), owner);
+        command
             .arg("-D")
             .arg(&data)
             .arg("-k")
@@ -48,10 +49,9 @@ impl Postgres {
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log)
-            .process_group(0)
-            .spawn()
-            .expect("postgres starts");
+            .stderr(log);
+        // SIGQUIT is PostgreSQL's word for ending at once.
+        let server = children::spawn(command, libc::SIGQUIT).expect("postgres starts");
         let mut cluster = Self { server, folder };
         eventually("a PostgreSQL that takes connections", START_LIMIT, async || {
             if let Ok(Some(status)) = cluster.server.try_wait() {
@@ -86,7 +86,6 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // SIGQUIT is PostgreSQL's word for ending at once.
         // SAFETY: sends a signal to a process that this harness started; no memory is involved.
         unsafe { libc::kill(self.server.id() as i32, libc::SIGQUIT) };
         let _ = self.server.wait();

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{BufRead, BufReader},
-    os::unix::process::{CommandExt, ExitStatusExt},
+    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
@@ -13,7 +13,7 @@ use std::{
 use serde::{Deserialize, de::DeserializeOwned};
 use tempfile::TempDir;
 
-use super::{client::Tenant, eventually};
+use super::{children, client::Tenant, eventually};
 use crate::workspace;
 
 /// How long a start may take: debug binaries on a busy machine of two cores.
@@ -73,8 +73,8 @@ impl Process {
     pub async fn start(mut command: Command, folder: &Path, name: &str) -> Self {
         let log = folder.join(format!("{name}.log"));
         let file = File::options().create(true).append(true).open(&log).expect("the log can be made");
-        command.stdout(Stdio::piped()).stderr(file).process_group(0);
-        let mut child = command.spawn().expect("the program starts");
+        command.stdout(Stdio::piped()).stderr(file);
+        let mut child = children::spawn(command, libc::SIGKILL).expect("the program starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || {
