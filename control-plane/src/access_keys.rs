@@ -13,8 +13,8 @@ use sea_orm::{
 
 use crate::{
     changes::Change,
-    environments::{can_be_a_name, check_name},
     foundation::Foundation,
+    names::{can_be_a_name, check_display_name},
     store_error::StoreError,
     tables::access_keys as rows,
 };
@@ -190,7 +190,7 @@ impl<'a> AccessKeys<'a> {
     pub(crate) async fn create(&self, name: Option<String>, enabled: bool) -> Result<AccessKey, StoreError> {
         let api_key = generate_api_key();
         let name = name.unwrap_or_else(|| format!("key_{api_key}"));
-        check_name(&name)?;
+        check_display_name(&name)?;
         let change = Change::of(self.foundation, self.account, self.environment.0).await?;
         let key = insert(self.foundation, &change, api_key, name, enabled, false).await?;
         change.commit().await?;
@@ -200,7 +200,7 @@ impl<'a> AccessKeys<'a> {
     /// Changes a key.
     pub(crate) async fn update(&self, api_key: &str, changes: KeyChanges) -> Result<AccessKey, StoreError> {
         if let Some(name) = &changes.name {
-            check_name(name)?;
+            check_display_name(name)?;
         }
         let change = Change::of(self.foundation, self.account, self.environment.0).await?;
         let mut row = self.locked(&change, KeyName::ApiKey(api_key)).await?;

@@ -3,7 +3,7 @@
 use plane_kit::{config::ConfigError, seal::SealingKey};
 use serde::{Deserialize, Serialize};
 
-use crate::regions;
+use crate::names;
 
 /// Settings of the control plane. Every key has a default; `database_url` and `key_encryption_key` are empty there and are set
 /// by whoever starts the plane.
@@ -49,8 +49,8 @@ impl ControlConfig {
         if !self.key_encryption_key.is_empty() {
             self.sealing_key()?;
         }
-        if let Err(error) = regions::check_name(&self.default_region) {
-            return invalid(format!("control.default_region: {error}"));
+        if !names::is_region_name(&self.default_region) {
+            return invalid("control.default_region must be a-z, 0-9, _ and -, beginning with a letter".to_owned());
         }
         if !(1..=1_000).contains(&self.snapshot_page_size) {
             return invalid("control.snapshot_page_size must be between 1 and 1000".to_owned());

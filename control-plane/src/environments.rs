@@ -7,7 +7,6 @@ use plane_kit::{
     ids::{AccountId, EnvironmentId},
     seam::snapshot::{FolderMode, Limits},
 };
-use rand::Rng;
 use sea_orm::{
     ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
     sea_query::{Expr, LikeExpr},
@@ -20,34 +19,12 @@ use crate::{
     access_keys::{self, AccessKey, AccessKeys},
     changes::Change,
     foundation::Foundation,
+    names::{can_be_a_name, check_cloud_name, check_display_name, generate_cloud_name},
     regions,
     snapshots::{IssueError, folder_mode_name},
     store_error::StoreError,
     tables::{access_keys as key_rows, can_be_kept, product_environments as rows},
 };
-
-/// Cloud names that paths need for themselves.
-const RESERVED_CLOUD_NAMES: [&str; 15] = [
-    "provisioning",
-    "v1_1",
-    "v2",
-    "internal",
-    "healthz",
-    "readyz",
-    "metrics",
-    "docs",
-    "console",
-    "login",
-    "res",
-    "files",
-    "search",
-    "oauth2",
-    "static",
-];
-/// A cloud name may become a label of a host name.
-const LONGEST_CLOUD_NAME: usize = 63;
-/// Display names may be this long, in characters.
-pub(crate) const LONGEST_NAME: usize = 255;
 
 /// A product environment that the store of its account has found; holding one is the proof that it is the account's.
 #[derive(Debug, Clone)]
@@ -246,7 +223,7 @@ impl<'a> Environments<'a> {
 
     /// Makes an environment with its first access key.
     pub(crate) async fn create(&self, new: NewEnvironment) -> Result<Environment, StoreError> {
-        check_name(&new.name)?;
+        check_display_name(&new.name)?;
         let base = match &new.base {
             Some(id) => Some(self.find(id).await?.row),
             None => None,
@@ -301,7 +278,7 @@ impl<'a> Environments<'a> {
     ) -> Result<Environment, StoreError> {
         let cloud_name = changes.cloud_name.as_deref().map(check_cloud_name).transpose()?;
         if let Some(name) = &changes.name {
-            check_name(name)?;
+            check_display_name(name)?;
         }
         let attributes = changes.custom_attributes.map(check_attributes).transpose()?;
         let mut change = Change::of(self.foundation, self.account, environment.row.id).await?;
@@ -340,39 +317,10 @@ impl<'a> Environments<'a> {
     }
 }
 
-/// Whether a text can be, or begin, a display name. What cannot is not looked for: the database might choke on it.
-pub(crate) fn can_be_a_name(text: &str) -> bool {
-    !text.chars().any(char::is_control)
-}
-
-/// Checks a display name.
-pub(crate) fn check_name(name: &str) -> Result<(), StoreError> {
-    if can_be_a_name(name) && name.chars().count() <= LONGEST_NAME { Ok(()) } else { Err(StoreError::InvalidName) }
-}
-
 /// Checks the caller's own attributes.
 fn check_attributes(attributes: Map<String, Value>) -> Result<Value, StoreError> {
     let attributes = Value::Object(attributes);
     if can_be_kept(&attributes) { Ok(attributes) } else { Err(StoreError::InvalidAttributes) }
-}
-
-/// Checks a cloud name and brings it into lower case.
-fn check_cloud_name(name: &str) -> Result<String, StoreError> {
-    let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-    if !is_plain || name.is_empty() || name.len() > LONGEST_CLOUD_NAME {
-        let shown: String = name.chars().take(LONGEST_CLOUD_NAME).collect();
-        return Err(StoreError::InvalidCloudName(shown));
-    }
-    let name = name.to_ascii_lowercase();
-    if RESERVED_CLOUD_NAMES.contains(&name.as_str()) { Err(StoreError::CloudNameReserved(name)) } else { Ok(name) }
-}
-
-/// A cloud name nobody has chosen: a letter and ten characters of 36, too many for two to meet.
-fn generate_cloud_name() -> String {
-    const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-    let mut rng = rand::rng();
-    let tail = (0..10).map(|_| char::from(ALPHABET[rng.random_range(0..36)]));
-    std::iter::once('d').chain(tail).collect()
 }
 
 /// Takes the meaning of a pattern away from `%`, `_` and the escape itself.
@@ -383,19 +331,6 @@ fn escape_like(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cloud_names_are_plain_lower_case_and_not_reserved() {
-        for (name, expected) in
-            [("Demo", Some("demo")), ("a_b-9", Some("a_b-9")), ("", None), ("a b", None), ("ü", None)]
-        {
-            assert_eq!(check_cloud_name(name).ok().as_deref(), expected, "{name}");
-        }
-        assert!(matches!(check_cloud_name("V1_1"), Err(StoreError::CloudNameReserved(_))));
-        assert!(check_cloud_name(&"a".repeat(63)).is_ok());
-        assert!(check_cloud_name(&"a".repeat(64)).is_err());
-        assert!(check_cloud_name(&generate_cloud_name()).is_ok());
-    }
 
     #[test]
     fn patterns_in_a_prefix_mean_themselves() {

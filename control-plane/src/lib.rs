@@ -17,6 +17,7 @@ mod internal;
 mod keys;
 mod ledger;
 mod link;
+mod names;
 mod provisioning;
 mod regions;
 mod snapshots;

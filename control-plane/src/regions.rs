@@ -8,10 +8,7 @@ use plane_kit::{
 use sea_orm::{ActiveValue::Set, DbErr, EntityTrait, QueryOrder, SqlErr};
 use sha2::{Digest, Sha256};
 
-use crate::{foundation::Foundation, tables::regions};
-
-/// Region names become part of file and schema names, so they are short.
-const LONGEST_NAME: usize = 40;
+use crate::{foundation::Foundation, names, tables::regions};
 
 /// Why a region cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -43,16 +40,11 @@ pub struct RegionCredentials {
     pub trusted_key: String,
 }
 
-/// Checks the shape of a region's name.
-pub(crate) fn check_name(name: &str) -> Result<(), RegionError> {
-    let is_plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
-    let begins_well = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
-    if is_plain && begins_well && name.len() <= LONGEST_NAME { Ok(()) } else { Err(RegionError::InvalidName) }
-}
-
 /// Adds a region. The token in the answer is shown this once.
 pub(crate) async fn add(foundation: &Foundation, name: &str) -> Result<RegionCredentials, RegionError> {
-    check_name(name)?;
+    if !names::is_region_name(name) {
+        return Err(RegionError::InvalidName);
+    }
     let token = generate_api_secret();
     let region_key = SealingKey::generate();
     let row = regions::ActiveModel {

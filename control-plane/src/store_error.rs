@@ -7,7 +7,7 @@ use plane_kit::{
 };
 use sea_orm::{DbErr, SqlErr};
 
-use crate::snapshots::IssueError;
+use crate::{names::NameError, snapshots::IssueError};
 
 /// Why a store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +65,16 @@ impl StoreError {
         match error.sql_err() {
             Some(SqlErr::UniqueConstraintViolation(_)) => taken,
             _ => Self::Database(error),
+        }
+    }
+}
+
+impl From<NameError> for StoreError {
+    fn from(error: NameError) -> Self {
+        match error {
+            NameError::Display => Self::InvalidName,
+            NameError::Cloud(shown) => Self::InvalidCloudName(shown),
+            NameError::CloudReserved(name) => Self::CloudNameReserved(name),
         }
     }
 }

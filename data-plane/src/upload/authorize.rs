@@ -10,7 +10,7 @@ use plane_kit::{
     signature::{Escaping, string_to_sign, verify_request},
 };
 
-use super::{form::EarlyCheck, parameters};
+use super::{context::read_context, form::EarlyCheck};
 use crate::{
     DataPlane,
     access::{permit, usable},
@@ -233,8 +233,8 @@ fn merge_unsigned(params: Params, preset: Preset) -> Result<Params, ApiError> {
     }
     let mut merged = Params::from(preset.settings);
     // Context is merged pair by pair; where both speak of one key the preset wins.
-    let mut context = parameters::context(&params)?;
-    context.extend(parameters::context(&merged)?);
+    let mut context = read_context(&params)?;
+    context.extend(read_context(&merged)?);
     if !context.is_empty() {
         merged.set("context", context.into());
     }

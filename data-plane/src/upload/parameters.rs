@@ -9,7 +9,7 @@ use plane_kit::{
 use rand::Rng;
 use serde_json::{Map, Value};
 
-use super::{authorize::AuthorizedUpload, form::UploadFile};
+use super::{authorize::AuthorizedUpload, context::read_context, form::UploadFile};
 use crate::assets::record::{AssetName, DeliveryType, ResourceType};
 
 /// Longest public id in characters.
@@ -132,7 +132,7 @@ pub fn resolve(upload: &AuthorizedUpload, asked: &str, file: &UploadFile) -> Res
         asset_folder,
         original_filename: if keeps_filename { base } else { String::new() },
         tags,
-        context: context(params)?,
+        context: read_context(params)?,
         overwrite: upload.is_signed() && params.boolean("overwrite")?.unwrap_or(true),
         allowed_formats: params.list("allowed_formats")?.unwrap_or_default(),
         extension,
@@ -295,55 +295,6 @@ fn clean_folder(name: &str, folder: &str) -> Result<String, ApiError> {
     Ok(folder.to_owned())
 }
 
-/// Context: JSON, or `key=value` pairs joined by `|`, in which `=` and `|` are escaped by a backslash.
-pub(super) fn context(params: &Params) -> Result<Map<String, Value>, ApiError> {
-    match params.get("context") {
-        None => Ok(Map::new()),
-        Some(Value::Object(pairs)) => Ok(pairs.clone()),
-        Some(value) => {
-            let text = params.text("context")?.unwrap_or_default();
-            let mut pairs = Map::new();
-            for pair in split_escaped(&text, '|') {
-                let mut halves = split_escaped(&pair, '=').into_iter();
-                let (Some(key), Some(first)) = (halves.next(), halves.next()) else {
-                    return Err(plane_kit::http::params::invalid_value("context", value));
-                };
-                let rest: String = halves.map(|half| format!("={half}")).collect();
-                pairs.insert(unescape(&key), Value::String(unescape(&format!("{first}{rest}"))));
-            }
-            Ok(pairs)
-        }
-    }
-}
-
-fn split_escaped(text: &str, separator: char) -> Vec<String> {
-    let mut pieces = vec![String::new()];
-    let mut escaped = false;
-    for c in text.chars() {
-        if c == separator && !escaped {
-            pieces.push(String::new());
-            continue;
-        }
-        if let Some(last) = pieces.last_mut() {
-            last.push(c);
-        }
-        escaped = c == '\\' && !escaped;
-    }
-    pieces
-}
-
-fn unescape(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => plain.extend(chars.next()),
-            c => plain.push(c),
-        }
-    }
-    plain
-}
-
 fn random_text(length: usize) -> String {
     const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
     let mut rng = rand::rng();
@@ -377,15 +328,6 @@ mod tests {
             assert!(check_public_id(id).is_err(), "{id}");
         }
         assert!(check_public_id(&"x".repeat(256)).is_err());
-    }
-
-    #[test]
-    fn context_is_read_with_its_escapes() {
-        let params = Params::from_urlencoded("context=alt%3DA%5C%3DB%7Ccaption%3Da%5C%7Cb");
-        let pairs = context(&params).unwrap();
-        assert_eq!(pairs["alt"], "A=B");
-        assert_eq!(pairs["caption"], "a|b");
-        assert!(context(&Params::from_urlencoded("context=nothing")).is_err());
     }
 
     #[test]

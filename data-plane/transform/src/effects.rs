@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::grammar::Decimal;
+use crate::grammar::number::Decimal;
 use crate::plan::Step;
 use crate::refusal::Refusal;
 

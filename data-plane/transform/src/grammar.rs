@@ -4,7 +4,7 @@
 //! that gives the same value again.
 
 mod length;
-mod number;
+pub(crate) mod number;
 mod output;
 mod path;
 mod values;

@@ -1,0 +1,100 @@
+//! What may be a name: of things that people see, of clouds in URLs, of regions. Pure.
+
+use rand::Rng;
+
+/// Why a text is no name.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NameError {
+    /// A display name is too long, or holds what nobody can see.
+    Display,
+    /// A cloud name has another shape; the beginning of it, to be shown.
+    Cloud(String),
+    /// Paths need this cloud name for themselves.
+    CloudReserved(String),
+}
+
+/// Cloud names that paths need for themselves.
+const RESERVED_CLOUD_NAMES: [&str; 15] = [
+    "provisioning",
+    "v1_1",
+    "v2",
+    "internal",
+    "healthz",
+    "readyz",
+    "metrics",
+    "docs",
+    "console",
+    "login",
+    "res",
+    "files",
+    "search",
+    "oauth2",
+    "static",
+];
+/// A cloud name may become a label of a host name.
+const LONGEST_CLOUD_NAME: usize = 63;
+/// Display names may be this long, in characters.
+const LONGEST_NAME: usize = 255;
+/// Region names may be this long.
+const LONGEST_REGION_NAME: usize = 40;
+
+/// Whether a text can be, or begin, a display name. What cannot is not looked for: the database might choke on it.
+pub(crate) fn can_be_a_name(text: &str) -> bool {
+    !text.chars().any(char::is_control)
+}
+
+/// Checks a display name.
+pub(crate) fn check_display_name(name: &str) -> Result<(), NameError> {
+    if can_be_a_name(name) && name.chars().count() <= LONGEST_NAME { Ok(()) } else { Err(NameError::Display) }
+}
+
+/// Checks a cloud name and brings it into lower case.
+pub(crate) fn check_cloud_name(name: &str) -> Result<String, NameError> {
+    let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if !is_plain || name.is_empty() || name.len() > LONGEST_CLOUD_NAME {
+        let shown: String = name.chars().take(LONGEST_CLOUD_NAME).collect();
+        return Err(NameError::Cloud(shown));
+    }
+    let name = name.to_ascii_lowercase();
+    if RESERVED_CLOUD_NAMES.contains(&name.as_str()) { Err(NameError::CloudReserved(name)) } else { Ok(name) }
+}
+
+/// A cloud name nobody has chosen: a letter and ten characters of 36, too many for two to meet.
+pub(crate) fn generate_cloud_name() -> String {
+    const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let mut rng = rand::rng();
+    let tail = (0..10).map(|_| char::from(ALPHABET[rng.random_range(0..36)]));
+    std::iter::once('d').chain(tail).collect()
+}
+
+/// Whether a region can have this name: `a-z`, `0-9`, `_` and `-`, beginning with a letter.
+pub(crate) fn is_region_name(name: &str) -> bool {
+    let is_plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
+    let begins_well = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+    is_plain && begins_well && name.len() <= LONGEST_REGION_NAME
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cloud_names_are_plain_lower_case_and_not_reserved() {
+        for (name, expected) in
+            [("Demo", Some("demo")), ("a_b-9", Some("a_b-9")), ("", None), ("a b", None), ("ü", None)]
+        {
+            assert_eq!(check_cloud_name(name).ok().as_deref(), expected, "{name}");
+        }
+        assert!(matches!(check_cloud_name("V1_1"), Err(NameError::CloudReserved(_))));
+        assert!(check_cloud_name(&"a".repeat(63)).is_ok());
+        assert!(check_cloud_name(&"a".repeat(64)).is_err());
+        assert!(check_cloud_name(&generate_cloud_name()).is_ok());
+    }
+
+    #[test]
+    fn region_names_begin_with_a_letter() {
+        for (name, expected) in [("eu", true), ("eu-west_1", true), ("1eu", false), ("EU", false), ("", false)] {
+            assert_eq!(is_region_name(name), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Context: key and value pairs that an application keeps with an asset.
+
+use plane_kit::{error::ApiError, http::params::Params};
+use serde_json::{Map, Value};
+
+/// Reads the parameter `context`: JSON, or `key=value` pairs joined by `|`, in which `=` and `|` are escaped by a backslash.
+pub fn read_context(params: &Params) -> Result<Map<String, Value>, ApiError> {
+    match params.get("context") {
+        None => Ok(Map::new()),
+        Some(Value::Object(pairs)) => Ok(pairs.clone()),
+        Some(value) => {
+            let text = params.text("context")?.unwrap_or_default();
+            let mut pairs = Map::new();
+            for pair in split_escaped(&text, '|') {
+                let mut halves = split_escaped(&pair, '=').into_iter();
+                let (Some(key), Some(first)) = (halves.next(), halves.next()) else {
+                    return Err(plane_kit::http::params::invalid_value("context", value));
+                };
+                let rest: String = halves.map(|half| format!("={half}")).collect();
+                pairs.insert(unescape(&key), Value::String(unescape(&format!("{first}{rest}"))));
+            }
+            Ok(pairs)
+        }
+    }
+}
+
+fn split_escaped(text: &str, separator: char) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut escaped = false;
+    for c in text.chars() {
+        if c == separator && !escaped {
+            pieces.push(String::new());
+            continue;
+        }
+        if let Some(last) = pieces.last_mut() {
+            last.push(c);
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    pieces
+}
+
+fn unescape(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => plain.extend(chars.next()),
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn context_is_read_with_its_escapes() {
+        let params = Params::from_urlencoded("context=alt%3DA%5C%3DB%7Ccaption%3Da%5C%7Cb");
+        let pairs = read_context(&params).unwrap();
+        assert_eq!(pairs["alt"], "A=B");
+        assert_eq!(pairs["caption"], "a|b");
+        assert!(read_context(&Params::from_urlencoded("context=nothing")).is_err());
+    }
+}
