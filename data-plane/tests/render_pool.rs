@@ -75,6 +75,21 @@ async fn until_started(stats: &RenderStats, jobs: u64) {
     until("the start of a job", || stats.started.load(Relaxed) >= jobs).await;
 }
 
+/// Whether a process has ended with all its threads, whether or not somebody has asked how. Its descriptors are closed then.
+fn is_over(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    status.is_empty() || (status.contains("State:\tZ") && threads <= 1)
+}
+
+/// Whether this process has a child that runs the named program.
+fn has_child(program: &str) -> bool {
+    let ours = format!("PPid:\t{}\n", std::process::id());
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut statuses = processes.filter_map(|entry| std::fs::read_to_string(entry.path().join("status")).ok());
+    statuses.any(|status| status.starts_with(&format!("Name:\t{program}\n")) && status.contains(&ours))
+}
+
 fn exists(pid: u32) -> bool {
     std::path::Path::new(&format!("/proc/{pid}")).exists()
 }
@@ -129,7 +144,6 @@ async fn a_job_survives_the_loss_of_its_worker_once() {
         async move { pool.render(A, 1, slow(), picture()).await }
     });
     until_started(&stats, 1).await;
-    tokio::time::sleep(Duration::from_millis(100)).await;
     let victim = pool.worker_pids()[0];
     rustix::process::kill_process(
         rustix::process::Pid::from_raw(victim as i32).unwrap(),
@@ -153,7 +167,6 @@ async fn the_second_loss_is_the_inputs_fault() {
     });
     for attempt in 1..=2 {
         until_started(&stats, attempt).await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
         let victim = rustix::process::Pid::from_raw(pool.worker_pids()[0] as i32).unwrap();
         rustix::process::kill_process(victim, rustix::process::Signal::KILL).unwrap();
     }
@@ -255,7 +268,7 @@ async fn a_worker_that_died_idle_costs_nothing() {
         rustix::process::Signal::KILL,
     )
     .unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    until("the worker's end", || is_over(victim)).await;
     pool.probe(A, picture()).await.unwrap();
     assert_eq!((pool.stats().crashed.load(Relaxed), pool.stats().started.load(Relaxed)), (0, 2));
 }
@@ -305,7 +318,7 @@ async fn shutting_down_leaves_no_process() {
     // A program that never says a word is no obstacle either.
     let silent = WorkerCommand { program: "/bin/sleep".into(), args: vec!["60".into()] };
     let pool = RenderPool::start(one_worker(), silent).unwrap();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    until("the start of the silent program", || has_child("sleep")).await;
     let start = Instant::now();
     drop(pool);
     assert!(start.elapsed() < Duration::from_secs(2));

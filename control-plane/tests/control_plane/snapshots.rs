@@ -131,7 +131,6 @@ async fn both_carriers_follow_alike(stage: Stage) {
             actix_web::rt::spawn(async move { follower.snapshots(head, Duration::from_secs(2)).await });
             (page, Instant::now())
         });
-        tokio::time::sleep(Duration::from_millis(100)).await;
         let changed = Instant::now();
         stage.environment(&format!("demo{index}")).await;
         let (page, woken) = poll.await.unwrap();
@@ -163,12 +162,12 @@ async fn a_change_waits_for_the_connected_region(stage: Stage) {
     let follower = Arc::clone(&link);
     let applied = actix_web::rt::spawn(async move {
         let page = follower.snapshots(2, Duration::from_secs(20)).await.unwrap();
+        // How long this region takes to apply a snapshot; the change must not be answered before.
         tokio::time::sleep(Duration::from_millis(300)).await;
         let applied = Instant::now();
         let _ = follower.snapshots(page.head, AT_ONCE).await;
         applied
     });
-    tokio::time::sleep(Duration::from_millis(50)).await;
     stage.environment("fast").await;
     let answered = Instant::now();
     let applied = applied.await.unwrap();
@@ -190,7 +189,6 @@ async fn another_node_is_followed_too(stage: Stage) {
         follower.snapshots(page.head, AT_ONCE).await.unwrap();
         (page, applied)
     });
-    tokio::time::sleep(Duration::from_millis(300)).await;
     let started = Instant::now();
     stage.environment("demo").await;
     let answered = Instant::now();
