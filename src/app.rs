@@ -84,8 +84,10 @@ impl Planes {
 
     /// Sets an HTTP application up.
     pub fn configure(&self, routes: &Routes, config: &mut web::ServiceConfig) {
+        // What most readers come for stands first.
         let documents = sdk_gen::documents()
             .into_iter()
+            .rev()
             .filter(|(name, _)| match *name {
                 "control-plane" => self.control.is_some(),
                 _ => self.data.is_some(),
@@ -184,7 +186,7 @@ impl Showcase {
              <p>In the folder where the server was started, the file <code>.env.safelight</code> holds the variables of the \
              official SDKs:</p><pre>set -a; . ./.env.safelight; set +a</pre>\
              <p>An upload without any secret, under the unsigned preset:</p>\
-             <pre>curl -F file=@photo.jpg -F upload_preset={} {}</pre>",
+             <pre>curl -F upload_preset={} -F file=@photo.jpg {}</pre>",
             self.upload_preset,
             upload_address(url)
         );

@@ -311,7 +311,7 @@ fn banner(ready: &Ready, seed: Seed) -> String {
         }
     };
     let upload = format!(
-        "printf hello | curl -F 'file=@-;filename=hello.txt' -F upload_preset={PRESET} '{}'",
+        "printf hello | curl -F upload_preset={PRESET} -F 'file=@-;filename=hello.txt' '{}'",
         upload_address(&ready.delivery_url).replace("/image/upload", "/auto/upload")
     );
     format!(

@@ -183,7 +183,12 @@ fn is_picture(head: &[u8]) -> bool {
     let brand = head.get(4..12).unwrap_or_default();
     let is_heif =
         brand.starts_with(b"ftyp") && [b"heic", b"heix", b"mif1", b"avif", b"avis"].iter().any(|b| brand.ends_with(*b));
-    known || is_heif || head.starts_with(&[0xff, 0x0a]) || head.starts_with(b"\0\0\0\x0cJXL ")
+    // What a worker can read and the line above does not know, as SVG and PDF.
+    known
+        || transform::container::sniff(head).is_some()
+        || is_heif
+        || head.starts_with(&[0xff, 0x0a])
+        || head.starts_with(b"\0\0\0\x0cJXL ")
 }
 
 /// Whether the first bytes are those of a video or audio container.

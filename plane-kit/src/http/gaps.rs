@@ -41,6 +41,6 @@ pub fn routes_of(lines: impl IntoIterator<Item = (&'static str, &'static str)>) 
 }
 
 async fn not_built(_: Public<NotBuilt>, request: HttpRequest) -> Result<String, ApiError> {
-    let path = request.match_pattern().unwrap_or_else(|| request.path().to_owned());
+    let path = request.match_pattern().unwrap_or_else(|| request.path().to_owned()).replace(":.+}", "}");
     Err(ApiError::not_built(format!("{} {path}", request.method())))
 }

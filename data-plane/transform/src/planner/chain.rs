@@ -262,11 +262,13 @@ impl Stage<'_> {
         length.map(|length| length.resolve(parameter, axis, scope)).transpose()
     }
 
-    /// Flattens transparency onto a colour that is not already used to pad.
+    /// Flattens transparency onto `b_`, which fills new and transparent area alike.
     fn flatten(&mut self) -> Result<(), Refusal> {
         let Some(background) = self.component.background else { return Ok(()) };
         let pads = self.component.crop.is_some_and(CropMode::pads);
-        if pads || !self.picture.has_alpha || background.is_transparent() {
+        // A half-transparent colour behind padding stays what it is: only the new area has it.
+        let is_half = !background.is_opaque();
+        if !self.picture.has_alpha || background.is_transparent() || (pads && is_half) {
             return Ok(());
         }
         if !background.is_opaque() {
