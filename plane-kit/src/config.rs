@@ -8,6 +8,8 @@ use std::{collections::BTreeMap, fmt, path::Path};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
+use crate::nearest::nearest;
+
 /// Prefix of environment variables; a double underscore goes one level down, as in `SAFELIGHT_HTTP__WORKERS`.
 pub const ENVIRONMENT_PREFIX: &str = "SAFELIGHT_";
 
@@ -134,7 +136,7 @@ impl Layers {
     fn set(&mut self, key: &str, value: Value, origin: Origin) -> Result<(), ConfigError> {
         let known = self.known_keys();
         let Some(slot) = find(&mut self.values, key) else {
-            let nearest = nearest(key, &known);
+            let nearest = nearest(key, known.iter().map(String::as_str)).map(str::to_owned);
             return Err(ConfigError::Unknown { key: key.to_owned(), origin, nearest });
         };
         *slot = convert(key, slot, value, &origin)?;
@@ -228,27 +230,6 @@ fn convert(key: &str, default: &Value, value: Value, origin: &Origin) -> Result<
         (Value::String(_), other) => Err(wrong("a text", &other)),
         (_, value) => Ok(value),
     }
-}
-
-/// The known key with the smallest edit distance, if it is near enough to be meant.
-fn nearest(key: &str, known: &[String]) -> Option<String> {
-    let best = known.iter().map(|name| (distance(key, name), name)).min()?;
-    (best.0 <= key.len().max(4) / 2).then(|| best.1.clone())
-}
-
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(row[j + 1] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

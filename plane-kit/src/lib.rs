@@ -10,6 +10,8 @@ pub mod database;
 pub mod error;
 pub mod http;
 pub mod ids;
+pub mod nearest;
+pub mod operations;
 pub mod policy;
 pub mod seal;
 pub mod seam;

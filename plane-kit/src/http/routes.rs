@@ -7,8 +7,8 @@
 use std::{future::Future, sync::Arc};
 
 use actix_web::{
-    FromRequest, Handler, Responder,
-    guard::{self, Guard},
+    FromRequest, Handler, HttpMessage, HttpRequest, Responder,
+    guard::{self, Guard, GuardContext},
     http::Method,
     web,
 };
@@ -25,6 +25,7 @@ use utoipa::{
 };
 
 use super::access::{Access, Guarded};
+use crate::operations::{self as table, operations};
 
 /// Path parameters that take the rest of the path, slashes included, when they stand last.
 const TAIL_PARAMETERS: [&str; 4] = ["public_id", "folder_path", "transformation", "delivery_path"];
@@ -40,6 +41,17 @@ pub struct RouteInfo {
     pub path: String,
     /// What is asked of the caller.
     pub access: Access,
+    /// The row of the table of operations; none for deliveries and for what a process says of itself.
+    pub operation: Option<&'static table::Operation>,
+}
+
+/// The operation that a request was routed to.
+#[derive(Clone, Copy)]
+struct Routed(&'static table::Operation);
+
+/// The operation that a request was routed to, if its route is one of the table.
+pub fn operation_of(request: &HttpRequest) -> Option<&'static table::Operation> {
+    request.extensions().get::<Routed>().map(|routed| routed.0)
 }
 
 /// First pieces that are scopes of their own. The router compares a scope's first piece before it looks at any pattern in it, so a
@@ -92,8 +104,9 @@ impl Routes {
             methods: methods.iter().map(|method| method_name(method).to_string()).collect(),
             path: path.clone(),
             access: Args::ACCESS,
+            operation: methods.first().and_then(|method| operations().of_route(method_name(method).as_str(), &path)),
         };
-        let configure = configure::<F, Args>(&methods, &path, handler);
+        let configure = configure::<F, Args>(&methods, &path, info.operation, handler);
         self.entries.push(Entry { info, methods, operation, described: true, schemas, configure });
     }
 
@@ -110,10 +123,12 @@ impl Routes {
             methods: vec![method.to_string()],
             path: path.to_owned(),
             access: Args::ACCESS,
+            operation: operations().of_route(method.as_str(), path),
         };
+        let operation = info.operation;
         let pattern = actix_pattern(in_scope(path).1);
         let configure: Configure = Arc::new(move |config| {
-            let route = web::method(method.clone()).to(handler.clone());
+            let route = web::method(method.clone()).guard(marked(operation)).to(handler.clone());
             #[expect(clippy::disallowed_methods, reason = "this is the one place that adds routes")]
             config.route(&pattern, route);
         });
@@ -225,7 +240,12 @@ fn describe(entry: &Entry) -> Operation {
     operation
 }
 
-fn configure<F, Args>(methods: &[HttpMethod], path: &str, handler: F) -> Configure
+fn configure<F, Args>(
+    methods: &[HttpMethod],
+    path: &str,
+    operation: Option<&'static table::Operation>,
+    handler: F,
+) -> Configure
 where
     F: Handler<Args> + Send + Sync,
     Args: FromRequest + 'static,
@@ -239,7 +259,18 @@ where
             several => web::route().guard(any_of(several)),
         };
         #[expect(clippy::disallowed_methods, reason = "this is the one place that adds routes")]
-        config.route(&pattern, route.to(handler.clone()));
+        config.route(&pattern, route.guard(marked(operation)).to(handler.clone()));
+    })
+}
+
+/// Not a guard at all: it stands behind the guard of the method, so it runs when the route is taken, and notes which one that was.
+/// Asking the router afterwards would hold the path against every pattern once more.
+fn marked(operation: Option<&'static table::Operation>) -> impl Guard {
+    guard::fn_guard(move |context: &GuardContext<'_>| {
+        if let Some(operation) = operation {
+            context.req_data_mut().insert(Routed(operation));
+        }
+        true
     })
 }
 
