@@ -6,9 +6,12 @@ use actix_web::{HttpRequest, http::header::AUTHORIZATION, web};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use plane_kit::{
     error::{ApiError, ErrorCode},
-    http::access::{Gate, Permission},
+    http::{
+        access::{Gate, Permission},
+        routes::operation_of,
+    },
     ids::AccountId,
-    policy::{Effect, PolicyLine, PolicySet, RoleLink},
+    policy::{Effect, Explanation, Place, PolicyBook, PolicyLine, Principal, RoleLink},
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
@@ -19,8 +22,6 @@ use crate::{
     tables::{accounts, provisioning_keys},
 };
 
-/// What stands before the account id in every path of the Provisioning API.
-const PROVISIONING_ROOT: &str = "/v1_1/provisioning/accounts/{account_id}";
 /// The header in which a data plane names its region.
 const REGION_HEADER: &str = "x-safelight-region";
 
@@ -39,20 +40,24 @@ macro_rules! permissions {
 permissions! {
     /// See product environments, and with them their keys.
     ReadEnvironments: ProvisioningGate = "environments:read",
-    /// Make, change and delete product environments.
+    /// Make and change product environments.
     WriteEnvironments: ProvisioningGate = "environments:write",
+    /// Delete product environments.
+    DestroyEnvironments: ProvisioningGate = "environments:destroy",
     /// See access keys with their secrets.
     ReadAccessKeys: ProvisioningGate = "access_keys:read",
-    /// Make, change and delete access keys.
+    /// Make and change access keys, and what they may do.
     WriteAccessKeys: ProvisioningGate = "access_keys:write",
+    /// Delete access keys.
+    DestroyAccessKeys: ProvisioningGate = "access_keys:destroy",
+    /// See what can be permitted, and ask what is permitted and why.
+    ReadPermissions: ProvisioningGate = "permissions:read",
     /// See what is billed.
     ReadBilling: ProvisioningGate = "billing:read",
-    /// Follow the snapshots of a region.
-    FollowRegion: RegionGate = "region:follow",
+    /// Follow the snapshots of a region, and read the sums of its environments.
+    ReadRegion: RegionGate = "region:read",
     /// Hand a region's usage over.
-    ShipUsage: RegionGate = "region:ship",
-    /// Read the sums of an environment of a region.
-    ReadRegionUsage: RegionGate = "region:usage",
+    WriteRegion: RegionGate = "region:write",
 }
 
 /// Lets a provisioning key into the account that the path names.
@@ -106,10 +111,7 @@ fn basic_credentials(request: &HttpRequest) -> Option<(String, String)> {
 impl Gate for ProvisioningGate {
     type Grant = AccountGrant;
 
-    fn admit(
-        request: HttpRequest,
-        permission: &'static str,
-    ) -> Pin<Box<dyn Future<Output = Result<AccountGrant, ApiError>>>> {
+    fn admit(request: HttpRequest, _: &'static str) -> Pin<Box<dyn Future<Output = Result<AccountGrant, ApiError>>>> {
         Box::pin(async move {
             let foundation = foundation(&request)?;
             let account_id: AccountId =
@@ -121,12 +123,7 @@ impl Gate for ProvisioningGate {
             if !account.enabled {
                 return Err(ApiError::new(ErrorCode::Disabled, format!("Account {account_id} is disabled")));
             }
-            let object = object_of(&request);
-            let method = request.method().as_str();
-            if !permits(&foundation, &account, &key, method, &object).await? {
-                let text = format!("Not permitted: {method} {object} needs the permission {permission}");
-                return Err(ApiError::new(ErrorCode::Forbidden, text));
-            }
+            permit(&foundation, &account, &key, &request).await?;
             Ok(AccountGrant { foundation, account })
         })
     }
@@ -150,38 +147,40 @@ async fn authenticate(
     if expected.matches(secret) { Ok(key) } else { Err(invalid_credentials()) }
 }
 
-/// The object of the request: the route template behind the account id, in the notation of policies (`/sub_accounts/:id`).
-fn object_of(request: &HttpRequest) -> String {
-    let pattern = request.match_pattern().unwrap_or_default();
-    let template = pattern.strip_prefix(PROVISIONING_ROOT).unwrap_or(&pattern);
-    template.replace('{', ":").replace('}', "")
+/// The policy of an account: what its roles may do, and which role each of its provisioning keys has.
+pub(crate) fn policy_of<'k>(keys: impl IntoIterator<Item = &'k provisioning_keys::Model>) -> PolicyBook {
+    let lines = [PolicyLine::new(&format!("role:{ACCOUNT_ADMIN}"), "*", "*", Effect::Allow)];
+    let links = keys
+        .into_iter()
+        .map(|key| RoleLink { member: provisioning_subject(&key.api_key), role: format!("role:{}", key.role) });
+    PolicyBook::new(&lines, &links.collect::<Vec<_>>())
 }
 
-/// Asks the account's policy. The lines are those that can concern this key; they are loaded once for each version.
-async fn permits(
+/// The subject of a provisioning key.
+pub(crate) fn provisioning_subject(api_key: &str) -> String {
+    format!("provisioning_key:{api_key}")
+}
+
+/// Asks the account's policy.
+async fn permit(
     foundation: &Foundation,
     account: &accounts::Model,
     key: &provisioning_keys::Model,
-    method: &str,
-    object: &str,
-) -> Result<bool, ApiError> {
-    let subject = format!("key:{}", key.api_key);
-    let load = async {
-        let lines = [PolicyLine {
-            subject: format!("role:{ACCOUNT_ADMIN}"),
-            action: "*".to_owned(),
-            object: "*".to_owned(),
-            effect: Effect::Allow,
-        }];
-        let links = [RoleLink { member: subject.clone(), role: format!("role:{}", key.role) }];
-        PolicySet::load(account.id, account.version, &lines, &links).await
+    request: &HttpRequest,
+) -> Result<(), ApiError> {
+    let Some(operation) = operation_of(request) else {
+        // A test keeps such a route from landing.
+        return Err(ApiError::new(ErrorCode::Forbidden, "Not permitted")
+            .with_operator_text("the route stands in no row of the table of operations"));
     };
-    let policy = foundation
-        .policies
-        .try_get_with((account.id, account.version, subject.clone()), load)
-        .await
-        .map_err(|error| ApiError::internal(error.as_ref()))?;
-    Ok(policy.permits(&foundation.decisions, &subject, method, object))
+    let subject = provisioning_subject(&key.api_key);
+    let book = policy_of([key]);
+    let principal = Principal { owner: account.id, version: account.version, subject: &subject, book: &book };
+    let decision = foundation.policies.permits(&principal, operation, Place::None).await;
+    match decision.map_err(|error| ApiError::internal(&error))? {
+        true => Ok(()),
+        false => Err(Explanation::of(&principal, operation, Place::None).refusal()),
+    }
 }
 
 /// Lets a data plane in that holds the token of its region.

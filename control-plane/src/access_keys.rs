@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use plane_kit::{
     ids::{AccountId, EnvironmentId, generate_api_key, generate_api_secret},
+    policy::rule::{KeyRules, RuleError},
     seal::{SealError, SealingKey},
     secret::Secret,
 };
@@ -10,6 +11,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, Order, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, Select, sea_query::Expr,
 };
+use serde_json::json;
 
 use crate::{
     changes::Change,
@@ -34,6 +36,11 @@ impl AccessKey {
     pub(crate) fn open(key_encryption_key: &SealingKey, row: rows::Model) -> Result<Self, SealError> {
         let secret = key_encryption_key.open(&row.sealed_secret)?;
         Ok(Self { row, secret })
+    }
+
+    /// The row, for the policy.
+    pub(crate) fn row(&self) -> &rows::Model {
+        &self.row
     }
 
     /// The public half.
@@ -64,6 +71,11 @@ impl AccessKey {
     /// The purpose it is designated for.
     pub(crate) fn dedicated_for(&self) -> Option<&str> {
         self.row.dedicated_for.as_deref()
+    }
+
+    /// What bounds it.
+    pub(crate) fn permissions(&self) -> Result<KeyPermissions, RuleError> {
+        KeyPermissions::of(&self.row)
     }
 
     /// When it was made.
@@ -126,6 +138,30 @@ pub(crate) struct KeyChanges {
     pub enabled: Option<bool>,
     /// Designates it, and no other key of the environment, for a purpose.
     pub dedicated_for: Option<Purpose>,
+}
+
+/// What bounds a key.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KeyPermissions {
+    /// The rules; with none the key may do everything in its environment.
+    pub rules: KeyRules,
+    /// Whether it signs delivery URLs although it has rules.
+    pub sign_delivery: bool,
+}
+
+impl KeyPermissions {
+    /// What a stored key is bound by.
+    pub(crate) fn of(row: &rows::Model) -> Result<Self, RuleError> {
+        let texts = row.rules.as_array().map(Vec::as_slice).unwrap_or_default();
+        // What is no text was not written by this program; as an empty rule it is refused rather than passed over.
+        let rules = KeyRules::parse(texts.iter().map(|text| text.as_str().unwrap_or_default()))?;
+        Ok(Self { rules, sign_delivery: row.sign_delivery })
+    }
+
+    /// Whether the key's secret validates delivery signatures.
+    pub(crate) fn signs_delivery(&self) -> bool {
+        self.rules.is_empty() || self.sign_delivery
+    }
 }
 
 /// How a key to be deleted is named.
@@ -223,6 +259,28 @@ impl<'a> AccessKeys<'a> {
         self.open(row)
     }
 
+    /// The key of that public half.
+    pub(crate) async fn find(&self, api_key: &str) -> Result<AccessKey, StoreError> {
+        let not_found = || StoreError::AccessKeyNotFound(api_key.to_owned());
+        if !can_be_a_name(api_key) {
+            return Err(not_found());
+        }
+        let row = self.mine().filter(rows::Column::ApiKey.eq(api_key)).one(self.foundation.database.reader()).await?;
+        self.open(row.ok_or_else(not_found)?)
+    }
+
+    /// Bounds a key, or frees it. In force on the connected regions when this returns, after at most the configured wait.
+    pub(crate) async fn permit(&self, api_key: &str, permissions: &KeyPermissions) -> Result<AccessKey, StoreError> {
+        let change = Change::of(self.foundation, self.account, self.environment.0).await?;
+        let mut row = self.locked(&change, KeyName::ApiKey(api_key)).await?;
+        row.rules = json!(permissions.rules.texts());
+        row.sign_delivery = permissions.sign_delivery;
+        row.updated_at = self.foundation.clock.now();
+        let row = rows::Entity::update(row.into_active_model().reset_all()).exec(change.transaction()).await?;
+        change.commit().await?;
+        self.open(row)
+    }
+
     /// Deletes a key.
     pub(crate) async fn delete(&self, name: KeyName<'_>) -> Result<(), StoreError> {
         let change = Change::of(self.foundation, self.account, self.environment.0).await?;
@@ -289,6 +347,8 @@ async fn insert(
         enabled,
         root,
         dedicated_for: None,
+        rules: json!([]),
+        sign_delivery: false,
         created_at: now,
         updated_at: now,
     };

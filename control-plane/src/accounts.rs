@@ -8,8 +8,10 @@ use plane_kit::{
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::{
+    access::AccountGrant,
     billing::plans::PricePlan,
     foundation::Foundation,
+    names::can_be_a_name,
     store_error::StoreError,
     tables::{accounts, provisioning_keys},
 };
@@ -78,6 +80,22 @@ pub(crate) async fn create(foundation: &Foundation, name: &str, plan: &str) -> R
     provisioning_keys::Entity::insert(key).exec_without_returning(&transaction).await?;
     transaction.commit().await?;
     Ok(AccountCredentials { account: account.into(), api_key, api_secret })
+}
+
+/// A provisioning key of the account.
+pub(crate) async fn provisioning_key(
+    grant: &AccountGrant,
+    api_key: &str,
+) -> Result<provisioning_keys::Model, StoreError> {
+    let not_found = || StoreError::ProvisioningKeyNotFound(api_key.to_owned());
+    if !can_be_a_name(api_key) {
+        return Err(not_found());
+    }
+    let row = provisioning_keys::Entity::find_by_id(api_key)
+        .filter(provisioning_keys::Column::AccountId.eq(grant.account().id))
+        .one(grant.foundation().database.reader())
+        .await?;
+    row.ok_or_else(not_found)
 }
 
 /// All accounts, oldest first.

@@ -216,6 +216,21 @@ impl<'a> Environments<'a> {
         Ok(self.list(&filter).await?.pop())
     }
 
+    /// A key of the account by its public half, with its environment.
+    pub(crate) async fn find_key(&self, api_key: &str) -> Result<(Environment, AccessKey), StoreError> {
+        let not_found = || StoreError::AccessKeyNotFound(api_key.to_owned());
+        if !can_be_a_name(api_key) {
+            return Err(not_found());
+        }
+        let row = key_rows::Entity::find_by_id(api_key).one(self.foundation.database.reader()).await?;
+        let environment = row.ok_or_else(not_found)?.environment_id;
+        // The key of another account is found nowhere, because its environment is not one of this account's.
+        let row = self.mine().filter(rows::Column::Id.eq(environment)).one(self.foundation.database.reader()).await?;
+        let environment = self.with_keys(row.ok_or_else(not_found)?).await?;
+        let key = environment.keys.iter().find(|key| key.api_key() == api_key).cloned().ok_or_else(not_found)?;
+        Ok((environment, key))
+    }
+
     async fn with_keys(&self, row: rows::Model) -> Result<Environment, StoreError> {
         let keys = AccessKeys::new(self.foundation, self.account, EnvironmentId(row.id)).all().await?;
         Ok(Environment { row, keys })

@@ -2,21 +2,9 @@
 
 use std::sync::Arc;
 
-use plane_kit::{
-    clock::Clock,
-    database::Database,
-    policy::{Decisions, PolicySet},
-    seal::SealingKey,
-    seam::snapshot::SnapshotSigner,
-};
+use plane_kit::{clock::Clock, database::Database, policy::Policies, seal::SealingKey, seam::snapshot::SnapshotSigner};
 
 use crate::{config::ControlConfig, follow::Followers};
-
-/// How many principals' policies are kept ready.
-const REMEMBERED_POLICIES: u64 = 10_000;
-
-/// Owner, version and principal of a policy that is kept ready.
-pub(crate) type PolicyKey = (uuid::Uuid, i64, String);
 
 /// One control plane, shared by all its HTTP workers and in-process links.
 pub(crate) struct Foundation {
@@ -30,10 +18,8 @@ pub(crate) struct Foundation {
     pub clock: Arc<dyn Clock>,
     /// Who follows which region, and how far.
     pub followers: Followers,
-    /// Policies by owner, version and principal, built once for each.
-    pub policies: moka::future::Cache<PolicyKey, PolicySet>,
-    /// Decisions already taken.
-    pub decisions: Decisions,
+    /// What principals may do.
+    pub policies: Policies,
     /// Settings.
     pub config: ControlConfig,
 }
@@ -53,8 +39,7 @@ impl Foundation {
             key_encryption_key,
             signer,
             clock,
-            policies: moka::future::Cache::new(REMEMBERED_POLICIES),
-            decisions: Decisions::default(),
+            policies: Policies::default(),
             config,
         }
     }

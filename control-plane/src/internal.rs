@@ -20,7 +20,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    access::{FollowRegion, ReadRegionUsage, ShipUsage},
+    access::{ReadRegion, WriteRegion},
     billing::RegionBilling,
     follow::FollowError,
     ledger::Ledger,
@@ -76,7 +76,7 @@ impl From<FollowError> for ApiError {
         example = json!({"items": [{"seq": 7, "payload": "{…}", "signature": "base64"}], "head": 7}),
     )),
 )]
-async fn get_region_snapshots(allow: Allow<FollowRegion>, params: Params) -> Result<Json<SnapshotPage>, ApiError> {
+async fn get_region_snapshots(allow: Allow<ReadRegion>, params: Params) -> Result<Json<SnapshotPage>, ApiError> {
     let after = params.integer_in("after", 0..=i64::MAX, 0)?;
     let wait_ms = params.integer_in("wait_ms", 0..=LONGEST_WAIT_MS, 0)?;
     let grant = allow.grant();
@@ -99,7 +99,7 @@ async fn get_region_snapshots(allow: Allow<FollowRegion>, params: Params) -> Res
     responses((status = 200, description = "Everything in the batch is in the ledger.", body = Taken)),
 )]
 async fn ship_region_usage(
-    allow: Allow<ShipUsage>,
+    allow: Allow<WriteRegion>,
     request: HttpRequest,
     body: Payload,
 ) -> Result<Json<Taken>, ApiError> {
@@ -130,7 +130,7 @@ async fn ship_region_usage(
     ),
 )]
 async fn get_environment_usage(
-    allow: Allow<ReadRegionUsage>,
+    allow: Allow<ReadRegion>,
     environment: Path<String>,
 ) -> Result<Json<UsageSummary>, ApiError> {
     let unknown = || ApiError::not_found(format!("Cannot find environment with id {environment}"));

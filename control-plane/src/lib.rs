@@ -227,7 +227,7 @@ mod tests {
                 assert!(answer["content"]["application/json"]["schema"].is_object(), "{method} {path}");
             }
         }
-        assert_eq!(operations, 14);
+        assert_eq!(operations, 19);
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
             for (member, property) in schema["properties"].as_object().into_iter().flatten() {
                 assert!(property["description"].is_string(), "{name}.{member} has no description");

@@ -3,6 +3,8 @@
 mod access_keys;
 mod billing;
 mod environments;
+mod key_permissions;
+mod permissions;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use plane_kit::{
@@ -22,6 +24,8 @@ pub(crate) fn routes() -> Routes {
     let mut routes = Routes::new();
     routes.merge(environments::routes());
     routes.merge(access_keys::routes());
+    routes.merge(key_permissions::routes());
+    routes.merge(permissions::routes());
     routes.merge(billing::routes());
     routes.merge(gaps::routes(GAPS));
     routes

@@ -2,7 +2,7 @@
 
 use plane_kit::{
     ids::{AccountId, EnvironmentId},
-    policy::{Effect, PolicyLine, RoleLink},
+    policy::{Effect, PolicyLine, RoleLink, key_subject, rule::RuleError, rules_subject},
     seal::{SealError, SealingKey},
     seam::snapshot::{FolderMode, KeySnapshot, Standing, TenantSnapshot},
 };
@@ -13,6 +13,7 @@ use sea_orm::{
 };
 
 use crate::{
+    access_keys::KeyPermissions,
     follow::Issued,
     foundation::Foundation,
     regions as region_keys,
@@ -34,6 +35,9 @@ pub enum IssueError {
     /// A secret was sealed under another key-encryption key.
     #[error("a stored secret does not open")]
     Seal(#[from] SealError),
+    /// Stored rules cannot be read.
+    #[error("the stored rules of a key cannot be read")]
+    Rules(#[from] RuleError),
     /// Stored limits cannot be read, or the snapshot not be written as text.
     #[error("the snapshot cannot be put into words")]
     Text(#[from] serde_json::Error),
@@ -103,20 +107,11 @@ fn build(
                 api_key: key.api_key.clone(),
                 sealed_secret: region_key.seal(&secret),
                 enabled: key.enabled,
-                signs_delivery: true,
+                signs_delivery: KeyPermissions::of(key)?.signs_delivery(),
             })
         })
-        .collect::<Result<_, SealError>>()?;
-    let policies = vec![PolicyLine {
-        subject: ENVIRONMENT_ADMIN.to_owned(),
-        action: "*".to_owned(),
-        object: "*".to_owned(),
-        effect: Effect::Allow,
-    }];
-    let roles = keys
-        .iter()
-        .map(|key| RoleLink { member: format!("key:{}", key.api_key), role: ENVIRONMENT_ADMIN.to_owned() })
-        .collect();
+        .collect::<Result<_, IssueError>>()?;
+    let (policies, roles) = policy_of(keys)?;
     Ok(TenantSnapshot {
         environment: EnvironmentId(environment.id),
         account: AccountId(environment.account_id),
@@ -131,6 +126,18 @@ fn build(
         roles,
         created_at: environment.created_at,
     })
+}
+
+/// The policy of an environment: what its roles may do, which role each key has, and the rules of each key.
+pub(crate) fn policy_of(keys: &[access_keys::Model]) -> Result<(Vec<PolicyLine>, Vec<RoleLink>), RuleError> {
+    let mut lines = vec![PolicyLine::new(ENVIRONMENT_ADMIN, "*", "*", Effect::Allow)];
+    let mut links = Vec::with_capacity(keys.len());
+    for key in keys {
+        let subject = key_subject(&key.api_key);
+        lines.extend(KeyPermissions::of(key)?.rules.lines(&rules_subject(&subject)));
+        links.push(RoleLink { member: subject, role: ENVIRONMENT_ADMIN.to_owned() });
+    }
+    Ok((lines, links))
 }
 
 /// Reads a stored folder mode.

@@ -3,6 +3,7 @@
 use plane_kit::{
     error::{ApiError, ErrorCode},
     ids::AccountId,
+    policy::rule::RuleError,
     seal::SealError,
 };
 use sea_orm::{DbErr, SqlErr};
@@ -24,6 +25,9 @@ pub enum StoreError {
     /// There is no such access key in the environment.
     #[error("Cannot find access key {0}")]
     AccessKeyNotFound(String),
+    /// There is no such provisioning key in the account.
+    #[error("Cannot find provisioning key {0}")]
+    ProvisioningKeyNotFound(String),
     /// Another environment of the installation has the cloud name.
     #[error("Cloud name {0} is already taken")]
     CloudNameTaken(String),
@@ -45,6 +49,12 @@ pub enum StoreError {
     /// Without this key nobody could use the environment.
     #[error("Access key {0} is the last enabled key of the product environment; enable another one first")]
     LastEnabledKey(String),
+    /// The caller's rules are none.
+    #[error("Invalid value for parameter rules: {0}")]
+    InvalidRules(RuleError),
+    /// A stored rule cannot be read any more.
+    #[error("the stored rules of a key cannot be read")]
+    StoredRules(#[source] RuleError),
     /// The caller named a region that is not there.
     #[error("Invalid value {0} for parameter region: there is no such region")]
     UnknownRegion(String),
@@ -84,8 +94,11 @@ impl From<StoreError> for ApiError {
         use StoreError as E;
         let code = match error {
             E::Database(source) => return source.into(),
-            E::Seal(_) | E::Issue(_) => return Self::internal(&error),
-            E::AccountNotFound(_) | E::EnvironmentNotFound(_) | E::AccessKeyNotFound(_) => ErrorCode::NotFound,
+            E::Seal(_) | E::Issue(_) | E::StoredRules(_) => return Self::internal(&error),
+            E::AccountNotFound(_)
+            | E::EnvironmentNotFound(_)
+            | E::AccessKeyNotFound(_)
+            | E::ProvisioningKeyNotFound(_) => ErrorCode::NotFound,
             E::CloudNameTaken(_) | E::KeyNameTaken(_) => ErrorCode::Conflict,
             E::LastEnabledKey(_) => ErrorCode::Forbidden,
             E::UnknownPlan(_)
@@ -93,6 +106,7 @@ impl From<StoreError> for ApiError {
             | E::InvalidCloudName(_)
             | E::InvalidName
             | E::InvalidAttributes
+            | E::InvalidRules(_)
             | E::UnknownRegion(_) => ErrorCode::InvalidRequest,
         };
         Self::new(code, error.to_string())

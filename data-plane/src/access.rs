@@ -12,20 +12,98 @@ use actix_web::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use plane_kit::{
     error::{ApiError, ErrorCode},
-    http::access::{Gate, Permission},
+    http::{
+        access::{Gate, Permission},
+        routes::operation_of,
+    },
+    operations::{FolderOf, Operation},
+    policy::{Explanation, Place, Scope, key_subject},
 };
 
 use crate::{DataPlane, tenants::Tenant};
 
-/// What an admitted caller of the Admin API may work with. Stores are made from it.
-pub struct TenantGrant {
+/// A key that may carry out an operation, and where it may.
+pub(crate) struct Authority {
     tenant: Arc<Tenant>,
+    api_key: String,
+    operation: &'static Operation,
+    scope: Scope,
 }
+
+impl Authority {
+    /// Asks the policy. A key that may do this nowhere is refused here; of one that may do it somewhere, the stores take care.
+    pub(crate) async fn of(
+        plane: &DataPlane,
+        tenant: Arc<Tenant>,
+        api_key: &str,
+        operation: &'static Operation,
+    ) -> Result<Self, ApiError> {
+        let subject = key_subject(api_key);
+        let principal = tenant.principal(&subject);
+        let scope = if operation.folder == FolderOf::Nothing {
+            match plane.policies.permits(&principal, operation, Place::None).await {
+                Ok(true) => Ok(Scope::everywhere()),
+                Ok(false) => Ok(Scope::nowhere()),
+                Err(error) => Err(error),
+            }
+        } else {
+            plane.policies.scope(&principal, operation).await
+        };
+        // A question that cannot be decided is a refusal.
+        let scope = scope.map_err(|error| ApiError::internal(&error))?;
+        let authority = Self { api_key: api_key.to_owned(), operation, scope, tenant: Arc::clone(&tenant) };
+        if authority.scope.is_nowhere() {
+            let place = if operation.folder == FolderOf::Nothing { Place::None } else { Place::In("") };
+            return Err(authority.refusal(place));
+        }
+        Ok(authority)
+    }
+
+    /// The tenant.
+    pub(crate) fn tenant(&self) -> &Arc<Tenant> {
+        &self.tenant
+    }
+
+    /// The public half of the key.
+    pub(crate) fn api_key(&self) -> &str {
+        &self.api_key
+    }
+
+    /// Where the key may do it.
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// The refusal at a place, with the line that decided.
+    pub(crate) fn refusal(&self, place: Place<'_>) -> ApiError {
+        let subject = key_subject(&self.api_key);
+        Explanation::of(&self.tenant.principal(&subject), self.operation, place).refusal()
+    }
+
+    /// What is answered when there is no such thing within reach. Whoever may not look everywhere reads the same refusal whether the
+    /// thing is elsewhere or nowhere. `folder` is known where the name of a thing says in which folder it is.
+    pub(crate) fn not_within_reach(&self, folder: Option<&str>, not_found: ApiError) -> ApiError {
+        match (folder, self.scope.a_forbidden_folder()) {
+            (_, None) => not_found,
+            (Some(folder), _) if self.scope.permits(folder) => not_found,
+            (Some(folder), _) => self.refusal(Place::In(folder)),
+            (None, Some(forbidden)) => self.refusal(Place::In(forbidden)),
+        }
+    }
+}
+
+/// What an admitted caller of the Admin API may work with. Stores are made from it.
+pub struct TenantGrant(Authority);
 
 impl TenantGrant {
     /// The tenant.
     pub fn tenant(&self) -> &Arc<Tenant> {
-        &self.tenant
+        self.0.tenant()
+    }
+
+    /// What the caller's key may do, and where.
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.0
     }
 }
 
@@ -35,15 +113,12 @@ pub struct TenantGate;
 impl Gate for TenantGate {
     type Grant = TenantGrant;
 
-    fn admit(
-        request: HttpRequest,
-        permission: &'static str,
-    ) -> Pin<Box<dyn Future<Output = Result<TenantGrant, ApiError>>>> {
-        Box::pin(admit(request, permission))
+    fn admit(request: HttpRequest, _: &'static str) -> Pin<Box<dyn Future<Output = Result<TenantGrant, ApiError>>>> {
+        Box::pin(admit(request))
     }
 }
 
-async fn admit(request: HttpRequest, permission: &'static str) -> Result<TenantGrant, ApiError> {
+async fn admit(request: HttpRequest) -> Result<TenantGrant, ApiError> {
     let plane = request.app_data::<web::Data<DataPlane>>().cloned();
     let Some(plane) = plane else {
         return Err(ApiError::new(ErrorCode::Forbidden, "Not permitted")
@@ -55,11 +130,18 @@ async fn admit(request: HttpRequest, permission: &'static str) -> Result<TenantG
     let tenant = plane.tenants.find_or_ask(&cloud_name).await.ok_or_else(invalid)?;
     let tenant = plane.tenants.with_key(tenant, &api_key).await;
     authenticate(&tenant, &api_key, &secret)?;
-    let template = request.match_pattern().unwrap_or_default();
-    permit(&plane, &tenant, &api_key, request.method().as_str(), &template, permission)?;
-    let figures = plane.admin_rate.take(&tenant, plane.clock.now())?;
+    let authority = Authority::of(&plane, tenant, &api_key, named_operation(&request)?).await?;
+    let figures = plane.admin_rate.take(authority.tenant(), plane.clock.now())?;
     request.extensions_mut().insert(figures);
-    Ok(TenantGrant { tenant })
+    Ok(TenantGrant(authority))
+}
+
+/// The operation of a request. A route without a row in the table is refused; a test keeps it from landing.
+pub(crate) fn named_operation(request: &HttpRequest) -> Result<&'static Operation, ApiError> {
+    operation_of(request).ok_or_else(|| {
+        ApiError::new(ErrorCode::Forbidden, "Not permitted")
+            .with_operator_text("the route stands in no row of the table of operations")
+    })
 }
 
 /// Checks a key and its secret, and that both the key and the environment are in use.
@@ -80,24 +162,6 @@ pub(crate) fn usable(tenant: &Tenant, key_enabled: bool, api_key: &str) -> Resul
         return Err(ApiError::new(ErrorCode::Disabled, format!("api_key {api_key} is disabled")));
     }
     Ok(())
-}
-
-/// Asks the tenant's policy. The object is the route's template behind the cloud name, so that equal questions are equal texts.
-pub(crate) fn permit(
-    plane: &DataPlane,
-    tenant: &Tenant,
-    api_key: &str,
-    method: &str,
-    template: &str,
-    permission: &'static str,
-) -> Result<(), ApiError> {
-    let object = template.strip_prefix("/v1_1/{cloud_name}").unwrap_or(template);
-    let subject = format!("key:{api_key}");
-    if tenant.policies().permits(&plane.decisions, &subject, method, object) {
-        return Ok(());
-    }
-    Err(ApiError::new(ErrorCode::Forbidden, format!("This API key has no permission for this call ({permission})"))
-        .with_operator_text(format!("{subject} {method} {object}")))
 }
 
 /// Reads `Authorization: Basic`. A bearer token is refused as such; OAuth is not offered.
@@ -128,7 +192,7 @@ macro_rules! permissions {
 
 permissions! {
     /// To ask whether the service is there.
-    Ping = "service:ping",
+    Ping = "service:read",
     /// To read the usage of the environment.
     ReadUsage = "usage:read",
     /// To list and read assets.

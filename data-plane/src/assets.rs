@@ -6,7 +6,7 @@ pub mod record;
 
 use std::collections::HashMap;
 
-use plane_kit::{database::Database, ids::EnvironmentId};
+use plane_kit::{database::Database, ids::EnvironmentId, policy::Scope};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
@@ -22,19 +22,24 @@ const REREADS: usize = 5;
 pub trait ActsFor {
     /// The tenant.
     fn environment(&self) -> EnvironmentId;
+
+    /// In which folders it holds.
+    fn scope(&self) -> Scope;
 }
 
-/// The assets of one tenant. The tenant stands in every query from the beginning.
+/// The assets of one tenant, in the folders that the witness is for. The tenant stands in every query from the beginning; what lies
+/// in other folders is not there for a reader, and stops a change.
 pub struct AssetStore<'a> {
     database: &'a Database,
     region: &'a str,
     environment: EnvironmentId,
+    scope: Scope,
 }
 
 impl<'a> AssetStore<'a> {
     /// The store of the tenant that the witness is for.
     pub fn of(witness: &impl ActsFor, database: &'a Database, region: &'a str) -> Self {
-        Self { database, region, environment: witness.environment() }
+        Self { database, region, environment: witness.environment(), scope: witness.scope() }
     }
 
     fn base(&self) -> Select<assets::Entity> {
@@ -46,7 +51,7 @@ impl<'a> AssetStore<'a> {
         // The row and its version are two reads; an overwrite in between takes the version away, and then both are read again.
         for _ in 0..REREADS {
             if let Some(found) = self.find_on(self.database.reader(), name).await? {
-                return Ok(Some(found));
+                return Ok(self.within_scope(found));
             }
             if self.named(self.database.reader(), name).await?.is_none() {
                 return Ok(None);
@@ -80,7 +85,12 @@ impl<'a> AssetStore<'a> {
     /// The asset of an id.
     pub async fn find_by_id(&self, id: uuid::Uuid) -> Result<Option<AssetRecord>, DbErr> {
         let asset = self.base().filter(assets::Column::Id.eq(id)).one(self.database.reader()).await?;
-        self.with_version(self.database.reader(), asset).await
+        let found = self.with_version(self.database.reader(), asset).await?;
+        Ok(found.and_then(|found| self.within_scope(found)))
+    }
+
+    fn within_scope(&self, asset: AssetRecord) -> Option<AssetRecord> {
+        self.scope.permits(&asset.asset_folder).then_some(asset)
     }
 
     async fn with_version<C: ConnectionTrait>(

@@ -38,7 +38,7 @@ use plane_kit::{
         routes::Routes,
     },
     ids::EnvironmentId,
-    policy::Decisions,
+    policy::Policies,
     seal::SealingKey,
     seam::{ControlLink, snapshot::TrustedKey},
     telemetry::metrics::Metrics,
@@ -114,8 +114,8 @@ pub struct Plane {
     pub database: Database,
     /// The tenants.
     pub tenants: Arc<Tenants>,
-    /// Policy decisions already taken.
-    pub decisions: Decisions,
+    /// What keys may do.
+    pub policies: Policies,
     /// The hourly quota of the Admin API.
     pub admin_rate: AdminRate,
     /// Time.
@@ -198,7 +198,7 @@ impl Plane {
             renditions: Renditions::new(settings.delivery.memory_cache_bytes),
             links: Links::new(&settings.delivery.public_url),
             plans: Plans::default(),
-            decisions: Decisions::default(),
+            policies: Policies::default(),
             admin_rate: AdminRate::default(),
             known_usage: moka::sync::Cache::new(USAGE_KEPT),
             settings,

@@ -5,6 +5,7 @@ use md5::{Digest, Md5};
 use plane_kit::{
     error::ApiError,
     ids::{EnvironmentId, VersionId},
+    policy::Scope,
 };
 use sha2::Sha256;
 
@@ -25,6 +26,10 @@ struct Program(EnvironmentId);
 impl ActsFor for Program {
     fn environment(&self) -> EnvironmentId {
         self.0
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::everywhere()
     }
 }
 

@@ -11,11 +11,11 @@ use plane_kit::{
     error::chain,
     http::rate::Throttle,
     ids::EnvironmentId,
-    policy::PolicySet,
+    policy::{PolicyBook, Principal},
     seal::SealingKey,
     seam::{
         ControlLink, SeamError,
-        snapshot::{KeySnapshot, SignedSnapshot, Standing, TenantSnapshot, TrustedKey},
+        snapshot::{FolderMode, KeySnapshot, SignedSnapshot, Standing, TenantSnapshot, TrustedKey},
     },
     secret::Secret,
     telemetry::metrics::Metrics,
@@ -38,18 +38,20 @@ pub struct Tenant {
     /// The snapshot it was made from.
     pub snapshot: TenantSnapshot,
     secrets: HashMap<String, Secret>,
-    policies: PolicySet,
+    /// Where each key stands in the snapshot.
+    places: HashMap<String, usize>,
+    book: PolicyBook,
 }
 
 impl Tenant {
-    async fn open(snapshot: TenantSnapshot, region_key: &SealingKey) -> Result<Self, TenantError> {
-        let mut secrets = HashMap::new();
-        for key in &snapshot.keys {
+    fn open(snapshot: TenantSnapshot, region_key: &SealingKey) -> Result<Self, TenantError> {
+        let (mut secrets, mut places) = (HashMap::new(), HashMap::new());
+        for (place, key) in snapshot.keys.iter().enumerate() {
             secrets.insert(key.api_key.clone(), region_key.open(&key.sealed_secret)?);
+            places.insert(key.api_key.clone(), place);
         }
-        let policies =
-            PolicySet::load(snapshot.environment.0, snapshot.version, &snapshot.policies, &snapshot.roles).await?;
-        Ok(Self { snapshot, secrets, policies })
+        let book = PolicyBook::new(&snapshot.policies, &snapshot.roles);
+        Ok(Self { snapshot, secrets, places, book })
     }
 
     /// The environment's id.
@@ -59,7 +61,7 @@ impl Tenant {
 
     /// A key of the environment with its secret.
     pub fn key(&self, api_key: &str) -> Option<(&KeySnapshot, &Secret)> {
-        let key = self.snapshot.keys.iter().find(|key| key.api_key == api_key)?;
+        let key = self.snapshot.keys.get(*self.places.get(api_key)?)?;
         Some((key, self.secrets.get(api_key)?))
     }
 
@@ -77,9 +79,17 @@ impl Tenant {
         self.snapshot.keys.iter().find(|key| key.enabled).and_then(|key| self.secrets.get(&key.api_key))
     }
 
-    /// The effective policy.
-    pub fn policies(&self) -> &PolicySet {
-        &self.policies
+    /// A principal of the environment, as in `key:814814814814814`.
+    pub fn principal<'a>(&'a self, subject: &'a str) -> Principal<'a> {
+        Principal { owner: self.id().0, version: self.snapshot.version, subject, book: &self.book }
+    }
+
+    /// The folder that a public id says by itself, which it does in fixed mode only.
+    pub fn folder_of<'n>(&self, public_id: &'n str) -> Option<&'n str> {
+        match self.snapshot.folder_mode {
+            FolderMode::Fixed => Some(public_id.rsplit_once('/').map_or("", |(folder, _)| folder)),
+            FolderMode::Dynamic => None,
+        }
     }
 
     /// Whether the environment is in use.
@@ -97,9 +107,6 @@ pub enum TenantError {
     /// A key's secret cannot be opened.
     #[error("a secret in a snapshot cannot be opened")]
     Seal(#[from] plane_kit::seal::SealError),
-    /// The policy does not load.
-    #[error("a policy in a snapshot does not load")]
-    Policy(#[from] plane_kit::policy::PolicyError),
     /// The regional database failed.
     #[error("the regional database failed")]
     Database(#[from] DbErr),
@@ -113,7 +120,7 @@ impl TenantError {
     fn is_of_one_tenant(&self) -> bool {
         use plane_kit::seam::snapshot::SnapshotError;
         match self {
-            Self::Snapshot(SnapshotError::Unreadable(_)) | Self::Seal(_) | Self::Policy(_) => true,
+            Self::Snapshot(SnapshotError::Unreadable(_)) | Self::Seal(_) => true,
             Self::Snapshot(SnapshotError::Untrusted) | Self::Database(_) | Self::Seam(_) => false,
         }
     }
@@ -265,7 +272,7 @@ impl Tenants {
         if snapshot.version <= known {
             return Ok(());
         }
-        let tenant = Tenant::open(snapshot, &self.region_key).await?;
+        let tenant = Tenant::open(snapshot, &self.region_key)?;
         if store {
             self.keep(signed, &tenant.snapshot).await?;
         }

@@ -5,6 +5,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait};
 mod m20261123_000001_accounts;
 mod m20261123_000002_regions;
 mod m20261123_000003_ledger;
+mod m20261124_000004_key_rules;
 
 /// The control set.
 pub struct Migrator;
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000001_accounts::Migration),
             Box::new(m20261123_000002_regions::Migration),
             Box::new(m20261123_000003_ledger::Migration),
+            Box::new(m20261124_000004_key_rules::Migration),
         ]
     }
 }

@@ -148,6 +148,12 @@ impl ApiError {
         self.with_header(actix_web::http::header::RETRY_AFTER, HeaderValue::from(seconds))
     }
 
+    /// The same error under another code.
+    pub fn with_code(mut self, code: ErrorCode) -> Self {
+        self.code = code;
+        self
+    }
+
     /// Adds a response header.
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));

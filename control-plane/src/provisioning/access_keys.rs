@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use super::{Done, wire_time};
 use crate::{
-    access::{AccountGrant, ReadAccessKeys, WriteAccessKeys},
+    access::{AccountGrant, DestroyAccessKeys, ReadAccessKeys, WriteAccessKeys},
     access_keys::{self as keys, AccessKeys, KeyChanges, KeyListing, KeyName, Purpose, SortBy},
     environments::Environments,
     store_error::StoreError,
@@ -125,7 +125,7 @@ impl From<&keys::AccessKey> for AccessKey {
 }
 
 /// The keys of an environment that the account has.
-async fn keys_of<'a>(grant: &'a AccountGrant, environment: &str) -> Result<AccessKeys<'a>, StoreError> {
+pub(super) async fn keys_of<'a>(grant: &'a AccountGrant, environment: &str) -> Result<AccessKeys<'a>, StoreError> {
     let environments = Environments::of(grant);
     let environment = environments.find(environment).await?;
     Ok(environments.keys_of(&environment))
@@ -234,7 +234,7 @@ async fn generate_access_key(
     ),
 )]
 async fn delete_access_key_by_name(
-    allow: Allow<WriteAccessKeys>,
+    allow: Allow<DestroyAccessKeys>,
     path: Path<(String, String)>,
     params: Params,
 ) -> Result<Json<Done>, ApiError> {
@@ -294,7 +294,7 @@ async fn update_access_key(
     ),
 )]
 async fn delete_access_key(
-    allow: Allow<WriteAccessKeys>,
+    allow: Allow<DestroyAccessKeys>,
     path: Path<(String, String, String)>,
 ) -> Result<Json<Done>, ApiError> {
     keys_of(allow.grant(), &path.1).await?.delete(KeyName::ApiKey(&path.2)).await?;

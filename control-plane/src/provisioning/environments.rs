@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::{Done, filter_list, wire_time};
 use crate::{
-    access::{ReadEnvironments, WriteEnvironments},
+    access::{DestroyEnvironments, ReadEnvironments, WriteEnvironments},
     environments::{Environment, EnvironmentChanges, EnvironmentFilter, Environments, NewEnvironment},
 };
 
@@ -276,7 +276,7 @@ async fn update_product_environment(
     ),
 )]
 async fn delete_product_environment(
-    allow: Allow<WriteEnvironments>,
+    allow: Allow<DestroyEnvironments>,
     path: Path<(String, String)>,
 ) -> Result<Json<Done>, ApiError> {
     let environments = Environments::of(allow.grant());

@@ -22,6 +22,10 @@ pub(crate) struct Model {
     pub root: bool,
     /// The purpose it is designated for, as in `webhooks`.
     pub dedicated_for: Option<String>,
+    /// The rules that bound it, a JSON list of texts; with none it may do everything in its environment.
+    pub rules: Json,
+    /// Whether it signs delivery URLs although it has rules.
+    pub sign_delivery: bool,
     /// When it was made.
     pub created_at: DateTimeUtc,
     /// When it last changed.

@@ -7,5 +7,6 @@ mod access;
 mod access_keys;
 mod environments;
 mod harness;
+mod key_permissions;
 mod snapshots;
 mod usage;

@@ -8,6 +8,7 @@ use plane_kit::{
         access::Allow,
         params::{Params, invalid_value},
     },
+    policy::Scope,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -27,6 +28,10 @@ use crate::{
 impl ActsFor for TenantGrant {
     fn environment(&self) -> plane_kit::ids::EnvironmentId {
         self.tenant().id()
+    }
+
+    fn scope(&self) -> Scope {
+        self.authority().scope().clone()
     }
 }
 
@@ -93,7 +98,7 @@ pub async fn list_resources(
     let kind = request.match_info().get("resource_type").unwrap_or_default();
     if let Ok(id) = kind.parse::<plane_kit::ids::AssetId>() {
         let asset = store(&plane, access.grant()).find_by_id(id.0).await?;
-        return detail(&plane, access.grant(), asset, kind, &params).await;
+        return detail(&plane, access.grant(), asset, kind, None, &params).await;
     }
     page(&plane, access.grant(), ResourceType::parse(kind)?, None, &params).await
 }
@@ -164,7 +169,8 @@ pub async fn read_resource(
         public_id,
     };
     let asset = store(&plane, access.grant()).find(&name).await?;
-    detail(&plane, access.grant(), asset, &name.public_id, &params).await
+    let folder = access.grant().tenant().folder_of(&name.public_id);
+    detail(&plane, access.grant(), asset, &name.public_id, folder, &params).await
 }
 
 fn store<'a>(plane: &'a DataPlane, grant: &TenantGrant) -> AssetStore<'a> {
@@ -176,11 +182,13 @@ async fn detail(
     grant: &TenantGrant,
     asset: Option<AssetRecord>,
     named: &str,
+    folder: Option<&str>,
     params: &Params,
 ) -> Result<HttpResponse, ApiError> {
     let cursor = cursor(params, "derived_next_cursor")?;
     let limit = params.integer_in("max_results", 1..=500, 10)?.unsigned_abs();
-    let asset = asset.ok_or_else(|| ApiError::not_found(format!("Resource not found - {named}")))?;
+    let not_found = || ApiError::not_found(format!("Resource not found - {named}"));
+    let asset = asset.ok_or_else(|| grant.authority().not_within_reach(folder, not_found()))?;
     let (derived, next) = store(plane, grant).derived(asset.version.id.0, cursor, limit).await?;
     let mut view = ResourceDetail::new(&plane.links, grant.tenant(), &asset, &derived);
     view.derived_next_cursor = next.map(|cursor| cursor.print());

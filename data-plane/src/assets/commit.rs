@@ -80,6 +80,17 @@ pub enum UploadOutcome {
     Stored(Box<AssetRecord>, Vec<ObjectKey>),
     /// The name was taken and was to be kept.
     Existing(Box<AssetRecord>),
+    /// The name is taken by an asset in a folder that the caller may not change.
+    OutOfScope,
+}
+
+/// What a destroy led to.
+#[derive(Debug)]
+pub enum DestroyOutcome {
+    /// The asset is gone; the objects that no row names any more.
+    Gone(Vec<ObjectKey>),
+    /// There is no such asset in the folders that the caller may change.
+    NotFound,
 }
 
 /// A made picture and everything that its rows will say.
@@ -127,6 +138,10 @@ impl AssetStore<'_> {
         // The row of the name is written first: it is the lock that orders uploads under one name.
         let version = self.next_version(&transaction, &name, now).await?;
         let existing = self.find_on(&transaction, &name).await?;
+        if existing.as_ref().is_some_and(|existing| !self.scope.permits(&existing.asset_folder)) {
+            transaction.rollback().await?;
+            return Ok(UploadOutcome::OutOfScope);
+        }
         if let Some(existing) = &existing
             && !new.overwrite
         {
@@ -189,13 +204,8 @@ impl AssetStore<'_> {
         Ok(UploadOutcome::Stored(Box::new(AssetRecord::from_rows(asset, row)?), orphans))
     }
 
-    /// Takes an asset away with everything derived from it. Answers the objects that no row names any more, or nothing when there
-    /// is no such asset.
-    pub async fn destroy(
-        &self,
-        name: Permitted<AssetName>,
-        now: DateTime<Utc>,
-    ) -> Result<Option<Vec<ObjectKey>>, DbErr> {
+    /// Takes an asset away with everything derived from it.
+    pub async fn destroy(&self, name: Permitted<AssetName>, now: DateTime<Utc>) -> Result<DestroyOutcome, DbErr> {
         let transaction = self.database.begin().await?;
         // The same lock as an upload's: of two that change one name, the second sees what the first has done.
         let key = (
@@ -205,9 +215,10 @@ impl AssetStore<'_> {
             name.0.public_id.clone(),
         );
         asset_names::Entity::find_by_id(key).lock_exclusive().one(&transaction).await?;
-        let Some(asset) = self.find_on(&transaction, &name.0).await? else {
+        let found = self.find_on(&transaction, &name.0).await?;
+        let Some(asset) = found.and_then(|found| self.within_scope(found)) else {
             transaction.rollback().await?;
-            return Ok(None);
+            return Ok(DestroyOutcome::NotFound);
         };
         let mut orphans = Vec::new();
         let usage = self.drop_version(&transaction, &asset, "destroy", now, &mut orphans).await?;
@@ -217,7 +228,7 @@ impl AssetStore<'_> {
             .await?;
         outbox::put(&transaction, self.region, &[usage]).await?;
         transaction.commit().await?;
-        Ok(Some(orphans))
+        Ok(DestroyOutcome::Gone(orphans))
     }
 
     /// Keeps a made picture and counts it, once however often this is said. False when its version is gone meanwhile.

@@ -2,7 +2,10 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use plane_kit::policy::Scope;
+use sea_orm::{
+    ColumnTrait, Condition, DbErr, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+};
 use uuid::Uuid;
 
 use super::{
@@ -75,6 +78,9 @@ impl AssetStore<'_> {
     pub async fn list(&self, listing: &Listing) -> Result<(Vec<AssetRecord>, Option<Cursor>), DbErr> {
         use assets::Column;
         let mut query = self.base().filter(Column::ResourceType.eq(listing.resource_type.name()));
+        if !self.scope.is_everywhere() {
+            query = query.filter(folders_of(&self.scope));
+        }
         if let Some(delivery_type) = listing.delivery_type {
             query = query.filter(Column::DeliveryType.eq(delivery_type.name()));
         }
@@ -118,6 +124,22 @@ impl AssetStore<'_> {
         }
         Ok(records)
     }
+}
+
+/// The folders of a scope as a condition on rows.
+fn folders_of(scope: &Scope) -> Condition {
+    let regions = scope.permitted().into_iter().map(|region| {
+        let top = region.folder.map(lies_in).into_iter();
+        let without = region.without.into_iter().map(|folder| lies_in(folder).not());
+        top.chain(without).fold(Condition::all(), Condition::add)
+    });
+    let none = Condition::any().add(Expr::val(1).eq(0));
+    regions.fold(none, Condition::add)
+}
+
+fn lies_in(folder: &str) -> Condition {
+    let column = assets::Column::AssetFolder;
+    Condition::any().add(column.eq(folder)).add(column.starts_with_escaped(&format!("{folder}/")))
 }
 
 /// A prefix filter in which `%` and `_` of the prefix mean themselves.

@@ -3,6 +3,7 @@
 use plane_kit::{
     error::{ApiError, ErrorCode},
     ids::EnvironmentId,
+    policy::Scope,
     signature::verify_delivery,
 };
 
@@ -91,6 +92,11 @@ impl<'a> AdmittedDelivery<'a> {
 impl ActsFor for AdmittedDelivery<'_> {
     fn environment(&self) -> EnvironmentId {
         self.environment
+    }
+
+    // Delivery is decided by type and signature; folders bound keys, and no key delivers.
+    fn scope(&self) -> Scope {
+        Scope::everywhere()
     }
 }
 

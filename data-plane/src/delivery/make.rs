@@ -8,6 +8,7 @@ use plane_kit::{
     error::{ApiError, ErrorCode, chain},
     http::edge::RequestId,
     ids::EnvironmentId,
+    policy::Scope,
 };
 use tokio::sync::Semaphore;
 use transform::{key::RenditionKey, source::Format};
@@ -112,6 +113,10 @@ struct OnBehalfOf(EnvironmentId);
 impl ActsFor for OnBehalfOf {
     fn environment(&self) -> EnvironmentId {
         self.0
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::everywhere()
     }
 }
 

@@ -7,13 +7,14 @@ use plane_kit::{
     error::{ApiError, ErrorCode},
     http::{edge::RequestId, params::Params},
     ids::EnvironmentId,
+    policy::{Place, Scope},
     signature::{Escaping, string_to_sign, verify_request},
 };
 
 use super::{context::read_context, form::EarlyCheck};
 use crate::{
     DataPlane,
-    access::{permit, usable},
+    access::{Authority, named_operation, usable},
     assets::{ActsFor, commit::Permitted, record::AssetName},
     presets::{self, Preset},
     tenants::Tenant,
@@ -46,17 +47,15 @@ const UNSIGNED_PARAMETERS: [&str; 20] = [
 ];
 
 /// Who makes the call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Caller {
-    /// The holder of an access key.
-    Key(String),
+enum Caller {
+    /// The holder of an access key, as far as its rules reach.
+    Key(Authority),
     /// Anybody, within an unsigned preset.
-    Preset,
+    Preset(Arc<Tenant>),
 }
 
 /// An Upload API call that may be made. The fields are merged with the preset.
 pub struct AuthorizedUpload {
-    tenant: Arc<Tenant>,
     caller: Caller,
     params: Params,
     request: RequestId,
@@ -65,7 +64,10 @@ pub struct AuthorizedUpload {
 impl AuthorizedUpload {
     /// The tenant.
     pub fn tenant(&self) -> &Arc<Tenant> {
-        &self.tenant
+        match &self.caller {
+            Caller::Key(authority) => authority.tenant(),
+            Caller::Preset(tenant) => tenant,
+        }
     }
 
     /// The parameters of the call.
@@ -76,8 +78,8 @@ impl AuthorizedUpload {
     /// The access key that was used, if one was.
     pub fn access_key(&self) -> Option<&str> {
         match &self.caller {
-            Caller::Key(key) => Some(key),
-            Caller::Preset => None,
+            Caller::Key(authority) => Some(authority.api_key()),
+            Caller::Preset(_) => None,
         }
     }
 
@@ -91,15 +93,41 @@ impl AuthorizedUpload {
         self.request
     }
 
-    /// The right to change the asset of a name. A key that may make this call may make it for every name of its environment.
-    pub fn permit(&self, name: AssetName) -> Permitted<AssetName> {
+    /// The right to store under a name what will lie in a folder. Whether what lies there already may be replaced, the store decides
+    /// under its lock.
+    pub fn permit(&self, name: AssetName, folder: &str) -> Result<Permitted<AssetName>, ApiError> {
+        match &self.caller {
+            Caller::Key(authority) if !authority.scope().permits(folder) => {
+                Err(as_unauthorized(authority.refusal(Place::In(folder))))
+            }
+            _ => Ok(Permitted::by_decision(name)),
+        }
+    }
+
+    /// The right to change what has a name, as far as the store finds it within reach.
+    pub fn permit_within_reach(&self, name: AssetName) -> Permitted<AssetName> {
         Permitted::by_decision(name)
+    }
+
+    /// What a call is answered that names nothing within reach.
+    pub fn not_within_reach(&self, folder: Option<&str>, not_found: ApiError) -> ApiError {
+        match &self.caller {
+            Caller::Key(authority) => as_unauthorized(authority.not_within_reach(folder, not_found)),
+            Caller::Preset(_) => not_found,
+        }
     }
 }
 
 impl ActsFor for AuthorizedUpload {
     fn environment(&self) -> EnvironmentId {
-        self.tenant.id()
+        self.tenant().id()
+    }
+
+    fn scope(&self) -> Scope {
+        match &self.caller {
+            Caller::Key(authority) => authority.scope().clone(),
+            Caller::Preset(_) => Scope::everywhere(),
+        }
     }
 }
 
@@ -127,21 +155,19 @@ pub async fn authorize(
     request: &HttpRequest,
     tenant: Arc<Tenant>,
     params: Params,
-    permission: &'static str,
 ) -> Result<AuthorizedUpload, ApiError> {
     let id = RequestId::of(request);
     if let Some(key) = verify(&tenant, &params)? {
         let timestamp = params.integer("timestamp")?.unwrap_or(0);
         fresh(timestamp, plane.clock.now().timestamp(), plane.settings.uploads.signature_age_seconds)?;
-        let template = request.match_pattern().unwrap_or_default();
-        permit(plane, &tenant, &key, request.method().as_str(), &template, permission).map_err(as_unauthorized)?;
-        let params = merge_signed(plane, &tenant, params).await?;
-        return Ok(AuthorizedUpload { tenant, caller: Caller::Key(key), params, request: id });
+        let authority = Authority::of(plane, tenant, &key, named_operation(request)?).await.map_err(as_unauthorized)?;
+        let params = merge_signed(plane, authority.tenant(), params).await?;
+        return Ok(AuthorizedUpload { caller: Caller::Key(authority), params, request: id });
     }
     usable(&tenant, true, "")?;
     let preset = unsigned_preset(plane, &tenant, &params).await?;
     let params = merge_unsigned(params, preset)?;
-    Ok(AuthorizedUpload { tenant, caller: Caller::Preset, params, request: id })
+    Ok(AuthorizedUpload { caller: Caller::Preset(tenant), params, request: id })
 }
 
 /// The key that signed the fields. `None` when the call carries no signature at all.
@@ -191,7 +217,7 @@ fn fresh(timestamp: i64, now: i64, age: i64) -> Result<(), ApiError> {
 /// A refusal of the Upload API is a 401: the Node client loses the text of a 403.
 fn as_unauthorized(error: ApiError) -> ApiError {
     match error.code() {
-        ErrorCode::Forbidden => ApiError::unauthorized(error.message().to_owned()),
+        ErrorCode::Forbidden => error.with_code(ErrorCode::Unauthorized),
         _ => error,
     }
 }

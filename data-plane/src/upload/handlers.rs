@@ -22,8 +22,8 @@ use super::{
 use crate::{
     DataPlane,
     assets::{
-        AssetStore,
-        commit::{NewVersion, UploadOutcome},
+        ActsFor, AssetStore,
+        commit::{DestroyOutcome, NewVersion, UploadOutcome},
         record::{AssetName, DeliveryType, ResourceType},
     },
     render::{RenderError, SourceFile},
@@ -103,7 +103,7 @@ async fn take_upload(
     let check = SignatureCheck { plane, tenant: &tenant };
     let form = form::read(request, payload, plane, &tenant, &check).await?;
     let tenant = with_named_key(plane, tenant, &form.params).await?;
-    let upload = authorize(plane, request, tenant, form.params, "assets:upload").await?;
+    let upload = authorize(plane, request, tenant, form.params).await?;
     let file = UploadForm::take_file(form.file, upload.params(), plane, upload.tenant())?;
     let file = file.ok_or_else(|| plane_kit::http::params::missing("file"))?;
     if file.staged.bytes == 0 {
@@ -122,6 +122,7 @@ async fn store(
 ) -> Result<UploadResult, ApiError> {
     let tenant = upload.tenant();
     let now = plane.clock.now();
+    let permitted = upload.permit(resolved.name.clone(), &resolved.asset_folder)?;
     let source = match resolved.name.resource_type {
         ResourceType::Image => Some(probe(plane, tenant, &file).await?),
         _ => None,
@@ -159,11 +160,16 @@ async fn store(
         overwrite: resolved.overwrite,
     };
     let assets = AssetStore::of(upload, &plane.database, &plane.settings.region.name);
-    let name = resolved.name.clone();
-    let outcome = assets.commit_upload(upload.permit(resolved.name), new, now).await?;
+    let name = resolved.name;
+    let outcome = assets.commit_upload(permitted, new, now).await?;
     let (asset, orphans, existing) = match outcome {
         UploadOutcome::Stored(asset, orphans) => (asset, orphans, None),
         UploadOutcome::Existing(asset) => (asset, vec![object], Some(true)),
+        UploadOutcome::OutOfScope => {
+            plane.remove_objects(vec![object]);
+            let taken = ApiError::new(ErrorCode::Conflict, "The public id is taken");
+            return Err(upload.not_within_reach(None, taken));
+        }
     };
     plane.shipper.wake();
     plane.located.forget(tenant.id(), &name);
@@ -264,7 +270,7 @@ pub async fn destroy(
     if params.get("signature").is_none() {
         return Err(ApiError::unauthorized("Must supply api_key, timestamp and signature"));
     }
-    let call = authorize(&plane, &request, tenant, params, "assets:destroy").await?;
+    let call = authorize(&plane, &request, tenant, params).await?;
     let resource_type = ResourceType::parse(request.match_info().get("resource_type").unwrap_or_default())?;
     let public_id = call.params().required_text("public_id")?;
     let delivery_type = match call.params().text("type")? {
@@ -274,15 +280,22 @@ pub async fn destroy(
     check_public_id(&public_id)?;
     let name = AssetName { resource_type, delivery_type, public_id };
     let assets = AssetStore::of(&call, &plane.database, &plane.settings.region.name);
-    let outcome = assets.destroy(call.permit(name.clone()), plane.clock.now()).await?;
+    let outcome = assets.destroy(call.permit_within_reach(name.clone()), plane.clock.now()).await?;
     let result = match outcome {
-        Some(orphans) => {
+        DestroyOutcome::Gone(orphans) => {
             plane.shipper.wake();
             plane.located.forget(call.tenant().id(), &name);
             plane.remove_objects(orphans);
             "ok"
         }
-        None => "not found",
+        DestroyOutcome::NotFound if call.scope().is_everywhere() => "not found",
+        DestroyOutcome::NotFound => {
+            let folder = call.tenant().folder_of(&name.public_id);
+            match call.not_within_reach(folder, ApiError::not_found("not found")) {
+                error if error.code() == ErrorCode::NotFound => "not found",
+                refusal => return Err(refusal),
+            }
+        }
     };
     Ok(HttpResponse::Ok().json(json!({"result": result})))
 }

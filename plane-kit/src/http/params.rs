@@ -170,6 +170,27 @@ impl Params {
         }
     }
 
+    /// A list whose texts may hold commas: a JSON array, a repeated name, or one text, which may itself be a JSON array.
+    pub fn texts(&self, name: &str) -> Result<Option<Vec<String>>, ApiError> {
+        let Some(value) = self.get(name) else {
+            return Ok(None);
+        };
+        let items = match value {
+            Value::Array(items) => items.clone(),
+            Value::String(text) if text.trim_start().starts_with('[') => match serde_json::from_str(text) {
+                Ok(Value::Array(items)) => items,
+                _ => return Err(invalid_value(name, value)),
+            },
+            single => vec![single.clone()],
+        };
+        let texts = items.iter().map(|item| match item {
+            Value::String(text) if text.contains('\0') => Err(zero_byte(name)),
+            Value::String(text) => Ok(text.clone()),
+            other => Err(invalid_value(name, other)),
+        });
+        texts.collect::<Result<_, _>>().map(Some)
+    }
+
     /// An object: JSON, or text that holds a JSON object.
     pub fn object(&self, name: &str) -> Result<Option<Map<String, Value>>, ApiError> {
         match self.get(name) {

@@ -1,0 +1,297 @@
+//! What can be permitted, and why something is or is not. Beside the vendor's API.
+
+use actix_web::web::Json;
+use plane_kit::{
+    error::ApiError,
+    http::{access::Allow, params::Params, routes::Routes},
+    nearest::nearest,
+    operations::{FolderOf, Operation, Plane, operations},
+    policy::{Explanation, PolicyBook, Principal, Region, key_subject, template},
+    routes,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::key_permissions::place;
+use crate::{
+    access::{AccountGrant, ReadPermissions, policy_of as account_policy, provisioning_subject},
+    accounts,
+    environments::Environments,
+    snapshots::policy_of as environment_policy,
+    store_error::StoreError,
+};
+
+/// Stands before the public half of a provisioning key where a principal is named.
+const PROVISIONING: &str = "provisioning_key:";
+
+pub(super) fn routes() -> Routes {
+    let mut routes = Routes::new();
+    routes!(routes; get_permission_templates, get_permission_operations, explain_permission);
+    routes
+}
+
+/// A ready rule set.
+#[derive(Debug, Serialize, ToSchema)]
+struct PermissionTemplate {
+    /// The name by which it is asked for.
+    #[schema(example = "read_only")]
+    name: &'static str,
+    /// What it is for.
+    description: &'static str,
+    /// What one may not expect of it; absent when there is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<&'static str>,
+    /// The rules.
+    #[schema(value_type = Vec<String>, example = json!(["@all:read"]))]
+    rules: &'static [&'static str],
+}
+
+/// Ready rule sets.
+#[derive(Debug, Serialize, ToSchema)]
+struct PermissionTemplates {
+    /// The templates.
+    templates: Vec<PermissionTemplate>,
+}
+
+/// Something that can be permitted.
+#[derive(Debug, Serialize, ToSchema)]
+struct PermissionOperation {
+    /// Its id.
+    #[schema(example = "delete_resources")]
+    id: &'static str,
+    /// `control` or `data`. Rules of access keys speak of `data`.
+    #[schema(example = "data")]
+    plane: &'static str,
+    /// `read`, `write` or `destroy`.
+    #[schema(example = "destroy")]
+    act: &'static str,
+    /// What it acts on.
+    #[schema(example = "asset")]
+    resource: &'static str,
+    /// The group that a rule can name, as in `@assets`.
+    #[schema(example = "assets")]
+    group: &'static str,
+    /// Whether a rule about it can name a folder.
+    has_folder: bool,
+    /// How it is called, the canonical spelling first.
+    #[schema(example = json!(["DELETE /resources/:resource_type/:type"]))]
+    spellings: Vec<String>,
+}
+
+/// Everything that can be permitted.
+#[derive(Debug, Serialize, ToSchema)]
+struct PermissionOperations {
+    /// The operations of both planes.
+    operations: Vec<PermissionOperation>,
+}
+
+/// What is to be explained.
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "describes the body; the values are read through `Params`, which takes every form of body"
+)]
+struct ExplainRequest {
+    /// The public half of an access key of the account; or `provisioning_key:` and that of a provisioning key.
+    #[schema(example = "814814814814814")]
+    principal: String,
+    /// HTTP method.
+    #[schema(example = "POST")]
+    method: String,
+    /// Path of the call, with or without version and cloud name.
+    #[schema(example = "/image/upload")]
+    path: String,
+    /// The folder that the call is about; the root when absent.
+    #[schema(example = "clients/acme")]
+    folder: Option<String>,
+}
+
+/// A decision and what it rests on.
+#[derive(Debug, Serialize, ToSchema)]
+struct ExplainedDecision {
+    /// `allow` or `deny`.
+    #[schema(example = "deny")]
+    decision: &'static str,
+    /// Who asks.
+    #[schema(example = "key:814814814814814")]
+    principal: String,
+    /// The operation that the call would be.
+    #[schema(example = "upload")]
+    operation: &'static str,
+    /// The permission that it needs.
+    #[schema(example = "upload:write")]
+    permission: String,
+    /// Why, in a sentence.
+    #[schema(example = "its rules allow it only in clients/acme")]
+    reason: String,
+    /// The line that decided; absent when it was the lack of one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<String>,
+    /// The folder about which it was decided; absent when the operation has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    folder: Option<String>,
+    /// Where the principal may do it, when it is not the same everywhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed_in: Option<Vec<String>>,
+    /// What would make it an `allow`, each by itself; empty when it is one.
+    would_allow: Vec<String>,
+}
+
+fn view(operation: &Operation) -> PermissionOperation {
+    PermissionOperation {
+        id: operation.id,
+        plane: match operation.plane {
+            Plane::Control => "control",
+            Plane::Data => "data",
+        },
+        act: operation.act.name(),
+        resource: operation.resource,
+        group: operation.feature,
+        has_folder: operation.folder != FolderOf::Nothing,
+        spellings: operation
+            .spellings
+            .iter()
+            .map(|spelling| format!("{} {}", spelling.method, spelling.path))
+            .collect(),
+    }
+}
+
+/// List permission templates.
+///
+/// Ready rule sets for access keys.
+#[utoipa::path(
+    get,
+    path = "/v1_1/provisioning/accounts/{account_id}/permissions/templates",
+    tag = "Key Permissions",
+    params(("account_id" = String, Path, description = "The account.")),
+    responses((status = 200, description = "The templates.", body = PermissionTemplates)),
+)]
+async fn get_permission_templates(_: Allow<ReadPermissions>) -> Json<PermissionTemplates> {
+    let templates = template::TEMPLATES.iter().map(|template| PermissionTemplate {
+        name: template.name,
+        description: template.description,
+        warning: template.warning,
+        rules: template.rules,
+    });
+    Json(PermissionTemplates { templates: templates.collect() })
+}
+
+/// List operations.
+///
+/// Everything that rules and roles can speak of, with all its spellings.
+#[utoipa::path(
+    get,
+    path = "/v1_1/provisioning/accounts/{account_id}/permissions/operations",
+    tag = "Key Permissions",
+    params(("account_id" = String, Path, description = "The account.")),
+    responses((status = 200, description = "The operations.", body = PermissionOperations)),
+)]
+async fn get_permission_operations(_: Allow<ReadPermissions>) -> Json<PermissionOperations> {
+    Json(PermissionOperations { operations: operations().iter().map(view).collect() })
+}
+
+/// Explain a decision.
+///
+/// Whether a principal may make a call, which line decides that, and what would allow it. Nothing is called.
+#[utoipa::path(
+    post,
+    path = "/v1_1/provisioning/accounts/{account_id}/permissions/explain",
+    tag = "Key Permissions",
+    params(("account_id" = String, Path, description = "The account.")),
+    request_body(content = ExplainRequest, description = "The call; JSON or a form."),
+    responses(
+        (status = 200, description = "The decision.", body = ExplainedDecision),
+        (status = 404, description = "The principal is not there, or another account's.", body = plane_kit::error::ErrorEnvelope),
+    ),
+)]
+async fn explain_permission(
+    allow: Allow<ReadPermissions>,
+    params: Params,
+) -> Result<Json<ExplainedDecision>, ApiError> {
+    let (name, method, path) =
+        (params.required_text("principal")?, params.required_text("method")?, params.required_text("path")?);
+    let folder = params.text("folder")?.unwrap_or_default();
+    let asked = Asked::find(allow.grant(), &name).await?;
+    let operation =
+        operations().resolve(asked.plane, &method, &path).ok_or_else(|| unknown_path(asked.plane, &method, &path))?;
+    Ok(Json(asked.explain(operation, folder.trim_matches('/'))))
+}
+
+/// A principal of the account that is asked about.
+struct Asked {
+    subject: String,
+    plane: Plane,
+    book: PolicyBook,
+    /// Why nothing at all is accepted of it, if that is so.
+    refused_because: Option<&'static str>,
+}
+
+impl Asked {
+    async fn find(grant: &AccountGrant, name: &str) -> Result<Self, StoreError> {
+        if let Some(api_key) = name.strip_prefix(PROVISIONING) {
+            let key = accounts::provisioning_key(grant, api_key).await?;
+            return Ok(Self {
+                subject: provisioning_subject(api_key),
+                plane: Plane::Control,
+                book: account_policy([&key]),
+                refused_because: (!key.enabled).then_some("the key is disabled"),
+            });
+        }
+        let api_key = name.strip_prefix("key:").unwrap_or(name);
+        let (environment, key) = Environments::of(grant).find_key(api_key).await?;
+        let (lines, links) = environment_policy(std::slice::from_ref(key.row())).map_err(StoreError::StoredRules)?;
+        let refused_because = if !key.enabled() {
+            Some("the key is disabled")
+        } else if !environment.enabled() {
+            Some("the product environment is disabled")
+        } else {
+            None
+        };
+        let subject = key_subject(api_key);
+        Ok(Self { subject, plane: Plane::Data, book: PolicyBook::new(&lines, &links), refused_because })
+    }
+
+    fn explain(&self, operation: &Operation, folder: &str) -> ExplainedDecision {
+        let principal = Principal { owner: uuid::Uuid::nil(), version: 0, subject: &self.subject, book: &self.book };
+        let explanation = Explanation::of(&principal, operation, place(operation, folder));
+        let has_folder = operation.folder != FolderOf::Nothing;
+        let scope = Explanation::scope(&principal, operation);
+        let allowed_in = (has_folder && !scope.is_everywhere()).then(|| scope.permitted().iter().map(region).collect());
+        let permitted = explanation.permitted() && self.refused_because.is_none();
+        ExplainedDecision {
+            decision: if permitted { "allow" } else { "deny" },
+            principal: self.subject.clone(),
+            operation: explanation.operation,
+            permission: explanation.permission.clone(),
+            reason: self.refused_because.map_or_else(|| explanation.reason(), str::to_owned),
+            line: explanation.line().filter(|_| self.refused_because.is_none()).map(ToString::to_string),
+            folder: has_folder.then(|| folder.to_owned()),
+            allowed_in,
+            would_allow: match self.refused_because {
+                Some(_) => vec!["enable it".to_owned()],
+                None => explanation.would_allow(),
+            },
+        }
+    }
+}
+
+/// A part of the tree in words.
+fn region(region: &Region<'_>) -> String {
+    let top = region.folder.unwrap_or("everywhere");
+    match region.without.as_slice() {
+        [] => top.to_owned(),
+        without => format!("{top}, but not in {}", without.join(", ")),
+    }
+}
+
+fn unknown_path(plane: Plane, method: &str, path: &str) -> ApiError {
+    let wanted = format!("{} {path}", method.to_ascii_uppercase());
+    let known: Vec<String> = operations()
+        .of(plane)
+        .flat_map(|operation| &operation.spellings)
+        .map(|spelling| format!("{} {}", spelling.method, spelling.path))
+        .collect();
+    let hint = nearest(&wanted, known.iter().map(String::as_str));
+    let hint = hint.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+    ApiError::invalid(format!("Invalid value {path} for parameter path: there is no operation {wanted}{hint}"))
+}

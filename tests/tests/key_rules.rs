@@ -1,0 +1,344 @@
+//! What rules of access keys come to: as a table over every operation, and on the wire over every spelling.
+
+use std::{fmt::Write, time::Instant};
+
+use chrono::DateTime;
+use plane_kit::{
+    ids::uuid_at,
+    operations::{FolderOf, Operation, Plane, operations},
+    policy::{
+        Effect, Explanation, Place, Policies, PolicyBook, PolicyLine, Principal, RoleLink, key_subject, rule::KeyRules,
+        rules_subject, template::TEMPLATES,
+    },
+    signature::{Algorithm, sign_delivery},
+};
+use reqwest::Method;
+use safelight_tests::{
+    harness::{
+        client::{Account, Answer, Tenant},
+        pictures,
+        server::Dev,
+    },
+    workspace,
+};
+use serde_json::{Value, json};
+
+/// Set to 1, every rule set is tried on the wire, not only some.
+const ALL_SETS: &str = "SAFELIGHT_ALL_RULE_SETS";
+const KEY: &str = "1";
+
+/// The rule sets of the vectors, by name.
+fn rule_sets() -> Vec<(String, Vec<String>)> {
+    let text = workspace::committed("tests/vectors/key-rules.txt").expect("the rule sets are there");
+    let mut sets: Vec<(String, Vec<String>)> = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        match line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            Some(name) => sets.push((name.to_owned(), Vec::new())),
+            None => sets.last_mut().expect("a rule stands under a name").1.push(line.to_owned()),
+        }
+    }
+    sets
+}
+
+/// The policy of an environment whose only key has these rules.
+fn book(rules: &[String]) -> PolicyBook {
+    let rules = KeyRules::parse(rules.iter().map(String::as_str)).expect("the vectors are rules");
+    let subject = key_subject(KEY);
+    let mut lines = vec![PolicyLine::new("role:all", "*", "*", Effect::Allow)];
+    lines.extend(rules.lines(&rules_subject(&subject)));
+    PolicyBook::new(&lines, &[RoleLink { member: subject, role: "role:all".to_owned() }])
+}
+
+/// Where an operation is permitted, in words; nothing if nowhere.
+async fn reach(policies: &Policies, principal: &Principal<'_>, operation: &Operation) -> Option<String> {
+    if operation.folder == FolderOf::Nothing {
+        let permitted = policies.permits(principal, operation, Place::None).await.expect("a decision");
+        let explained = Explanation::of(principal, operation, Place::None);
+        assert_eq!(explained.permitted(), permitted, "{}", operation.id);
+        return permitted.then(|| operation.id.to_owned());
+    }
+    let scope = policies.scope(principal, operation).await.expect("a decision");
+    assert_eq!(scope, Explanation::scope(principal, operation), "{}", operation.id);
+    if scope.is_everywhere() {
+        return Some(operation.id.to_owned());
+    }
+    let regions: Vec<String> = scope
+        .permitted()
+        .iter()
+        .map(|region| {
+            let without: String = region.without.iter().map(|folder| format!(" less {folder}")).collect();
+            format!("{}{without}", region.folder.unwrap_or("/"))
+        })
+        .collect();
+    (!regions.is_empty()).then(|| format!("{} in {}", operation.id, regions.join(" and ")))
+}
+
+#[tokio::test]
+async fn rule_sets_come_to_the_committed_matrix() {
+    let mut text = String::from(
+        "# What each rule set of key-rules.txt permits, over every operation of data planes. `all` are all of them.\n",
+    );
+    let policies = Policies::default();
+    let all = operations().of(Plane::Data).count();
+    for (version, (name, rules)) in (1..).zip(rule_sets()) {
+        let (book, subject) = (book(&rules), key_subject(KEY));
+        let principal = Principal { owner: uuid_at(DateTime::UNIX_EPOCH), version, subject: &subject, book: &book };
+        let mut permitted = Vec::new();
+        for operation in operations().of(Plane::Data) {
+            permitted.extend(reach(&policies, &principal, operation).await);
+        }
+        let plain = permitted.iter().filter(|line| !line.contains(" in ")).count();
+        let list = if plain == all { "all".to_owned() } else { permitted.join("\n") };
+        let _ = writeln!(text, "\n[{name}] {} of {all}\n{list}", permitted.len());
+    }
+    workspace::assert_committed("tests/vectors/key-rules-matrix.txt", &text);
+}
+
+#[test]
+fn the_vectors_hold_every_template() {
+    let sets = rule_sets();
+    assert!(sets.len() >= 30 + TEMPLATES.len());
+    for template in &TEMPLATES {
+        let (_, rules) = sets.iter().find(|(name, _)| name == template.name).expect("a set of the template's name");
+        assert_eq!(rules, template.rules);
+    }
+}
+
+/// An environment with a second key, whose permissions the test sets.
+struct Bound {
+    account: Account,
+    path: String,
+    /// The free key.
+    free: Tenant,
+    /// The key that is bound.
+    bound: Tenant,
+}
+
+impl Bound {
+    async fn new(server: &Dev) -> Self {
+        let ready = &server.ready;
+        let (id, key, secret) = (&ready.account_id, &ready.provisioning_api_key, &ready.provisioning_api_secret);
+        let account = Account::new(&ready.api_url, id, key, secret);
+        let environments = account.call(Method::GET, "sub_accounts", None).await.ok();
+        let environment = environments["sub_accounts"][0]["id"].as_str().expect("an id").to_owned();
+        let keys = format!("sub_accounts/{environment}/access_keys");
+        let made = account.call(Method::POST, &keys, Some(json!({"name": "bound"}))).await.ok();
+        let text = |name: &str| made[name].as_str().expect("a text").to_owned();
+        let free = server.tenant();
+        let bound = free.with_key(&text("api_key"), &text("api_secret"));
+        Self { account, path: format!("{keys}/{}", text("api_key")), free, bound }
+    }
+
+    async fn permit(&self, permissions: Value) {
+        self.account.call(Method::PUT, &format!("{}/permissions", self.path), Some(permissions)).await.ok();
+    }
+
+    async fn rules(&self, rules: &[&str]) {
+        self.permit(json!({"rules": rules})).await;
+    }
+}
+
+/// Every way to call what is built, with its operation.
+async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answer> {
+    let today = chrono::Utc::now().date_naive();
+    let get = match operation {
+        "ping" => vec!["ping".to_owned()],
+        "usage" => vec!["usage".to_owned(), format!("usage/{today}"), format!("usage%2F{today}")],
+        "config" => vec!["config".to_owned()],
+        "list_resource_types" => vec!["resources".to_owned()],
+        "list_resources" => vec!["resources/image".to_owned(), "resources%2Fimage".to_owned()],
+        "list_resources_of_type" => vec!["resources/image/upload".to_owned(), "resources%2Fimage%2Fupload".to_owned()],
+        "read_resource" => vec!["resources/image/upload/a%2Fb".to_owned(), "resources/image/upload/a/b".to_owned()],
+        _ => Vec::new(),
+    };
+    if let Some(path) = get.get(spelling) {
+        return Some(tenant.get(path).await);
+    }
+    let post = match operation {
+        "upload" => ["image/upload", "auto/upload", "upload", "image/upload_chunked"].get(spelling),
+        "destroy" => ["image/destroy"].get(spelling),
+        _ => None,
+    };
+    let action = *post?;
+    let picture = if operation == "upload" { Some(pictures::small_jpeg(3)) } else { None };
+    let call = match picture {
+        Some(picture) => tenant.upload(picture).action(action),
+        None => tenant.signed(action),
+    };
+    Some(call.public_id("a/b").send().await)
+}
+
+#[tokio::test]
+async fn rules_hold_on_the_wire_under_every_spelling() {
+    let server = Dev::start().await;
+    let bound = Bound::new(&server).await;
+    let policies = Policies::default();
+    let every = if std::env::var(ALL_SETS).is_ok_and(|value| value == "1") { 1 } else { 6 };
+    let mut complaints = Vec::new();
+    let mut calls = 0;
+    for (version, (name, rules)) in (1..).zip(rule_sets()).step_by(every) {
+        bound.rules(&rules.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let (book, subject) = (book(&rules), key_subject(KEY));
+        let principal = Principal { owner: uuid_at(DateTime::UNIX_EPOCH), version, subject: &subject, book: &book };
+        for operation in operations().of(Plane::Data) {
+            let place = if operation.folder == FolderOf::Nothing { Place::None } else { Place::In("") };
+            let everywhere =
+                operation.folder != FolderOf::Nothing && Explanation::scope(&principal, operation).is_everywhere();
+            let somewhere = !Explanation::scope(&principal, operation).is_nowhere();
+            let in_root = policies.permits(&principal, operation, place).await.expect("a decision");
+            for spelling in 0.. {
+                // The asset of the calls is not there, or was put into the root by an upload of this loop.
+                let _ = bound.free.destroy("a/b").await;
+                let Some(answer) = call(&bound.bound, operation.id, spelling).await else { break };
+                calls += 1;
+                let expected = match operation.folder {
+                    FolderOf::Nothing => in_root,
+                    FolderOf::List => somewhere,
+                    _ if operation.id == "upload" => in_root,
+                    _ => everywhere,
+                };
+                let refused = answer.text().contains("no permission for this call");
+                let status = if ["upload", "destroy"].contains(&operation.id) { 401 } else { 403 };
+                if refused == expected || (refused && answer.status != status) {
+                    complaints.push(format!(
+                        "[{name}] {} spelling {spelling}: {} {}",
+                        operation.id,
+                        answer.status,
+                        answer.text()
+                    ));
+                }
+                if refused {
+                    let named = format!("operation={}; permission={}", operation.id, operation.permission());
+                    assert!(answer.header("x-safelight-refusal").starts_with(&named), "{}", operation.id);
+                }
+            }
+        }
+    }
+    assert!(calls > 50, "only {calls} calls were made");
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// A refusal, by its text and header.
+fn refusal(answer: &Answer, status: u16) -> (String, String) {
+    assert_eq!(answer.status, status, "{}", answer.text());
+    (answer.message().to_owned(), answer.header("x-safelight-refusal").to_owned())
+}
+
+#[tokio::test]
+async fn a_key_of_one_folder_sees_and_changes_that_folder() {
+    let server = Dev::start_with(&["--seed", "none"], &[]).await;
+    let bound = Bound::new(&server).await;
+    let (free, key) = (&bound.free, &bound.bound);
+    let put = async |tenant: &Tenant, id: &str, folder: &str| {
+        tenant.upload(pictures::small_jpeg(1)).public_id(id).parameter("asset_folder", folder).send().await
+    };
+    put(free, "theirs", "clients/other").await.ok();
+    put(free, "beside", "clients/acmeplus").await.ok();
+    put(free, "root", "").await.ok();
+
+    bound.rules(&["POST /:resource_type/upload in clients/acme"]).await;
+    put(key, "ours", "clients/acme").await.ok();
+    put(key, "deeper", "clients/acme/summer").await.ok();
+    for (id, folder) in [("x", ""), ("x", "clients"), ("x", "clients/acmeplus"), ("x", "Clients/acme")] {
+        let (text, header) = refusal(&put(key, id, folder).await, 401);
+        assert!(text.ends_with("its rules allow it only in clients/acme"), "{text}");
+        assert_eq!(header, "operation=upload; permission=upload:write");
+    }
+    // Nobody gets hold of an asset by storing another under its name.
+    let taken = put(key, "theirs", "clients/acme").await;
+    refusal(&taken, 401);
+    assert_eq!(free.get("resources/image/upload/theirs").await.ok()["asset_folder"], "clients/other");
+    refusal(&key.get("resources/image").await, 403);
+    refusal(&key.destroy("ours").await, 401);
+
+    bound.rules(&["@assets in clients/acme", "@upload in clients/acme"]).await;
+    let listed = key.get("resources/image?direction=asc").await.ok();
+    let ids: Vec<&str> = listed["resources"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|resource| resource["public_id"].as_str().expect("an id"))
+        .collect();
+    assert_eq!(ids, ["ours", "deeper"]);
+    assert_eq!(key.get("resources/image/upload/deeper").await.ok()["asset_folder"], "clients/acme/summer");
+    let theirs = free.get("resources/image/upload/theirs").await.ok();
+    let by_id = format!("resources/{}", theirs["asset_id"].as_str().expect("an id"));
+    // Elsewhere and nowhere are answered alike.
+    let nowhere = refusal(&key.get("resources/image/upload/nowhere").await, 403);
+    assert_eq!(refusal(&key.get("resources/image/upload/theirs").await, 403), nowhere);
+    let unknown = refusal(&key.get("resources/00000000000000000000000000000000").await, 403);
+    assert_eq!(refusal(&key.get(&by_id).await, 403), unknown);
+    let nowhere = refusal(&key.destroy("nowhere").await, 401);
+    assert_eq!(refusal(&key.destroy("theirs").await, 401), nowhere);
+    free.get("resources/image/upload/theirs").await.ok();
+    assert_eq!(key.destroy("deeper").await.ok()["result"], "ok");
+
+    bound.rules(&["deny @assets in clients/other"]).await;
+    let listed = key.get("resources/image").await.ok();
+    assert_eq!(listed["resources"].as_array().map(Vec::len), Some(3), "{listed}");
+    let (text, header) = refusal(&key.get("resources/image/upload/theirs").await, 403);
+    assert!(text.contains("`deny @assets in clients/other` denies it"), "{text}");
+    assert!(header.ends_with("line=\"deny @assets in clients/other\""), "{header}");
+    key.get("resources/image/upload/root").await.ok();
+}
+
+#[tokio::test]
+async fn a_change_of_rules_holds_when_it_is_answered() {
+    let server = Dev::start_with(&["--seed", "none"], &[]).await;
+    let bound = Bound::new(&server).await;
+    for _ in 0..10 {
+        bound.rules(&[]).await;
+        assert_eq!(bound.bound.get("usage").await.status, 200);
+        let key = bound.bound.clone();
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let asking = tokio::spawn(async move {
+            let mut answers = Vec::new();
+            while !*stopped.borrow() {
+                let asked = Instant::now();
+                answers.push((asked, key.get("ping").await.status));
+            }
+            answers
+        });
+        bound.rules(&["deny @service"]).await;
+        let answered = Instant::now();
+        assert_eq!(bound.bound.get("ping").await.status, 403);
+        stop.send_replace(true);
+        let answers = asking.await.expect("the asking ends");
+        let late = answers.iter().filter(|(asked, status)| *asked > answered && *status != 403).count();
+        assert_eq!(late, 0, "of {} answers", answers.len());
+    }
+}
+
+#[tokio::test]
+async fn a_bound_key_signs_deliveries_only_when_it_is_told_to() {
+    let server = Dev::start_with(&["--seed", "none"], &[]).await;
+    let bound = Bound::new(&server).await;
+    let upload = bound.free.upload(pictures::small_jpeg(1)).public_id("hidden").parameter("type", "authenticated");
+    upload.send().await.ok();
+    let signed = |tenant: &Tenant| {
+        let secret = plane_kit::secret::Secret::new(tenant.secret.clone());
+        let signature = sign_delivery("hidden.jpg", &secret, Algorithm::Sha1, 8);
+        format!("image/authenticated/s--{signature}--/hidden.jpg")
+    };
+    let fetch = async |tenant: &Tenant| tenant.fetch(&signed(tenant)).await.status;
+    assert_eq!(fetch(&bound.bound).await, 200);
+    bound.rules(&["@all:read"]).await;
+    assert_eq!(fetch(&bound.bound).await, 401);
+    assert_eq!(fetch(&bound.free).await, 200);
+    bound.permit(json!({"sign_delivery": true})).await;
+    assert_eq!(fetch(&bound.bound).await, 200);
+}
+
+#[tokio::test]
+async fn rules_bind_keys_and_nothing_else() {
+    let server = Dev::start_with(&["--seed", "none"], &[]).await;
+    let bound = Bound::new(&server).await;
+    bound.rules(&["deny *"]).await;
+    let preset = server.ready.upload_preset.clone();
+    bound.bound.upload(pictures::small_jpeg(1)).unsigned(&preset).send().await.ok();
+    bound.rules(&["*"]).await;
+    bound.bound.get("ping").await.ok();
+    bound.account.call(Method::PUT, &bound.path, Some(json!({"enabled": false}))).await.ok();
+    let answer = bound.bound.get("ping").await;
+    assert_eq!(answer.status, 401, "a disabled key is refused whatever its rules: {}", answer.text());
+}
