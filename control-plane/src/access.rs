@@ -52,6 +52,18 @@ permissions! {
     DestroyAccessKeys: ProvisioningGate = "access_keys:destroy",
     /// See what can be permitted, and ask what is permitted and why.
     ReadPermissions: ProvisioningGate = "permissions:read",
+    /// See users, the groups they are in and the product environments they have.
+    ReadUsers: ProvisioningGate = "users:read",
+    /// Make and change users.
+    WriteUsers: ProvisioningGate = "users:write",
+    /// Delete users.
+    DestroyUsers: ProvisioningGate = "users:destroy",
+    /// See groups of users and who is in them.
+    ReadGroups: ProvisioningGate = "user_groups:read",
+    /// Make and change groups of users, and put users into them.
+    WriteGroups: ProvisioningGate = "user_groups:write",
+    /// Delete groups of users, and take users out of them.
+    DestroyGroups: ProvisioningGate = "user_groups:destroy",
     /// See what is billed.
     ReadBilling: ProvisioningGate = "billing:read",
     /// Follow the snapshots of a region, and read the sums of its environments.

@@ -117,6 +117,22 @@ pub(crate) async fn set_account_enabled(
     Ok(())
 }
 
+/// Begins a change of the people of an account: its users and their groups. It raises the account's version, because what
+/// principals may do changes, and that locks the account's row: such changes follow one another, and none of them runs beside a
+/// change of an environment.
+pub(crate) async fn begin_of_people(
+    foundation: &Foundation,
+    account: AccountId,
+) -> Result<DatabaseTransaction, StoreError> {
+    let transaction = foundation.database.begin().await?;
+    let raised = accounts::Entity::update_many()
+        .col_expr(accounts::Column::Version, Expr::col(accounts::Column::Version).add(1))
+        .filter(accounts::Column::Id.eq(account.0))
+        .exec(&transaction)
+        .await?;
+    if raised.rows_affected == 0 { Err(StoreError::AccountNotFound(account)) } else { Ok(transaction) }
+}
+
 /// Keeps the account from being suspended until the transaction ends. Answers whether it is enabled.
 async fn lock_account(transaction: &DatabaseTransaction, account: AccountId) -> Result<bool, StoreError> {
     let row = accounts::Entity::find_by_id(account.0).lock_shared().one(transaction).await?;

@@ -7,10 +7,7 @@ use plane_kit::{
     ids::{AccountId, EnvironmentId},
     seam::snapshot::{FolderMode, Limits},
 };
-use sea_orm::{
-    ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
-    sea_query::{Expr, LikeExpr},
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -23,7 +20,10 @@ use crate::{
     regions,
     snapshots::{IssueError, folder_mode_name},
     store_error::StoreError,
-    tables::{access_keys as key_rows, can_be_kept, product_environments as rows},
+    tables::{
+        access_keys as key_rows, begins_with, can_be_kept, membership_environments as links,
+        product_environments as rows,
+    },
 };
 
 /// A product environment that the store of its account has found; holding one is the proof that it is the account's.
@@ -196,8 +196,7 @@ impl<'a> Environments<'a> {
                 .filter(rows::Column::CloudName.is_in(names.iter().filter_map(|name| check_cloud_name(name).ok())));
         }
         if let Some(prefix) = &filter.prefix {
-            let pattern = LikeExpr::new(format!("{}%", escape_like(&prefix.to_lowercase()))).escape('\\');
-            chosen = chosen.filter(Expr::col(rows::Column::NameFolded).like(pattern));
+            chosen = chosen.filter(rows::Column::NameFolded.like(begins_with(&prefix.to_lowercase())));
         }
         chosen
     }
@@ -317,11 +316,16 @@ impl<'a> Environments<'a> {
         self.with_keys(row).await
     }
 
-    /// Deletes an environment. Its row stays as a tombstone, its keys go with their secrets, and its cloud name is free again.
+    /// Deletes an environment. Its row stays as a tombstone, its keys go with their secrets, no user has it any more, and its
+    /// cloud name is free again.
     pub(crate) async fn delete(&self, environment: &Environment) -> Result<(), StoreError> {
         let mut change = Change::of(self.foundation, self.account, environment.row.id).await?;
         key_rows::Entity::delete_many()
             .filter(key_rows::Column::EnvironmentId.eq(environment.row.id))
+            .exec(change.transaction())
+            .await?;
+        links::Entity::delete_many()
+            .filter(links::Column::EnvironmentId.eq(environment.row.id))
             .exec(change.transaction())
             .await?;
         let now = self.foundation.clock.now();
@@ -336,19 +340,4 @@ impl<'a> Environments<'a> {
 fn check_attributes(attributes: Map<String, Value>) -> Result<Value, StoreError> {
     let attributes = Value::Object(attributes);
     if can_be_kept(&attributes) { Ok(attributes) } else { Err(StoreError::InvalidAttributes) }
-}
-
-/// Takes the meaning of a pattern away from `%`, `_` and the escape itself.
-fn escape_like(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_in_a_prefix_mean_themselves() {
-        assert_eq!(escape_like(r"50%_a\b"), r"50\%\_a\\b");
-    }
 }

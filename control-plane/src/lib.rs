@@ -1,4 +1,5 @@
-//! The control plane: accounts, product environments, access keys, snapshots for the regions, and the ledger of usage.
+//! The control plane: accounts, users and their groups, product environments, access keys, snapshots for the regions, and the
+//! ledger of usage.
 //!
 //! [`ControlPlane`] is the whole of it. Over HTTP it answers the vendor's Provisioning API under `/v1_1/provisioning` and the
 //! regions under `/internal/v1`; to the program that holds it, it offers what an operator does at the command line, and a
@@ -13,6 +14,7 @@ pub mod config;
 mod environments;
 mod follow;
 mod foundation;
+mod groups;
 mod internal;
 mod keys;
 mod ledger;
@@ -20,9 +22,11 @@ mod link;
 mod names;
 mod provisioning;
 mod regions;
+mod roles;
 mod snapshots;
 mod store_error;
 mod tables;
+mod users;
 
 use std::sync::Arc;
 
@@ -227,7 +231,7 @@ mod tests {
                 assert!(answer["content"]["application/json"]["schema"].is_object(), "{method} {path}");
             }
         }
-        assert_eq!(operations, 19);
+        assert_eq!(operations, 34);
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
             for (member, property) in schema["properties"].as_object().into_iter().flatten() {
                 assert!(property["description"].is_string(), "{name}.{member} has no description");

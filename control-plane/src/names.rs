@@ -1,4 +1,4 @@
-//! What may be a name: of things that people see, of clouds in URLs, of regions. Pure.
+//! What may be a name: of things that people see, of clouds in URLs, of regions; and what may be an email address. Pure.
 
 use rand::Rng;
 
@@ -11,6 +11,17 @@ pub(crate) enum NameError {
     Cloud(String),
     /// Paths need this cloud name for themselves.
     CloudReserved(String),
+    /// An email address has another shape; the beginning of it, to be shown.
+    Email(String),
+}
+
+/// An email address that was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Email {
+    /// As it was written.
+    pub text: String,
+    /// In lower case: two addresses that fold to one are one.
+    pub folded: String,
 }
 
 /// Cloud names that paths need for themselves.
@@ -35,6 +46,10 @@ const RESERVED_CLOUD_NAMES: [&str; 15] = [
 const LONGEST_CLOUD_NAME: usize = 63;
 /// Display names may be this long, in characters.
 const LONGEST_NAME: usize = 255;
+/// An email address may be this long, in bytes: the longest that mail is carried to.
+const LONGEST_EMAIL: usize = 254;
+/// What stands before the `@` may be this long, in characters.
+const LONGEST_LOCAL_PART: usize = 64;
 /// Region names may be this long.
 const LONGEST_REGION_NAME: usize = 40;
 
@@ -57,6 +72,30 @@ pub(crate) fn check_cloud_name(name: &str) -> Result<String, NameError> {
     }
     let name = name.to_ascii_lowercase();
     if RESERVED_CLOUD_NAMES.contains(&name.as_str()) { Err(NameError::CloudReserved(name)) } else { Ok(name) }
+}
+
+/// Checks an email address: one `@`, something before it, and behind it a domain of at least two labels. Whether mail arrives
+/// there only mail can tell.
+pub(crate) fn check_email(text: &str) -> Result<Email, NameError> {
+    let is_address = match text.split_once('@') {
+        Some((local, domain)) => is_local_part(local) && is_domain(domain),
+        None => false,
+    };
+    if !is_address || text.len() > LONGEST_EMAIL {
+        let shown = text.chars().filter(|c| !c.is_control()).take(LONGEST_EMAIL).collect();
+        return Err(NameError::Email(shown));
+    }
+    Ok(Email { text: text.to_owned(), folded: text.to_lowercase() })
+}
+
+fn is_local_part(text: &str) -> bool {
+    let is_plain = !text.chars().any(|c| c.is_control() || c.is_whitespace());
+    is_plain && (1..=LONGEST_LOCAL_PART).contains(&text.chars().count())
+}
+
+fn is_domain(text: &str) -> bool {
+    let is_label = |label: &str| !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    text.contains('.') && text.split('.').all(is_label)
 }
 
 /// A cloud name nobody has chosen: a letter and ten characters of 36, too many for two to meet.
@@ -95,6 +134,34 @@ mod tests {
     fn region_names_begin_with_a_letter() {
         for (name, expected) in [("eu", true), ("eu-west_1", true), ("1eu", false), ("EU", false), ("", false)] {
             assert_eq!(is_region_name(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn addresses_have_one_at_and_a_domain_of_labels() {
+        let (local, domain) = ("l".repeat(64), format!("{}.org", "d".repeat(185)));
+        for text in ["a@b.co", "First.Last+tag@Sub-1.Example.COM", "jürgen@example.org", &format!("{local}@{domain}")]
+        {
+            let email = check_email(text).unwrap();
+            assert_eq!((email.text.as_str(), email.folded), (text, text.to_lowercase()), "{text}");
+        }
+        for text in [
+            "",
+            "@b.co",
+            "a@",
+            "ab.co",
+            "a@b",
+            "a@b@c.co",
+            "a b@c.co",
+            "a\u{7}@b.co",
+            "a@b..co",
+            "a@.co",
+            "a@b_c.co",
+            "a@b.co ",
+            &format!("l{local}@b.co"),
+            &format!("{local}@d{domain}"),
+        ] {
+            assert!(matches!(check_email(text), Err(NameError::Email(_))), "{text}");
         }
     }
 }

@@ -1,23 +1,36 @@
-//! The Provisioning API: product environments, their access keys, and what is billed.
+//! The Provisioning API: product environments, their access keys, users and their groups, and what is billed.
 
 mod access_keys;
 mod billing;
 mod environments;
 mod key_permissions;
 mod permissions;
+mod user_groups;
+mod users;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use plane_kit::{
     error::ApiError,
-    http::{gaps, params::Params, routes::Routes},
+    http::{
+        gaps,
+        params::{Params, invalid_value},
+        routes::Routes,
+    },
 };
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 /// The operations of the vendor's Provisioning and Permissions APIs that are not built yet.
 const GAPS: &str = include_str!("../../openapi/gaps/control-plane.txt");
 /// A filter may name this many ids or names.
 const LONGEST_FILTER: usize = 100;
+/// Entries of a page when only its number is asked for.
+const USUAL_PAGE: i64 = 50;
+/// The largest page.
+const LARGEST_PAGE: i64 = 500;
+/// The last page that may be asked for.
+const LAST_PAGE: i64 = 100;
 
 /// The routes, and behind them those that are answered as not built.
 pub(crate) fn routes() -> Routes {
@@ -26,6 +39,8 @@ pub(crate) fn routes() -> Routes {
     routes.merge(access_keys::routes());
     routes.merge(key_permissions::routes());
     routes.merge(permissions::routes());
+    routes.merge(users::routes());
+    routes.merge(user_groups::routes());
     routes.merge(billing::routes());
     routes.merge(gaps::routes(GAPS));
     routes
@@ -56,5 +71,22 @@ fn filter_list(params: &Params, name: &str) -> Result<Option<Vec<String>>, ApiEr
             Err(ApiError::invalid(format!("Invalid value for parameter {name}: at most {LONGEST_FILTER} entries")))
         }
         _ => Ok(list),
+    }
+}
+
+/// The page that is asked for, from 1, and its size; none when everything is.
+fn page(params: &Params) -> Result<Option<(u64, u64)>, ApiError> {
+    let is_paged = params.get("page").is_some() || params.get("page_size").is_some();
+    let page = params.integer_in("page", 1..=LAST_PAGE, 1)?;
+    let size = params.integer_in("page_size", 1..=LARGEST_PAGE, USUAL_PAGE)?;
+    Ok(is_paged.then_some((page.unsigned_abs(), size.unsigned_abs())))
+}
+
+/// Whether the largest comes first, as it does when nothing is said.
+fn is_descending(params: &Params) -> Result<bool, ApiError> {
+    match params.text("sort_order")?.as_deref() {
+        None | Some("desc") => Ok(true),
+        Some("asc") => Ok(false),
+        Some(other) => Err(invalid_value("sort_order", &Value::from(other))),
     }
 }

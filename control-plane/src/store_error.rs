@@ -1,8 +1,8 @@
-//! What may go wrong in the stores of accounts, environments and keys, and how the caller reads it.
+//! What may go wrong in the stores of accounts, people, environments and keys, and how the caller reads it.
 
 use plane_kit::{
     error::{ApiError, ErrorCode},
-    ids::AccountId,
+    ids::{AccountId, GroupId, UserId},
     policy::rule::RuleError,
     seal::SealError,
 };
@@ -55,6 +55,40 @@ pub enum StoreError {
     /// A stored rule cannot be read any more.
     #[error("the stored rules of a key cannot be read")]
     StoredRules(#[source] RuleError),
+    /// There is no such user in the account.
+    #[error("Cannot find user with id {0}")]
+    UserNotFound(String),
+    /// There is no such group in the account.
+    #[error("Cannot find user group with id {0}")]
+    GroupNotFound(String),
+    /// The user and the group are there, but the one is not in the other.
+    #[error("Cannot find user {user} in user group {group}")]
+    NotInGroup {
+        /// The user.
+        user: UserId,
+        /// The group.
+        group: GroupId,
+    },
+    /// The user is in the group already.
+    #[error("User {user} already exists in user group {group}")]
+    AlreadyInGroup {
+        /// The user.
+        user: UserId,
+        /// The group.
+        group: GroupId,
+    },
+    /// Another user of the account has the address.
+    #[error("User with email {0} already exists")]
+    EmailTaken(String),
+    /// Another group of the account has the name.
+    #[error("User group with name {0} already exists")]
+    GroupNameTaken(String),
+    /// The text is no email address.
+    #[error("Invalid value {0} for parameter email: use one address like name@example.com, at most 254 bytes")]
+    InvalidEmail(String),
+    /// Without this user nobody could administer the account.
+    #[error("User {0} is the last enabled master_admin of the account; make another one first")]
+    LastMasterAdmin(UserId),
     /// The caller named a region that is not there.
     #[error("Invalid value {0} for parameter region: there is no such region")]
     UnknownRegion(String),
@@ -85,6 +119,7 @@ impl From<NameError> for StoreError {
             NameError::Display => Self::InvalidName,
             NameError::Cloud(shown) => Self::InvalidCloudName(shown),
             NameError::CloudReserved(name) => Self::CloudNameReserved(name),
+            NameError::Email(shown) => Self::InvalidEmail(shown),
         }
     }
 }
@@ -98,15 +133,23 @@ impl From<StoreError> for ApiError {
             E::AccountNotFound(_)
             | E::EnvironmentNotFound(_)
             | E::AccessKeyNotFound(_)
-            | E::ProvisioningKeyNotFound(_) => ErrorCode::NotFound,
-            E::CloudNameTaken(_) | E::KeyNameTaken(_) => ErrorCode::Conflict,
-            E::LastEnabledKey(_) => ErrorCode::Forbidden,
+            | E::ProvisioningKeyNotFound(_)
+            | E::UserNotFound(_)
+            | E::GroupNotFound(_)
+            | E::NotInGroup { .. } => ErrorCode::NotFound,
+            E::CloudNameTaken(_)
+            | E::KeyNameTaken(_)
+            | E::EmailTaken(_)
+            | E::GroupNameTaken(_)
+            | E::AlreadyInGroup { .. } => ErrorCode::Conflict,
+            E::LastEnabledKey(_) | E::LastMasterAdmin(_) => ErrorCode::Forbidden,
             E::UnknownPlan(_)
             | E::CloudNameReserved(_)
             | E::InvalidCloudName(_)
             | E::InvalidName
             | E::InvalidAttributes
             | E::InvalidRules(_)
+            | E::InvalidEmail(_)
             | E::UnknownRegion(_) => ErrorCode::InvalidRequest,
         };
         Self::new(code, error.to_string())

@@ -6,6 +6,7 @@ mod m20261123_000001_accounts;
 mod m20261123_000002_regions;
 mod m20261123_000003_ledger;
 mod m20261124_000004_key_rules;
+mod m20261124_000005_people;
 
 /// The control set.
 pub struct Migrator;
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000002_regions::Migration),
             Box::new(m20261123_000003_ledger::Migration),
             Box::new(m20261124_000004_key_rules::Migration),
+            Box::new(m20261124_000005_people::Migration),
         ]
     }
 }

@@ -71,6 +71,10 @@ uuid_ids! {
     AccountId,
     /// A product environment: the tenant of the data planes.
     EnvironmentId,
+    /// A user: the membership of a person in an account.
+    UserId,
+    /// A group of users of an account.
+    GroupId,
     /// An asset, the same through all its versions.
     AssetId,
     /// One stored version of an asset; objects are keyed by it.

@@ -328,7 +328,16 @@ async fn provisioning_names_what_is_wrong() {
             (Method::GET, &format!("{keys}?page=minus"), Value::Null, 400, "page"),
             (Method::GET, &format!("{keys}?sort_by=banana"), Value::Null, 400, "sort_by"),
             (Method::PUT, &format!("{keys}/1"), json!({"enabled": false}), 404, ""),
-            (Method::GET, "users", Value::Null, 400, "not built"),
+            (Method::POST, "users", json!({"name": "x"}), 400, "email"),
+            (Method::POST, "users", json!({"name": "x", "email": "nobody"}), 400, "parameter email"),
+            (Method::POST, "users", json!({"name": "x", "email": "x@y.org", "role": "king"}), 400, "parameter role"),
+            (Method::POST, "users", json!({"name": "x", "email": "x@y.org", "sub_account_ids": ["no"]}), 404, "id no"),
+            (Method::GET, "users?page=101", Value::Null, 400, "page"),
+            (Method::GET, "users?from=yesterday", Value::Null, 400, "parameter from"),
+            (Method::GET, "users/banana", Value::Null, 404, "user"),
+            (Method::POST, "user_groups", json!({}), 400, "name"),
+            (Method::GET, "user_groups/banana", Value::Null, 404, "user group"),
+            (Method::GET, "user_groups?extended_details=perhaps", Value::Null, 400, "extended_details"),
         ]
         .into_iter()
         .map(|(method, path, body, status, says)| {

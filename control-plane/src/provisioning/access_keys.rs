@@ -14,20 +14,13 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{Done, wire_time};
+use super::{Done, is_descending, page, wire_time};
 use crate::{
     access::{AccountGrant, DestroyAccessKeys, ReadAccessKeys, WriteAccessKeys},
     access_keys::{self as keys, AccessKeys, KeyChanges, KeyListing, KeyName, Purpose, SortBy},
     environments::Environments,
     store_error::StoreError,
 };
-
-/// Entries of a page when only its number is asked for.
-const USUAL_PAGE: i64 = 50;
-/// The largest page.
-const LARGEST_PAGE: i64 = 500;
-/// The last page that may be asked for.
-const LAST_PAGE: i64 = 100;
 
 pub(super) fn routes() -> Routes {
     let mut routes = Routes::new();
@@ -132,9 +125,7 @@ pub(super) async fn keys_of<'a>(grant: &'a AccountGrant, environment: &str) -> R
 }
 
 fn listing(params: &Params) -> Result<KeyListing, ApiError> {
-    let is_paged = params.get("page").is_some() || params.get("page_size").is_some();
-    let page = params.integer_in("page", 1..=LAST_PAGE, 1)?;
-    let size = params.integer_in("page_size", 1..=LARGEST_PAGE, USUAL_PAGE)?;
+    let page = page(params)?;
     let sort_by = match params.text("sort_by")?.as_deref() {
         None | Some("created_at") => SortBy::CreatedAt,
         Some("api_key") => SortBy::ApiKey,
@@ -142,12 +133,7 @@ fn listing(params: &Params) -> Result<KeyListing, ApiError> {
         Some("enabled") => SortBy::Enabled,
         Some(other) => return Err(invalid_value("sort_by", &Value::from(other))),
     };
-    let descending = match params.text("sort_order")?.as_deref() {
-        None | Some("desc") => true,
-        Some("asc") => false,
-        Some(other) => return Err(invalid_value("sort_order", &Value::from(other))),
-    };
-    Ok(KeyListing { page: is_paged.then_some((page.unsigned_abs(), size.unsigned_abs())), sort_by, descending })
+    Ok(KeyListing { page, sort_by, descending: is_descending(params)? })
 }
 
 fn purpose(params: &Params) -> Result<Option<Purpose>, ApiError> {

@@ -10,3 +10,5 @@ mod harness;
 mod key_permissions;
 mod snapshots;
 mod usage;
+mod user_groups;
+mod users;
