@@ -8,6 +8,7 @@ pub mod dev;
 pub mod doctor;
 pub mod migrate;
 pub mod openapi;
+pub mod policy;
 pub mod region;
 
 use std::fmt;

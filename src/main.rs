@@ -46,6 +46,9 @@ enum Command {
     Config(commands::config::Command),
     /// Look for what would keep this installation from working
     Doctor,
+    /// What rules of access keys come to
+    #[command(subcommand)]
+    Policy(commands::policy::Command),
     /// Print the OpenAPI description of a plane
     Openapi(commands::openapi::Arguments),
     /// Run a render worker; started by the server itself
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
             Command::Migrate => commands::migrate::run(file).await,
             Command::Config(command) => commands::config::run(file, command),
             Command::Doctor => commands::doctor::run(file).await,
+            Command::Policy(command) => commands::policy::run(command),
             Command::Openapi(arguments) => commands::openapi::run(arguments),
             Command::RenderWorker => Ok(()),
         }

@@ -5,6 +5,8 @@
 
 use std::{collections::HashMap, sync::OnceLock};
 
+use crate::nearest::nearest;
+
 /// The table. `#` begins a line that explains.
 const TABLE: &str = include_str!("../../openapi/operations.txt");
 
@@ -211,6 +213,17 @@ impl Operations {
             spelled.max().map(|literal| (literal, operation))
         });
         fitting.max_by_key(|(literal, operation)| (*literal, usize::MAX - operation.number)).map(|(_, found)| found)
+    }
+
+    /// The sentence for a call that is no operation, with the one that may have been meant.
+    pub fn unknown(&self, plane: Plane, method: &str, path: &str) -> String {
+        let wanted = format!("{} {path}", method.to_ascii_uppercase());
+        let spellings = self.of(plane).flat_map(|operation| &operation.spellings);
+        let known: Vec<String> = spellings.map(|spelling| format!("{} {}", spelling.method, spelling.path)).collect();
+        match nearest(&wanted, known.iter().map(String::as_str)) {
+            Some(meant) => format!("there is no operation {wanted}; did you mean `{meant}`?"),
+            None => format!("there is no operation {wanted}"),
+        }
     }
 
     /// The names of the groups of a plane, sorted.

@@ -157,6 +157,13 @@ pub struct Principal<'a> {
     pub book: &'a PolicyBook,
 }
 
+impl<'a> Principal<'a> {
+    /// A principal to be explained. What is remembered goes by owner and version, so nothing is decided for this one.
+    pub fn unversioned(subject: &'a str, book: &'a PolicyBook) -> Self {
+        Self { owner: Uuid::nil(), version: 0, subject, book }
+    }
+}
+
 type EnforcerKey = (Uuid, i64, String);
 type DecisionKey = (Uuid, i64, String, usize, String);
 

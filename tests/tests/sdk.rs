@@ -3,11 +3,16 @@
 
 use std::{path::PathBuf, process::Command};
 
+use reqwest::Method;
 use safelight_tests::{
-    harness::{client::Tenant, pictures, sdk, server::Dev},
+    harness::{
+        client::{Account, Tenant},
+        pictures, sdk,
+        server::Dev,
+    },
     workspace,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A photo of twelve megapixels on disk.
 fn photo(server: &Dev) -> (PathBuf, i64) {
@@ -75,4 +80,48 @@ async fn the_node_sdk_does_the_main_job() {
     assert_eq!(usage.transformations, 5, "{usage:?}");
     assert_eq!(usage.requests, 5, "{usage:?}");
     assert_nothing_left(&tenant).await;
+}
+
+#[tokio::test]
+async fn the_python_sdk_runs_an_organisation_and_a_contractor() {
+    let server = Dev::start_with(&["--seed", "none"], &[]).await;
+    let (photo, _) = photo(&server);
+    let mut command = Command::new(sdk::python());
+    command.arg(workspace::root().join("tests/sdk/python/organisation.py")).arg(&photo);
+    done(&sdk::run(environment(&mut command, &server)));
+    assert_nothing_left(&server.tenant()).await;
+}
+
+#[tokio::test]
+async fn the_node_sdk_works_with_a_contractors_key() {
+    let server = Dev::start_with(&["--seed", "none"], &[]).await;
+    let (photo, _) = photo(&server);
+    let ready = &server.ready;
+    let account =
+        Account::new(&ready.api_url, &ready.account_id, &ready.provisioning_api_key, &ready.provisioning_api_secret);
+    let environments = account.call(Method::GET, "sub_accounts", None).await.ok();
+    let id = environments["sub_accounts"][0]["id"].as_str().expect("an id");
+    let keys = format!("sub_accounts/{id}/access_keys");
+    let key = account.call(Method::POST, &keys, Some(json!({"name": "contractor"}))).await.ok();
+    let (api_key, secret) = (key["api_key"].as_str().expect("a key"), key["api_secret"].as_str().expect("a secret"));
+    let rules = json!({"rules": ["POST /:resource_type/upload in clients/acme"]});
+    account.call(Method::PUT, &format!("{keys}/{api_key}/permissions"), Some(rules)).await.ok();
+
+    let mut command = Command::new("node");
+    command.arg(workspace::root().join("tests/sdk/node/contractor.js")).arg(&photo).arg("clients/acme");
+    command.env("NODE_PATH", sdk::node_modules());
+    let credentials = format!("{}:{}", ready.api_key, ready.api_secret);
+    let url = ready.cloudinary_url.replace(&credentials, &format!("{api_key}:{secret}"));
+    done(&sdk::run(environment(&mut command, &server).env("CLOUDINARY_URL", url)));
+}
+
+#[tokio::test]
+async fn the_generated_package_runs_an_organisation() {
+    let server = Dev::start_with(&["--seed", "none"], &[]).await;
+    // A module is looked for beside the script, so the script stands beside the modules.
+    let script = sdk::node_modules().parent().expect("modules stand in a folder").join("account_provisioning.mjs");
+    std::fs::copy(workspace::root().join("tests/sdk/node/account_provisioning.mjs"), &script).expect("it is copied");
+    let mut command = Command::new("node");
+    command.arg(script).arg(&server.ready.api_url);
+    done(&sdk::run(environment(&mut command, &server)));
 }

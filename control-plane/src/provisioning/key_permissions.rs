@@ -104,7 +104,7 @@ struct Reach {
 impl Reach {
     fn of(api_key: &str, book: &PolicyBook) -> Self {
         let subject = key_subject(api_key);
-        let principal = Principal { owner: uuid::Uuid::nil(), version: 0, subject: &subject, book };
+        let principal = Principal::unversioned(&subject, book);
         let mut reach = Self { everywhere: Vec::new(), in_folders: Vec::new() };
         for operation in operations().of(Plane::Data) {
             let folders = book.named_folders(&subject);

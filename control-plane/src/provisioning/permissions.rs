@@ -4,7 +4,6 @@ use actix_web::web::Json;
 use plane_kit::{
     error::ApiError,
     http::{access::Allow, params::Params, routes::Routes},
-    nearest::nearest,
     operations::{FolderOf, Operation, Plane, operations},
     policy::{Explanation, PolicyBook, Principal, Region, key_subject, template},
     routes,
@@ -212,8 +211,10 @@ async fn explain_permission(
         (params.required_text("principal")?, params.required_text("method")?, params.required_text("path")?);
     let folder = params.text("folder")?.unwrap_or_default();
     let asked = Asked::find(allow.grant(), &name).await?;
-    let operation =
-        operations().resolve(asked.plane, &method, &path).ok_or_else(|| unknown_path(asked.plane, &method, &path))?;
+    let operation = operations().resolve(asked.plane, &method, &path).ok_or_else(|| {
+        let unknown = operations().unknown(asked.plane, &method, &path);
+        ApiError::invalid(format!("Invalid value {path} for parameter path: {unknown}"))
+    })?;
     Ok(Json(asked.explain(operation, folder.trim_matches('/'))))
 }
 
@@ -252,11 +253,12 @@ impl Asked {
     }
 
     fn explain(&self, operation: &Operation, folder: &str) -> ExplainedDecision {
-        let principal = Principal { owner: uuid::Uuid::nil(), version: 0, subject: &self.subject, book: &self.book };
+        let principal = Principal::unversioned(&self.subject, &self.book);
         let explanation = Explanation::of(&principal, operation, place(operation, folder));
         let has_folder = operation.folder != FolderOf::Nothing;
         let scope = Explanation::scope(&principal, operation);
-        let allowed_in = (has_folder && !scope.is_everywhere()).then(|| scope.permitted().iter().map(region).collect());
+        let allowed_in =
+            (has_folder && !scope.is_everywhere()).then(|| scope.permitted().iter().map(Region::to_string).collect());
         let permitted = explanation.permitted() && self.refused_because.is_none();
         ExplainedDecision {
             decision: if permitted { "allow" } else { "deny" },
@@ -273,25 +275,4 @@ impl Asked {
             },
         }
     }
-}
-
-/// A part of the tree in words.
-fn region(region: &Region<'_>) -> String {
-    let top = region.folder.unwrap_or("everywhere");
-    match region.without.as_slice() {
-        [] => top.to_owned(),
-        without => format!("{top}, but not in {}", without.join(", ")),
-    }
-}
-
-fn unknown_path(plane: Plane, method: &str, path: &str) -> ApiError {
-    let wanted = format!("{} {path}", method.to_ascii_uppercase());
-    let known: Vec<String> = operations()
-        .of(plane)
-        .flat_map(|operation| &operation.spellings)
-        .map(|spelling| format!("{} {}", spelling.method, spelling.path))
-        .collect();
-    let hint = nearest(&wanted, known.iter().map(String::as_str));
-    let hint = hint.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-    ApiError::invalid(format!("Invalid value {path} for parameter path: there is no operation {wanted}{hint}"))
 }

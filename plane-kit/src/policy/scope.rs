@@ -3,6 +3,8 @@
 //! A decision about a folder depends only on which of the folders that the lines name lie above it. So the answers at those folders,
 //! and one for outside all of them, are the whole answer.
 
+use std::fmt;
+
 /// A folder that lines name, and whether the principal may act in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Branch {
@@ -25,6 +27,17 @@ pub struct Region<'a> {
     pub folder: Option<&'a str>,
     /// The folders below it in which the answer is another one.
     pub without: Vec<&'a str>,
+}
+
+/// The part in words.
+impl fmt::Display for Region<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.folder.unwrap_or("all folders"))?;
+        match self.without.as_slice() {
+            [] => Ok(()),
+            without => write!(f, " but {}", without.join(", ")),
+        }
+    }
 }
 
 impl Scope {

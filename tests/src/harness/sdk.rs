@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    sync::{Mutex, PoisonError},
 };
 
 use crate::workspace;
@@ -32,8 +33,10 @@ pub fn node_modules() -> PathBuf {
     folder.join("node_modules")
 }
 
-/// Installs once per manifest: the manifest is kept beside what it brought.
+/// Installs once per manifest: the manifest is kept beside what it brought. Tests of one program take turns.
 fn install(folder: &Path, manifest: &Path, steps: impl FnOnce()) {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let wanted = std::fs::read(manifest).expect("the manifest is readable");
     let mark = folder.join("installed-manifest");
     if std::fs::read(&mark).is_ok_and(|present| present == wanted) {
