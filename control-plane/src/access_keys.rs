@@ -149,6 +149,15 @@ pub(crate) struct KeyPermissions {
     pub sign_delivery: bool,
 }
 
+/// What changes about the bounds of a key; what is absent stays.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PermissionChanges {
+    /// Rules in the place of all old ones.
+    pub rules: Option<KeyRules>,
+    /// Whether it signs delivery URLs although it has rules.
+    pub sign_delivery: Option<bool>,
+}
+
 impl KeyPermissions {
     /// What a stored key is bound by.
     pub(crate) fn of(row: &rows::Model) -> Result<Self, RuleError> {
@@ -270,11 +279,13 @@ impl<'a> AccessKeys<'a> {
     }
 
     /// Bounds a key, or frees it. In force on the connected regions when this returns, after at most the configured wait.
-    pub(crate) async fn permit(&self, api_key: &str, permissions: &KeyPermissions) -> Result<AccessKey, StoreError> {
+    pub(crate) async fn permit(&self, api_key: &str, changes: PermissionChanges) -> Result<AccessKey, StoreError> {
         let change = Change::of(self.foundation, self.account, self.environment.0).await?;
         let mut row = self.locked(&change, KeyName::ApiKey(api_key)).await?;
-        row.rules = json!(permissions.rules.texts());
-        row.sign_delivery = permissions.sign_delivery;
+        if let Some(rules) = changes.rules {
+            row.rules = json!(rules.texts());
+        }
+        row.sign_delivery = changes.sign_delivery.unwrap_or(row.sign_delivery);
         row.updated_at = self.foundation.clock.now();
         let row = rows::Entity::update(row.into_active_model().reset_all()).exec(change.transaction()).await?;
         change.commit().await?;

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use plane_kit::http::{access::Access, routes::RouteInfo};
+use plane_kit::{
+    http::{access::Access, routes::RouteInfo},
+    operations::Operation,
+};
 use reqwest::Method;
 use safelight_tests::{
     harness::{
@@ -95,6 +98,8 @@ async fn nobody_gets_in_who_may_not() {
     let keys = format!("sub_accounts/{}/access_keys", own["id"].as_str().expect("an id"));
     let disabled = account.call(Method::POST, &keys, Some(json!({"name": "disabled", "enabled": false}))).await.ok();
     let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+    let deleted = account.call(Method::POST, &keys, Some(json!({"name": "deleted"}))).await.ok();
+    account.call(Method::DELETE, &format!("{keys}?name=deleted"), None).await.ok();
 
     let foreign = &other["api_access_keys"][0];
     let attackers = [
@@ -103,6 +108,7 @@ async fn nobody_gets_in_who_may_not() {
         Attacker::new("an unknown key", "999999999999999", &victim.secret),
         Attacker::new("another tenant's key", &text(&foreign["key"]), &text(&foreign["secret"])),
         Attacker::new("a disabled key", &text(&disabled["api_key"]), &text(&disabled["api_secret"])),
+        Attacker::new("a deleted key", &text(&deleted["api_key"]), &text(&deleted["api_secret"])),
         Attacker { at_home: Some("data-plane"), ..Attacker::new("an environment's key", &victim.key, &victim.secret) },
         Attacker {
             at_home: Some("control-plane"),
@@ -148,4 +154,48 @@ async fn nobody_gets_in_who_may_not() {
     let listing = victim.get("resources/image").await.ok();
     assert_eq!(listing["resources"].as_array().map(Vec::len), Some(1), "{listing}");
     assert_eq!(victim.settled_usage().await.counts(), before.counts());
+}
+
+/// The calls of a guarded operation of the data plane.
+fn guarded_calls(victim: &Tenant) -> Vec<(&'static Operation, Method, String)> {
+    let data = data_plane::routes();
+    let guarded = data.infos().filter(|info| matches!(info.access, Access::Permission(_)));
+    let calls = guarded.flat_map(|info| {
+        let operation = info.operation.expect("a guarded route has a row");
+        info.methods.iter().map(move |method| (operation, method.parse().expect("a method"), info.path.clone()))
+    });
+    calls.map(|(operation, method, path)| (operation, method, aimed(&path, victim, "", "victim"))).collect()
+}
+
+#[tokio::test]
+async fn a_key_that_lacks_one_operation_lacks_it_and_nothing_else() {
+    let server = Dev::start_with(&["--seed", "none"], &[]).await;
+    let (victim, ready) = (server.tenant(), &server.ready);
+    let account =
+        Account::new(&ready.api_url, &ready.account_id, &ready.provisioning_api_key, &ready.provisioning_api_secret);
+    victim.upload(pictures::small_jpeg(1)).public_id("victim").send().await.ok();
+    let environments = account.call(Method::GET, "sub_accounts", None).await.ok();
+    let keys = format!("sub_accounts/{}/access_keys", environments["sub_accounts"][0]["id"].as_str().expect("an id"));
+    let made = account.call(Method::POST, &keys, Some(json!({"name": "lacking"}))).await.ok();
+    let text = |name: &str| made[name].as_str().expect("a text").to_owned();
+    let permissions = format!("{keys}/{}/permissions", text("api_key"));
+    let key = victim.with_key(&text("api_key"), &text("api_secret"));
+    let calls = guarded_calls(&victim);
+    let mut lacking: Vec<&'static Operation> = calls.iter().map(|(operation, ..)| *operation).collect();
+    lacking.dedup_by_key(|operation| operation.id);
+    assert!(lacking.len() >= 7);
+    let mut complaints = Vec::new();
+    for lack in lacking {
+        let rules = json!({"rules": ["*", format!("deny {} {}", lack.method(), lack.path())]});
+        account.call(Method::PUT, &permissions, Some(rules)).await.ok();
+        for (operation, method, path) in &calls {
+            let request = key.http().request(method.clone(), format!("{}{path}", ready.api_url));
+            let answer = Answer::to(request.basic_auth(&key.key, Some(&key.secret))).await.expect("an answer");
+            let refused = answer.status == 403;
+            if refused != (operation.id == lack.id) {
+                complaints.push(format!("without {}: {method} {path} {}", lack.id, answer.status));
+            }
+        }
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use super::access_keys::keys_of;
 use crate::{
     access::{ReadAccessKeys, WriteAccessKeys},
-    access_keys::{AccessKey, KeyPermissions},
+    access_keys::{AccessKey, PermissionChanges},
     snapshots::policy_of,
     store_error::StoreError,
 };
@@ -197,16 +197,10 @@ async fn update_access_key_permissions(
     path: Path<(String, String, String)>,
     params: Params,
 ) -> Result<Json<AccessKeyPermissions>, ApiError> {
-    let (rules, sign_delivery) = (rules(&params)?, params.boolean("sign_delivery")?);
-    if rules.is_none() && sign_delivery.is_none() {
+    let changes = PermissionChanges { rules: rules(&params)?, sign_delivery: params.boolean("sign_delivery")? };
+    if changes.rules.is_none() && changes.sign_delivery.is_none() {
         return Err(plane_kit::http::params::missing("rules"));
     }
-    let keys = keys_of(allow.grant(), &path.1).await?;
-    let present = keys.find(&path.2).await?.permissions().map_err(StoreError::StoredRules)?;
-    let permissions = KeyPermissions {
-        rules: rules.unwrap_or(present.rules),
-        sign_delivery: sign_delivery.unwrap_or(present.sign_delivery),
-    };
-    let key = keys.permit(&path.2, &permissions).await?;
+    let key = keys_of(allow.grant(), &path.1).await?.permit(&path.2, changes).await?;
     Ok(Json(AccessKeyPermissions::of(&key)?))
 }

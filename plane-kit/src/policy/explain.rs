@@ -1,6 +1,6 @@
 //! Why a decision was taken: the line that decided, and what would have allowed it.
 
-use super::{Effect, Place, PolicyLine, Principal, Scope};
+use super::{Effect, Place, PolicyLine, Principal, Scope, line::ANY};
 use crate::{
     error::{ApiError, ErrorCode},
     operations::{FolderOf, Operation},
@@ -88,6 +88,9 @@ impl Explanation {
             Ground::Role(line) => format!("{} permits it by `{line}`", line.subject),
             Ground::RoleForbids(line) => format!("{} forbids it by `{line}`", line.subject),
             Ground::NoRole => "no role permits it".to_owned(),
+            Ground::Rule(line) if line.action == ANY && line.object == ANY => {
+                "no rule denies it, and all else is allowed".to_owned()
+            }
             Ground::Rule(line) => format!("the rule `{line}` allows it"),
             Ground::RuleDenies(line) => format!("the rule `{line}` denies it"),
             Ground::NoRule => "none of its rules allows it".to_owned(),

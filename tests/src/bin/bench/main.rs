@@ -4,6 +4,7 @@
 //! measured in turn. `./scripts/bench` builds what is needed and starts this.
 #![expect(clippy::print_stdout, reason = "printing figures is what this program is for")]
 
+mod decision;
 mod process;
 mod similarity;
 
@@ -25,6 +26,8 @@ use safelight_tests::{
 
 use process::{Sampler, cpu_seconds};
 
+/// A folder of JPEG files to take instead of drawn ones.
+const OWN_PHOTOS: &str = "SAFELIGHT_BENCH_PHOTOS";
 /// Rounds of each comparison; the median is reported.
 const ROUNDS: usize = 6;
 /// Byte-distinct photos for each round of the first figure: 120 in all.
@@ -43,10 +46,13 @@ const HIT_BYTES: std::ops::Range<usize> = 34_000..36_500;
 #[tokio::main]
 async fn main() {
     let folder = workspace::target_profile_folder().join("bench-data");
-    let photos = photos(&folder.join("photos"));
+    let photos = match std::env::var_os(OWN_PHOTOS) {
+        Some(own) => own_photos(Path::new(&own), &folder.join("own-photos")),
+        None => photos(&folder.join("photos")),
+    };
     let wanted: Vec<String> = std::env::args().skip(1).collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|figure| figure == name);
-    println!("{} photos of 12 megapixels, {:.1} MB on average", photos.len(), average_megabytes(&photos));
+    println!("{} photos, {:.1} MB on average", photos.len(), average_megabytes(&photos));
     if is_wanted("make") {
         make(&photos).await;
     }
@@ -62,6 +68,9 @@ async fn main() {
     if is_wanted("start") {
         start().await;
     }
+    if is_wanted("decision") {
+        decision::decision().await;
+    }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -74,6 +83,21 @@ fn spread(values: &[f64]) -> String {
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);
     let most = values.iter().copied().fold(0.0, f64::max);
     format!("{least:.3}–{most:.3}")
+}
+
+/// The JPEG files of a folder under names of their own, in turn until there are enough.
+fn own_photos(from: &Path, folder: &Path) -> Vec<PathBuf> {
+    let is_jpeg = |path: &PathBuf| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jpg"));
+    let files = std::fs::read_dir(from).expect("the folder of photos can be read").flatten();
+    let mut own: Vec<PathBuf> = files.map(|file| file.path()).filter(is_jpeg).collect();
+    own.sort();
+    assert!(!own.is_empty(), "no .jpg in {}", from.display());
+    std::fs::create_dir_all(folder).expect("a folder for the photos");
+    let paths: Vec<PathBuf> = (0..ROUNDS * PHOTOS_A_ROUND).map(|at| folder.join(format!("{at:03}.jpg"))).collect();
+    for (path, photo) in paths.iter().zip(own.iter().cycle()) {
+        std::fs::copy(photo, path).expect("a photo is copied");
+    }
+    paths
 }
 
 /// Photos that differ in every byte of their content; made once and kept.
