@@ -39,6 +39,9 @@ enum Command {
     /// Regions
     #[command(subcommand)]
     Region(commands::region::Command),
+    /// Access keys
+    #[command(subcommand)]
+    Key(commands::key::Command),
     /// Bring the databases that are configured to the newest state
     Migrate,
     /// The configuration
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
             Command::DataPlane(arguments) => commands::data_plane::run(file, arguments).await,
             Command::Account(command) => commands::account::run(file, command).await,
             Command::Region(command) => commands::region::run(file, command).await,
+            Command::Key(command) => commands::key::run(file, command).await,
             Command::Migrate => commands::migrate::run(file).await,
             Command::Config(command) => commands::config::run(file, command),
             Command::Doctor => commands::doctor::run(file).await,

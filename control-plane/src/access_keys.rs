@@ -1,5 +1,8 @@
 //! Access keys of one product environment.
 
+mod import;
+mod lifecycle;
+
 use chrono::{DateTime, Utc};
 use plane_kit::{
     ids::{AccountId, EnvironmentId, generate_api_key, generate_api_secret},
@@ -21,6 +24,8 @@ use crate::{
     tables::access_keys as rows,
 };
 
+pub(crate) use lifecycle::KeyDetails;
+
 /// The name of the key that comes with an environment.
 const ROOT_NAME: &str = "Root";
 
@@ -29,13 +34,17 @@ const ROOT_NAME: &str = "Root";
 pub(crate) struct AccessKey {
     row: rows::Model,
     secret: Secret,
+    /// The second secret, while a rotation is under way.
+    next_secret: Option<Secret>,
 }
 
 impl AccessKey {
-    /// Opens the secret of a stored key.
+    /// Opens the secrets of a stored key.
     pub(crate) fn open(key_encryption_key: &SealingKey, row: rows::Model) -> Result<Self, SealError> {
         let secret = key_encryption_key.open(&row.sealed_secret)?;
-        Ok(Self { row, secret })
+        let next_secret =
+            row.next_sealed_secret.as_deref().map(|sealed| key_encryption_key.open(sealed)).transpose()?;
+        Ok(Self { row, secret, next_secret })
     }
 
     /// The row, for the policy.
@@ -48,7 +57,7 @@ impl AccessKey {
         &self.row.api_key
     }
 
-    /// The secret half.
+    /// The secret half; the present one while a rotation is under way.
     pub(crate) fn secret(&self) -> &Secret {
         &self.secret
     }
@@ -237,7 +246,8 @@ impl<'a> AccessKeys<'a> {
         let name = name.unwrap_or_else(|| format!("key_{api_key}"));
         check_display_name(&name)?;
         let change = Change::of(self.foundation, self.account, self.environment.0).await?;
-        let key = insert(self.foundation, &change, api_key, name, enabled, false).await?;
+        let new = NewKey { api_key, secret: generate_api_secret(), name, enabled, root: false };
+        let key = insert(self.foundation, &change, new).await?;
         change.commit().await?;
         Ok(key)
     }
@@ -312,15 +322,18 @@ impl<'a> AccessKeys<'a> {
         row.ok_or_else(|| StoreError::AccessKeyNotFound(shown.to_owned()))
     }
 
-    /// Refuses to take the last enabled key away: nobody could sign or administer anything any more.
+    /// Refuses to take away the last key that is enabled and never expires: sooner or later nobody could sign or administer anything
+    /// any more.
     async fn guard_last(&self, change: &Change<'_>, row: &rows::Model) -> Result<(), StoreError> {
         let others = self
             .mine()
             .filter(rows::Column::Enabled.eq(true))
+            .filter(rows::Column::ExpiresAt.is_null())
             .filter(rows::Column::ApiKey.ne(&row.api_key))
             .count(change.transaction())
             .await?;
-        if row.enabled && others == 0 { Err(StoreError::LastEnabledKey(row.api_key.clone())) } else { Ok(()) }
+        let lasts = row.enabled && row.expires_at.is_none();
+        if lasts && others == 0 { Err(StoreError::LastEnabledKey(row.api_key.clone())) } else { Ok(()) }
     }
 
     /// Takes a purpose from whichever key has it.
@@ -335,24 +348,44 @@ impl<'a> AccessKeys<'a> {
     }
 }
 
-/// Makes the key that comes with a new environment.
-pub(crate) async fn insert_root(foundation: &Foundation, change: &Change<'_>) -> Result<AccessKey, StoreError> {
-    insert(foundation, change, generate_api_key(), ROOT_NAME.to_owned(), true, true).await
-}
-
-async fn insert(
-    foundation: &Foundation,
-    change: &Change<'_>,
+/// A key to be made.
+struct NewKey {
     api_key: String,
+    secret: Secret,
     name: String,
     enabled: bool,
     root: bool,
-) -> Result<AccessKey, StoreError> {
+}
+
+/// Makes the key that comes with a new environment.
+pub(crate) async fn insert_root(foundation: &Foundation, change: &Change<'_>) -> Result<AccessKey, StoreError> {
+    let new = NewKey {
+        api_key: generate_api_key(),
+        secret: generate_api_secret(),
+        name: ROOT_NAME.to_owned(),
+        enabled: true,
+        root: true,
+    };
+    insert(foundation, change, new).await
+}
+
+/// Inserts a key into the environment of a change, which holds its lock: no other key can take the name meanwhile, so what the
+/// database still refuses is the public half, which is unique over the installation.
+async fn insert(foundation: &Foundation, change: &Change<'_>, new: NewKey) -> Result<AccessKey, StoreError> {
+    let environment_id = change.environment().id;
+    let namesakes = rows::Entity::find()
+        .filter(rows::Column::EnvironmentId.eq(environment_id))
+        .filter(rows::Column::Name.eq(&new.name))
+        .count(change.transaction())
+        .await?;
+    if namesakes > 0 {
+        return Err(StoreError::KeyNameTaken(new.name));
+    }
     let now = foundation.clock.now();
-    let secret = generate_api_secret();
+    let NewKey { api_key, secret, name, enabled, root } = new;
     let row = rows::Model {
         api_key,
-        environment_id: change.environment().id,
+        environment_id,
         name,
         sealed_secret: foundation.key_encryption_key.seal(&secret),
         enabled,
@@ -360,12 +393,18 @@ async fn insert(
         dedicated_for: None,
         rules: json!([]),
         sign_delivery: false,
+        owner: None,
+        note: None,
+        expires_at: None,
+        last_used_at: None,
+        next_sealed_secret: None,
+        rotation_started_at: None,
         created_at: now,
         updated_at: now,
     };
     rows::Entity::insert(row.clone().into_active_model().reset_all())
         .exec_without_returning(change.transaction())
         .await
-        .map_err(|error| StoreError::or_taken(error, StoreError::KeyNameTaken(row.name.clone())))?;
-    Ok(AccessKey { row, secret })
+        .map_err(|error| StoreError::or_taken(error, StoreError::AccessKeyTaken(row.api_key.clone())))?;
+    Ok(AccessKey { row, secret, next_secret: None })
 }

@@ -4,12 +4,13 @@
 
 use plane_kit::ids::AccountId;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
 use uuid::Uuid;
 
 use crate::{
+    billing::plans::PricePlan,
     follow::Issued,
     foundation::Foundation,
     snapshots,
@@ -29,23 +30,24 @@ impl<'a> Change<'a> {
     /// Begins a change of an environment of `account`, and locks it. An environment of another account is not found.
     pub(crate) async fn of(foundation: &'a Foundation, account: AccountId, id: Uuid) -> Result<Self, StoreError> {
         let transaction = foundation.database.begin().await?;
-        let account_enabled = lock_account(&transaction, account).await?;
+        let account_enabled = lock_account(&transaction, account, Lock::Shared).await?.enabled;
         let environment = next_version(&transaction, account, id).await?;
         Ok(Self { foundation, transaction, account_enabled, environment })
     }
 
-    /// Begins with a new environment, inserted under the account that it names.
+    /// Begins with a new environment, inserted under the account that it names, if the account's plan allows one more.
     pub(crate) async fn with_new(
         foundation: &'a Foundation,
         environment: environments::Model,
     ) -> Result<Self, StoreError> {
         let transaction = foundation.database.begin().await?;
-        let account_enabled = lock_account(&transaction, AccountId(environment.account_id)).await?;
+        let account = lock_account(&transaction, AccountId(environment.account_id), Lock::Exclusive).await?;
+        check_plan(&transaction, &account).await?;
         environments::Entity::insert(environment.clone().into_active_model().reset_all())
             .exec_without_returning(&transaction)
             .await
             .map_err(|error| StoreError::or_taken(error, StoreError::CloudNameTaken(environment.cloud_name.clone())))?;
-        Ok(Self { foundation, transaction, account_enabled, environment })
+        Ok(Self { foundation, transaction, account_enabled: account.enabled, environment })
     }
 
     /// The transaction, for the rows that belong to the environment.
@@ -133,10 +135,42 @@ pub(crate) async fn begin_of_people(
     if raised.rows_affected == 0 { Err(StoreError::AccountNotFound(account)) } else { Ok(transaction) }
 }
 
-/// Keeps the account from being suspended until the transaction ends. Answers whether it is enabled.
-async fn lock_account(transaction: &DatabaseTransaction, account: AccountId) -> Result<bool, StoreError> {
-    let row = accounts::Entity::find_by_id(account.0).lock_shared().one(transaction).await?;
-    row.map(|row| row.enabled).ok_or(StoreError::AccountNotFound(account))
+/// How much a change keeps others out of its account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lock {
+    /// Changes of other environments go on.
+    Shared,
+    /// One change after the other, because what is counted must not change.
+    Exclusive,
+}
+
+/// Keeps the account from being suspended until the transaction ends.
+async fn lock_account(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    lock: Lock,
+) -> Result<accounts::Model, StoreError> {
+    let query = accounts::Entity::find_by_id(account.0);
+    let query = match lock {
+        Lock::Shared => query.lock_shared(),
+        Lock::Exclusive => query.lock_exclusive(),
+    };
+    query.one(transaction).await?.ok_or(StoreError::AccountNotFound(account))
+}
+
+/// Refuses one more environment than the plan allows. Called under the exclusive lock of the account, so that of two that are made
+/// at once the second sees the first. A name that is no plan of this version of the program allows everything.
+async fn check_plan(transaction: &DatabaseTransaction, account: &accounts::Model) -> Result<(), StoreError> {
+    let Some((plan, limit)) = PricePlan::named(&account.plan).and_then(|plan| Some((plan, plan.environments()?)))
+    else {
+        return Ok(());
+    };
+    let present = environments::Entity::find()
+        .filter(environments::Column::AccountId.eq(account.id))
+        .filter(environments::Column::DeletedAt.is_null())
+        .count(transaction)
+        .await?;
+    if present < limit { Ok(()) } else { Err(StoreError::TooManyEnvironments { plan: plan.name(), limit }) }
 }
 
 /// Raises the version of an environment, which also locks its row.

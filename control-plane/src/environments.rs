@@ -7,7 +7,7 @@ use plane_kit::{
     ids::{AccountId, EnvironmentId},
     seam::snapshot::{FolderMode, Limits},
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -154,21 +154,44 @@ impl<'a> Environments<'a> {
 
     /// The environments that pass the filter, oldest first.
     pub(crate) async fn list(&self, filter: &EnvironmentFilter) -> Result<Vec<Environment>, StoreError> {
+        Ok(self.list_page(filter, None).await?.0)
+    }
+
+    /// A page of the environments that pass the filter, oldest first, and how many pass it in all. The page is given by its number,
+    /// from 1, and its size; everything when absent. However many they are, it takes one query for them and one for their keys, and
+    /// one more to count beyond a page.
+    pub(crate) async fn list_page(
+        &self,
+        filter: &EnvironmentFilter,
+        page: Option<(u64, u64)>,
+    ) -> Result<(Vec<Environment>, u64), StoreError> {
         if filter.prefix.as_deref().is_some_and(|prefix| !can_be_a_name(prefix)) {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), 0));
         }
         let chosen = self.filtered(filter);
         let of_chosen = chosen.clone().select_only().column(rows::Column::Id).into_query();
-        let found = chosen
-            .order_by_asc(rows::Column::CreatedAt)
-            .order_by_asc(rows::Column::Id)
-            .all(self.foundation.database.reader())
-            .await?;
+        let in_order = chosen.clone().order_by_asc(rows::Column::CreatedAt).order_by_asc(rows::Column::Id);
+        let reader = self.foundation.database.reader();
+        let found = match page {
+            None => in_order.all(reader).await?,
+            Some((page, size)) => {
+                in_order.limit(size).offset(page.saturating_sub(1).saturating_mul(size)).all(reader).await?
+            }
+        };
+        let total = match page {
+            None => u64::try_from(found.len()).unwrap_or(u64::MAX),
+            Some(_) => chosen.count(reader).await?,
+        };
+        // Of a page the ids are named: it is short, and what it holds must not move between the two queries.
+        let of_found = match page {
+            None => key_rows::Column::EnvironmentId.in_subquery(of_chosen),
+            Some(_) => key_rows::Column::EnvironmentId.is_in(found.iter().map(|row| row.id)),
+        };
         let keys = key_rows::Entity::find()
-            .filter(key_rows::Column::EnvironmentId.in_subquery(of_chosen))
+            .filter(of_found)
             .order_by_asc(key_rows::Column::CreatedAt)
             .order_by_asc(key_rows::Column::ApiKey)
-            .all(self.foundation.database.reader())
+            .all(reader)
             .await?;
         let mut by_environment: HashMap<Uuid, Vec<AccessKey>> = HashMap::new();
         for key in keys {
@@ -179,7 +202,7 @@ impl<'a> Environments<'a> {
             let keys = by_environment.remove(&row.id).unwrap_or_default();
             Environment { row, keys }
         };
-        Ok(found.into_iter().map(with_keys).collect())
+        Ok((found.into_iter().map(with_keys).collect(), total))
     }
 
     fn filtered(&self, filter: &EnvironmentFilter) -> Select<rows::Entity> {

@@ -65,7 +65,7 @@ pub enum ControlError {
     Keys(#[from] KeyError),
 }
 
-/// A product environment with its oldest enabled access key.
+/// A product environment with its oldest access key that is enabled and never expires.
 #[derive(Debug, Clone)]
 pub struct EnvironmentCredentials {
     /// The environment's id.
@@ -80,6 +80,17 @@ pub struct EnvironmentCredentials {
     pub api_key: String,
     /// The secret half.
     pub api_secret: Secret,
+}
+
+/// An access key that was taken over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedKey {
+    /// The name in URLs of its product environment, lower case.
+    pub cloud_name: String,
+    /// What people call it.
+    pub name: String,
+    /// The public half.
+    pub api_key: String,
 }
 
 /// A control plane. Cloning gives another handle on the same one.
@@ -186,7 +197,8 @@ impl ControlPlane {
         found.ok_or_else(|| StoreError::EnvironmentNotFound(environment.id().to_string()))
     }
 
-    /// The environment of an account with that cloud name, with its oldest enabled access key; none if either is missing.
+    /// The environment of an account with that cloud name, with its oldest access key that is enabled and never expires;
+    /// none if either is missing.
     pub async fn find_environment(
         &self,
         account: AccountId,
@@ -195,10 +207,32 @@ impl ControlPlane {
         let found = Environments::for_operator(&self.foundation, account).find_by_cloud_name(cloud_name).await?;
         Ok(found.as_ref().and_then(credentials))
     }
+
+    /// Takes an access key over that was made elsewhere, so that what was signed with it in the past stays valid. It is enabled and
+    /// has no rules. Its public half, 1 to 32 digits, must be free over the whole installation; its secret has 8 to 128 letters,
+    /// digits, `_` and `-`.
+    pub async fn import_key(
+        &self,
+        account: AccountId,
+        cloud_name: &str,
+        name: &str,
+        api_key: &str,
+        api_secret: Secret,
+    ) -> Result<ImportedKey, StoreError> {
+        let environments = Environments::for_operator(&self.foundation, account);
+        let environment = environments.find_by_cloud_name(cloud_name).await?;
+        let environment = environment.ok_or_else(|| StoreError::CloudNotFound(cloud_name.to_owned()))?;
+        let key = environments.keys_of(&environment).import(name, api_key, api_secret).await?;
+        Ok(ImportedKey {
+            cloud_name: environment.cloud_name().to_owned(),
+            name: key.name().to_owned(),
+            api_key: key.api_key().to_owned(),
+        })
+    }
 }
 
 fn credentials(environment: &Environment) -> Option<EnvironmentCredentials> {
-    let key = environment.keys().iter().find(|key| key.enabled())?;
+    let key = environment.keys().iter().find(|key| key.enabled() && key.expires_at().is_none())?;
     Some(EnvironmentCredentials {
         id: environment.id(),
         name: environment.name().to_owned(),
@@ -231,7 +265,7 @@ mod tests {
                 assert!(answer["content"]["application/json"]["schema"].is_object(), "{method} {path}");
             }
         }
-        assert_eq!(operations, 34);
+        assert_eq!(operations, 39);
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
             for (member, property) in schema["properties"].as_object().into_iter().flatten() {
                 assert!(property["description"].is_string(), "{name}.{member} has no description");

@@ -1,4 +1,5 @@
-//! What may be a name: of things that people see, of clouds in URLs, of regions; and what may be an email address. Pure.
+//! What may be a name: of things that people see, of clouds in URLs, of regions; and what may be an email address, a note, or a
+//! credential that was made elsewhere. Pure.
 
 use rand::Rng;
 
@@ -13,6 +14,14 @@ pub(crate) enum NameError {
     CloudReserved(String),
     /// An email address has another shape; the beginning of it, to be shown.
     Email(String),
+    /// The owner of a key is too long, or holds what nobody can see.
+    Owner,
+    /// A note is too long, or holds what nobody can see.
+    Note,
+    /// The public half of a credential has another shape; the beginning of it, to be shown.
+    ApiKey(String),
+    /// The secret half of a credential has another shape. It is not shown.
+    ApiSecret,
 }
 
 /// An email address that was checked.
@@ -50,6 +59,12 @@ const LONGEST_NAME: usize = 255;
 const LONGEST_EMAIL: usize = 254;
 /// What stands before the `@` may be this long, in characters.
 const LONGEST_LOCAL_PART: usize = 64;
+/// A note may be this long, in characters.
+const LONGEST_NOTE: usize = 1000;
+/// The public half of a credential may have this many digits.
+const LONGEST_API_KEY: usize = 32;
+/// The secret half of a credential has at least and at most this many characters.
+const API_SECRET_LENGTHS: std::ops::RangeInclusive<usize> = 8..=128;
 /// Region names may be this long.
 const LONGEST_REGION_NAME: usize = 40;
 
@@ -61,6 +76,32 @@ pub(crate) fn can_be_a_name(text: &str) -> bool {
 /// Checks a display name.
 pub(crate) fn check_display_name(name: &str) -> Result<(), NameError> {
     if can_be_a_name(name) && name.chars().count() <= LONGEST_NAME { Ok(()) } else { Err(NameError::Display) }
+}
+
+/// Checks who answers for a key.
+pub(crate) fn check_owner(owner: &str) -> Result<(), NameError> {
+    if can_be_a_name(owner) && owner.chars().count() <= LONGEST_NAME { Ok(()) } else { Err(NameError::Owner) }
+}
+
+/// Checks a note, which may have several lines.
+pub(crate) fn check_note(note: &str) -> Result<(), NameError> {
+    let is_visible = note.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'));
+    if is_visible && note.chars().count() <= LONGEST_NOTE { Ok(()) } else { Err(NameError::Note) }
+}
+
+/// Checks the public half of a credential that was made elsewhere. Keys are digits wherever they are recognised.
+pub(crate) fn check_api_key(api_key: &str) -> Result<(), NameError> {
+    let is_key = api_key.bytes().all(|b| b.is_ascii_digit()) && (1..=LONGEST_API_KEY).contains(&api_key.len());
+    if is_key {
+        return Ok(());
+    }
+    Err(NameError::ApiKey(api_key.chars().filter(|c| !c.is_control()).take(LONGEST_API_KEY).collect()))
+}
+
+/// Checks the secret half of a credential that was made elsewhere: the characters that stand in an environment URL as they are.
+pub(crate) fn check_api_secret(secret: &str) -> Result<(), NameError> {
+    let is_plain = secret.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if is_plain && API_SECRET_LENGTHS.contains(&secret.len()) { Ok(()) } else { Err(NameError::ApiSecret) }
 }
 
 /// Checks a cloud name and brings it into lower case.
@@ -128,6 +169,43 @@ mod tests {
         assert!(check_cloud_name(&"a".repeat(63)).is_ok());
         assert!(check_cloud_name(&"a".repeat(64)).is_err());
         assert!(check_cloud_name(&generate_cloud_name()).is_ok());
+    }
+
+    #[test]
+    fn credentials_from_elsewhere_are_digits_and_plain_characters() {
+        let (longest, too_long) = ("9".repeat(32), "9".repeat(33));
+        for (key, valid) in [
+            ("1", true),
+            ("814814814814814", true),
+            (longest.as_str(), true),
+            (too_long.as_str(), false),
+            ("", false),
+            ("12a", false),
+            ("-1", false),
+            ("\u{0661}", false),
+        ] {
+            assert_eq!(check_api_key(key).is_ok(), valid, "{key}");
+        }
+        let (longest, too_long) = ("s".repeat(128), "s".repeat(129));
+        for (secret, valid) in [
+            ("aB3_-678", true),
+            (longest.as_str(), true),
+            (too_long.as_str(), false),
+            ("1234567", false),
+            ("12345678 ", false),
+            ("1234567:", false),
+            ("1234567\u{fc}", false),
+        ] {
+            assert_eq!(check_api_secret(secret).is_ok(), valid, "{secret}");
+        }
+    }
+
+    #[test]
+    fn notes_have_lines_and_owners_do_not() {
+        assert!(check_note("one\r\n\ttwo").is_ok() && check_owner("one\ntwo").is_err());
+        assert!(check_note(&"ü".repeat(1000)).is_ok() && check_note(&"n".repeat(1001)).is_err());
+        assert!(check_owner(&"ü".repeat(255)).is_ok() && check_owner(&"o".repeat(256)).is_err());
+        assert!(check_note("\u{7}").is_err() && check_owner("\u{7}").is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod access_keys;
 mod billing;
 mod environments;
+mod key_lifecycle;
 mod key_permissions;
 mod permissions;
 mod user_groups;
@@ -31,6 +32,8 @@ const USUAL_PAGE: i64 = 50;
 const LARGEST_PAGE: i64 = 500;
 /// The last page that may be asked for.
 const LAST_PAGE: i64 = 100;
+/// The last page of product environments, of which an account may have more than the vendor's wire can page through.
+const LAST_ENVIRONMENT_PAGE: i64 = 100_000;
 
 /// The routes, and behind them those that are answered as not built.
 pub(crate) fn routes() -> Routes {
@@ -38,6 +41,7 @@ pub(crate) fn routes() -> Routes {
     routes.merge(environments::routes());
     routes.merge(access_keys::routes());
     routes.merge(key_permissions::routes());
+    routes.merge(key_lifecycle::routes());
     routes.merge(permissions::routes());
     routes.merge(users::routes());
     routes.merge(user_groups::routes());
@@ -76,8 +80,13 @@ fn filter_list(params: &Params, name: &str) -> Result<Option<Vec<String>>, ApiEr
 
 /// The page that is asked for, from 1, and its size; none when everything is.
 fn page(params: &Params) -> Result<Option<(u64, u64)>, ApiError> {
+    page_up_to(params, LAST_PAGE)
+}
+
+/// The same with a last page of one's own.
+fn page_up_to(params: &Params, last: i64) -> Result<Option<(u64, u64)>, ApiError> {
     let is_paged = params.get("page").is_some() || params.get("page_size").is_some();
-    let page = params.integer_in("page", 1..=LAST_PAGE, 1)?;
+    let page = params.integer_in("page", 1..=last, 1)?;
     let size = params.integer_in("page_size", 1..=LARGEST_PAGE, USUAL_PAGE)?;
     Ok(is_paged.then_some((page.unsigned_abs(), size.unsigned_abs())))
 }

@@ -102,12 +102,14 @@ fn build(
     let sealed_keys = keys
         .iter()
         .map(|key| {
-            let secret = key_encryption_key.open(&key.sealed_secret)?;
+            let reseal = |sealed: &str| Ok::<_, SealError>(region_key.seal(&key_encryption_key.open(sealed)?));
             Ok(KeySnapshot {
                 api_key: key.api_key.clone(),
-                sealed_secret: region_key.seal(&secret),
+                sealed_secret: reseal(&key.sealed_secret)?,
                 enabled: key.enabled,
                 signs_delivery: KeyPermissions::of(key)?.signs_delivery(),
+                next_sealed_secret: key.next_sealed_secret.as_deref().map(reseal).transpose()?,
+                expires_at: key.expires_at,
             })
         })
         .collect::<Result<_, IssueError>>()?;

@@ -46,9 +46,47 @@ pub enum StoreError {
     /// Another key of the environment has the name.
     #[error("Access key with name {0} already exists")]
     KeyNameTaken(String),
-    /// Without this key nobody could use the environment.
-    #[error("Access key {0} is the last enabled key of the product environment; enable another one first")]
+    /// Without this key nobody could use the environment, now or later.
+    #[error(
+        "Access key {0} is the last enabled key of the product environment that never expires; enable another one that \
+         never expires first"
+    )]
     LastEnabledKey(String),
+    /// A key of the installation has the public half.
+    #[error("Access key {0} is already taken")]
+    AccessKeyTaken(String),
+    /// The public half of an imported key has another shape.
+    #[error("Invalid value {0} for parameter api_key: use 1 to 32 digits")]
+    InvalidApiKey(String),
+    /// The secret half of an imported key has another shape. It is not shown.
+    #[error("Invalid value for parameter api_secret: use 8 to 128 letters, digits, _ and -")]
+    InvalidApiSecret,
+    /// The owner of a key is too long, or holds what nobody can see.
+    #[error("Invalid value for parameter owner: at most 255 characters, none of them a control character")]
+    InvalidOwner,
+    /// The note of a key is too long, or holds what nobody can see.
+    #[error("Invalid value for parameter note: at most 1000 characters, no control characters but line ends and tabs")]
+    InvalidNote,
+    /// A key would have expired already.
+    #[error("Invalid value {0} for parameter expires_at: it is not in the future")]
+    ExpiryPassed(String),
+    /// The first secret of a rotation waits for the second one to be confirmed.
+    #[error("A rotation of access key {0} is under way; confirm it or give it up first")]
+    RotationUnderWay(String),
+    /// The key has one secret.
+    #[error("Access key {0} has no rotation under way")]
+    NoRotation(String),
+    /// The account has no environment of that name.
+    #[error("Cannot find a product environment with cloud name {0} in the account")]
+    CloudNotFound(String),
+    /// The plan allows no more environments.
+    #[error("Plan {plan} allows {limit} product environments; delete one or choose another plan")]
+    TooManyEnvironments {
+        /// Name of the plan.
+        plan: &'static str,
+        /// How many it allows.
+        limit: u64,
+    },
     /// The caller's rules are none.
     #[error("Invalid value for parameter rules: {0}")]
     InvalidRules(RuleError),
@@ -120,6 +158,10 @@ impl From<NameError> for StoreError {
             NameError::Cloud(shown) => Self::InvalidCloudName(shown),
             NameError::CloudReserved(name) => Self::CloudNameReserved(name),
             NameError::Email(shown) => Self::InvalidEmail(shown),
+            NameError::Owner => Self::InvalidOwner,
+            NameError::Note => Self::InvalidNote,
+            NameError::ApiKey(shown) => Self::InvalidApiKey(shown),
+            NameError::ApiSecret => Self::InvalidApiSecret,
         }
     }
 }
@@ -133,21 +175,30 @@ impl From<StoreError> for ApiError {
             E::AccountNotFound(_)
             | E::EnvironmentNotFound(_)
             | E::AccessKeyNotFound(_)
+            | E::NoRotation(_)
+            | E::CloudNotFound(_)
             | E::ProvisioningKeyNotFound(_)
             | E::UserNotFound(_)
             | E::GroupNotFound(_)
             | E::NotInGroup { .. } => ErrorCode::NotFound,
             E::CloudNameTaken(_)
             | E::KeyNameTaken(_)
+            | E::AccessKeyTaken(_)
+            | E::RotationUnderWay(_)
             | E::EmailTaken(_)
             | E::GroupNameTaken(_)
             | E::AlreadyInGroup { .. } => ErrorCode::Conflict,
-            E::LastEnabledKey(_) | E::LastMasterAdmin(_) => ErrorCode::Forbidden,
+            E::LastEnabledKey(_) | E::LastMasterAdmin(_) | E::TooManyEnvironments { .. } => ErrorCode::Forbidden,
             E::UnknownPlan(_)
             | E::CloudNameReserved(_)
             | E::InvalidCloudName(_)
             | E::InvalidName
             | E::InvalidAttributes
+            | E::InvalidApiKey(_)
+            | E::InvalidApiSecret
+            | E::InvalidOwner
+            | E::InvalidNote
+            | E::ExpiryPassed(_)
             | E::InvalidRules(_)
             | E::InvalidEmail(_)
             | E::UnknownRegion(_) => ErrorCode::InvalidRequest,

@@ -10,6 +10,7 @@ use actix_web::{
     web,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
 use plane_kit::{
     error::{ApiError, ErrorCode},
     http::{
@@ -18,6 +19,7 @@ use plane_kit::{
     },
     operations::{FolderOf, Operation},
     policy::{Explanation, Place, Scope, key_subject},
+    seam::snapshot::KeySnapshot,
 };
 
 use crate::{DataPlane, tenants::Tenant};
@@ -129,7 +131,7 @@ async fn admit(request: HttpRequest) -> Result<TenantGrant, ApiError> {
     let invalid = || ApiError::unauthorized("Invalid credentials");
     let tenant = plane.tenants.find_or_ask(&cloud_name).await.ok_or_else(invalid)?;
     let tenant = plane.tenants.with_key(tenant, &api_key).await;
-    authenticate(&tenant, &api_key, &secret)?;
+    authenticate(&tenant, &api_key, &secret, plane.clock.now())?;
     let authority = Authority::of(&plane, tenant, &api_key, named_operation(&request)?).await?;
     let figures = plane.admin_rate.take(authority.tenant(), plane.clock.now())?;
     request.extensions_mut().insert(figures);
@@ -145,23 +147,33 @@ pub(crate) fn named_operation(request: &HttpRequest) -> Result<&'static Operatio
 }
 
 /// Checks a key and its secret, and that both the key and the environment are in use.
-fn authenticate(tenant: &Tenant, api_key: &str, secret: &str) -> Result<(), ApiError> {
-    match tenant.key(api_key) {
-        Some((key, known)) if known.matches(secret) => usable(tenant, key.enabled, api_key),
-        _ => Err(ApiError::unauthorized("Invalid credentials")),
-    }
+fn authenticate(tenant: &Tenant, api_key: &str, secret: &str, now: DateTime<Utc>) -> Result<(), ApiError> {
+    let invalid = || ApiError::unauthorized("Invalid credentials");
+    let (key, secrets) = tenant.key(api_key).ok_or_else(invalid)?;
+    // All secrets are compared, so that the time does not tell which one it was.
+    let matches = secrets.iter().fold(false, |matches, known| matches | known.matches(secret));
+    if matches { usable(tenant, Some(key), now) } else { Err(invalid()) }
 }
 
-/// Refuses a disabled key and an environment that is switched off. Called only after the caller proved that the key is his.
-pub(crate) fn usable(tenant: &Tenant, key_enabled: bool, api_key: &str) -> Result<(), ApiError> {
+/// Refuses an environment that is switched off, and a key that is disabled or has expired. Called with a key only after the caller
+/// proved that it is his: strangers read the same of such a key as of one that is not there.
+pub(crate) fn usable(tenant: &Tenant, key: Option<&KeySnapshot>, now: DateTime<Utc>) -> Result<(), ApiError> {
     if !tenant.is_active() {
         let text = format!("cloud_name {} is disabled", tenant.snapshot.cloud_name);
         return Err(ApiError::new(ErrorCode::Disabled, text));
     }
-    if !key_enabled {
-        return Err(ApiError::new(ErrorCode::Disabled, format!("api_key {api_key} is disabled")));
+    match key {
+        Some(key) if !key.enabled => {
+            Err(ApiError::new(ErrorCode::Disabled, format!("api_key {} is disabled", key.api_key)))
+        }
+        Some(key) if key.has_expired(now) => Err(expired(key)),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// The refusal of a key that has expired.
+pub(crate) fn expired(key: &KeySnapshot) -> ApiError {
+    ApiError::new(ErrorCode::Disabled, format!("api_key {} has expired", key.api_key))
 }
 
 /// Reads `Authorization: Basic`. A bearer token is refused as such; OAuth is not offered.

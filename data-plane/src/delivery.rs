@@ -83,7 +83,7 @@ async fn answer(request: &HttpRequest, plane: &DataPlane) -> Result<Delivered, A
     let ticket = UsageTicket::take(plane.counters.clone(), plane.metrics.clone(), tenant.id());
     // The ticket is torn up when the request is refused, and also when its caller leaves and this future is dropped.
     let mut ticket = InFlight(Some(ticket));
-    let admitted = AdmittedDelivery::admit(&url, &tenant)?;
+    let admitted = AdmittedDelivery::admit(&url, &tenant, plane.clock.now())?;
     let conditions = Conditions::read(request);
     let answer = match attempt(request, plane, &tenant, &admitted, &conditions).await {
         // The asset was replaced while its picture was made: what is there now is asked for once more.

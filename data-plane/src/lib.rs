@@ -196,7 +196,7 @@ impl Plane {
         Ok(Arc::new(Self {
             located: Located::new(Duration::from_millis(settings.delivery.row_cache_ms)),
             renditions: Renditions::new(settings.delivery.memory_cache_bytes),
-            links: Links::new(&settings.delivery.public_url),
+            links: Links::new(&settings.delivery.public_url, Arc::clone(&clock)),
             plans: Plans::default(),
             policies: Policies::default(),
             admin_rate: AdminRate::default(),

@@ -6,6 +6,7 @@
 use std::{collections::HashMap, num::NonZeroU32, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
 use plane_kit::{
     database::Database,
     error::chain,
@@ -37,7 +38,8 @@ const ASK_BURST: NonZeroU32 = NonZeroU32::new(20).unwrap();
 pub struct Tenant {
     /// The snapshot it was made from.
     pub snapshot: TenantSnapshot,
-    secrets: HashMap<String, Secret>,
+    /// The secrets of each key, the present one first; the second one is of a rotation that is under way.
+    secrets: HashMap<String, Vec<Secret>>,
     /// Where each key stands in the snapshot.
     places: HashMap<String, usize>,
     book: PolicyBook,
@@ -47,7 +49,9 @@ impl Tenant {
     fn open(snapshot: TenantSnapshot, region_key: &SealingKey) -> Result<Self, TenantError> {
         let (mut secrets, mut places) = (HashMap::new(), HashMap::new());
         for (place, key) in snapshot.keys.iter().enumerate() {
-            secrets.insert(key.api_key.clone(), region_key.open(&key.sealed_secret)?);
+            let sealed = std::iter::once(&key.sealed_secret).chain(&key.next_sealed_secret);
+            let opened = sealed.map(|sealed| region_key.open(sealed)).collect::<Result<Vec<_>, _>>()?;
+            secrets.insert(key.api_key.clone(), opened);
             places.insert(key.api_key.clone(), place);
         }
         let book = PolicyBook::new(&snapshot.policies, &snapshot.roles);
@@ -59,24 +63,32 @@ impl Tenant {
         self.snapshot.environment
     }
 
-    /// A key of the environment with its secret.
-    pub fn key(&self, api_key: &str) -> Option<(&KeySnapshot, &Secret)> {
+    /// A key of the environment with its secrets, the present one first. Either is worth as much as the other.
+    pub fn key(&self, api_key: &str) -> Option<(&KeySnapshot, &[Secret])> {
         let key = self.snapshot.keys.get(*self.places.get(api_key)?)?;
-        Some((key, self.secrets.get(api_key)?))
+        Some((key, self.secrets.get(api_key)?.as_slice()))
     }
 
-    /// Secrets that may sign delivery URLs.
-    pub fn delivery_secrets(&self) -> impl Iterator<Item = &Secret> {
-        self.snapshot
-            .keys
-            .iter()
-            .filter(|key| key.enabled && key.signs_delivery)
-            .filter_map(|key| self.secrets.get(&key.api_key))
+    fn secrets_of(&self, key: &KeySnapshot) -> &[Secret] {
+        self.secrets.get(&key.api_key).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The secret that signs results: the oldest enabled key's.
-    pub fn result_secret(&self) -> Option<&Secret> {
-        self.snapshot.keys.iter().find(|key| key.enabled).and_then(|key| self.secrets.get(&key.api_key))
+    /// Secrets that may sign delivery URLs at a moment. The first one signs those that are handed out.
+    pub fn delivery_secrets(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Secret> {
+        let keys = self.snapshot.keys.iter().filter(move |key| key.is_usable(now) && key.signs_delivery);
+        keys.flat_map(move |key| self.secrets_of(key))
+    }
+
+    /// Keys that could sign delivery URLs if they had not expired before a moment, with their secrets.
+    pub fn expired_delivery_keys(&self, now: DateTime<Utc>) -> impl Iterator<Item = (&KeySnapshot, &[Secret])> {
+        let keys = self.snapshot.keys.iter();
+        let expired = keys.filter(move |key| key.enabled && key.signs_delivery && key.has_expired(now));
+        expired.map(move |key| (key, self.secrets_of(key)))
+    }
+
+    /// The secret that signs results at a moment: the present one of the oldest key that is accepted.
+    pub fn result_secret(&self, now: DateTime<Utc>) -> Option<&Secret> {
+        self.snapshot.keys.iter().find(|key| key.is_usable(now)).and_then(|key| self.secrets_of(key).first())
     }
 
     /// A principal of the environment, as in `key:814814814814814`.

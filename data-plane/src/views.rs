@@ -1,7 +1,10 @@
 //! Assets as the wire shows them.
 
+use std::{fmt, sync::Arc};
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use plane_kit::{
+    clock::Clock,
     secret::Secret,
     signature::{Algorithm, escape_source, sign_delivery, sign_result},
 };
@@ -19,17 +22,25 @@ use crate::{
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'_').remove(b'.').remove(b'-').remove(b'/').remove(b':');
 
 /// Builds delivery addresses.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Links {
     plain: String,
     secure: String,
+    /// Says which keys are accepted now and may sign an address.
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for Links {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Links").field("plain", &self.plain).field("secure", &self.secure).finish_non_exhaustive()
+    }
 }
 
 impl Links {
     /// Links that begin with a public address, as in `http://127.0.0.1:7788`. The secure ones have the same host and port.
-    pub fn new(public_url: &str) -> Self {
+    pub fn new(public_url: &str, clock: Arc<dyn Clock>) -> Self {
         let rest = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
-        Self { plain: public_url.to_owned(), secure: format!("https://{rest}") }
+        Self { plain: public_url.to_owned(), secure: format!("https://{rest}"), clock }
     }
 
     /// `url` and `secure_url` of an asset's original, or of a derived asset of it.
@@ -50,7 +61,7 @@ impl Links {
             asset.name.delivery_type.name().to_owned(),
         ];
         if asset.name.delivery_type != DeliveryType::Upload
-            && let Some(secret) = tenant.delivery_secrets().next()
+            && let Some(secret) = tenant.delivery_secrets(self.clock.now()).next()
         {
             pieces.push(signature_piece(transformation, &source, secret));
         }
@@ -144,9 +155,9 @@ impl UploadResult {
         let (url, secure_url) = links.of(tenant, asset, None);
         let source = asset.version.source.as_ref();
         let is_raw = asset.name.resource_type == ResourceType::Raw;
-        let own = api_key.and_then(|key| tenant.key(key)).map(|(_, secret)| secret);
+        let own = api_key.and_then(|key| tenant.key(key)).and_then(|(_, secrets)| secrets.first());
         let signature = own
-            .or_else(|| tenant.result_secret())
+            .or_else(|| tenant.result_secret(links.clock.now()))
             .map(|secret| sign_result(&asset.name.public_id, asset.version.version, secret))
             .unwrap_or_default();
         Self {

@@ -7,6 +7,7 @@ mod m20261123_000002_regions;
 mod m20261123_000003_ledger;
 mod m20261124_000004_key_rules;
 mod m20261124_000005_people;
+mod m20261124_000006_key_lifecycle;
 
 /// The control set.
 pub struct Migrator;
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000003_ledger::Migration),
             Box::new(m20261124_000004_key_rules::Migration),
             Box::new(m20261124_000005_people::Migration),
+            Box::new(m20261124_000006_key_lifecycle::Migration),
         ]
     }
 }

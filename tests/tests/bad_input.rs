@@ -309,6 +309,7 @@ async fn provisioning_names_what_is_wrong() {
         let own = environments["sub_accounts"][0]["id"].as_str().expect("an id").to_owned();
         let one = format!("sub_accounts/{own}");
         let keys = format!("sub_accounts/{own}/access_keys");
+        let key = format!("{keys}/{}", tenant.key);
         let unknown = "sub_accounts/00000000000000000000000000000000";
         let cases: Vec<(Method, &str, Value, u16, &str)> = vec![
             (Method::POST, "sub_accounts", json!({}), 400, "name"),
@@ -338,6 +339,20 @@ async fn provisioning_names_what_is_wrong() {
             (Method::POST, "user_groups", json!({}), 400, "name"),
             (Method::GET, "user_groups/banana", Value::Null, 404, "user group"),
             (Method::GET, "user_groups?extended_details=perhaps", Value::Null, 400, "extended_details"),
+            (Method::GET, "sub_accounts?page=100001", Value::Null, 400, "page"),
+            (Method::GET, &format!("{keys}/1/details"), Value::Null, 404, "access key 1"),
+            (Method::PUT, &format!("{key}/details"), json!({}), 400, "owner"),
+            (Method::PUT, &format!("{key}/details"), json!({"note": "n".repeat(1001)}), 400, "parameter note"),
+            (Method::PUT, &format!("{key}/details"), json!({"expires_at": "soon"}), 400, "parameter expires_at"),
+            (
+                Method::PUT,
+                &format!("{key}/details"),
+                json!({"expires_at": "2999-01-01T00:00:00Z"}),
+                403,
+                "never expires",
+            ),
+            (Method::POST, &format!("{key}/rotate/confirm"), Value::Null, 404, "no rotation"),
+            (Method::DELETE, &format!("{key}/rotate"), Value::Null, 404, "no rotation"),
         ]
         .into_iter()
         .map(|(method, path, body, status, says)| {

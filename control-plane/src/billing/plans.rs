@@ -3,9 +3,9 @@
 /// A price plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PricePlan {
-    /// 25 credits in 30 days.
+    /// 25 credits in 30 days, 25 product environments.
     Free,
-    /// 225 credits in 30 days.
+    /// 225 credits in 30 days, 225 product environments.
     Plus,
     /// Nothing is limited; what one's own installation usually runs on.
     Unlimited,
@@ -33,6 +33,16 @@ impl PricePlan {
         match self {
             Self::Free => Some(25.0),
             Self::Plus => Some(225.0),
+            Self::Unlimited => None,
+        }
+    }
+
+    /// Product environments of an account, if they are limited. What the vendor allows is not in its API's description; one for each
+    /// credit is our reading.
+    pub(crate) fn environments(self) -> Option<u64> {
+        match self {
+            Self::Free => Some(25),
+            Self::Plus => Some(225),
             Self::Unlimited => None,
         }
     }

@@ -95,7 +95,7 @@ struct AccessKeyUpdateRequest {
     /// What people call it, at most 255 characters; unique within the product environment.
     #[schema(example = "main_key")]
     name: Option<String>,
-    /// Switches it on or off. The last enabled key cannot be switched off.
+    /// Switches it on or off. The last enabled key that never expires cannot be switched off.
     enabled: Option<bool>,
     /// Designates the key, and no other one, for a purpose: `webhooks`.
     #[schema(example = "webhooks")]
@@ -204,7 +204,7 @@ async fn generate_access_key(
 
 /// Delete access key by name.
 ///
-/// Deletes the access key of that name. The last enabled key stays.
+/// Deletes the access key of that name. The last enabled key that never expires stays.
 #[utoipa::path(
     delete,
     path = "/v1_1/provisioning/accounts/{account_id}/sub_accounts/{sub_account_id}/access_keys",
@@ -264,7 +264,7 @@ async fn update_access_key(
 
 /// Delete access key.
 ///
-/// Deletes an access key. The last enabled key stays.
+/// Deletes an access key. The last enabled key that never expires stays.
 #[utoipa::path(
     delete,
     path = "/v1_1/provisioning/accounts/{account_id}/sub_accounts/{sub_account_id}/access_keys/{key}",

@@ -1,6 +1,10 @@
 //! Product environments on the wire (`sub_accounts`).
 
-use actix_web::web::{Json, Path};
+use actix_web::{
+    HttpResponse,
+    http::header::HeaderName,
+    web::{Json, Path},
+};
 use plane_kit::{
     error::ApiError,
     http::{access::Allow, params::Params, routes::Routes},
@@ -10,11 +14,14 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{Done, filter_list, wire_time};
+use super::{Done, LAST_ENVIRONMENT_PAGE, filter_list, page_up_to, wire_time};
 use crate::{
     access::{DestroyEnvironments, ReadEnvironments, WriteEnvironments},
     environments::{Environment, EnvironmentChanges, EnvironmentFilter, Environments, NewEnvironment},
 };
+
+/// How many environments pass the filter, on whichever page. A header, because the members of the answer are the vendor's.
+const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
 pub(super) fn routes() -> Routes {
     let mut routes = Routes::new();
@@ -140,7 +147,7 @@ impl From<&Environment> for ProductEnvironment {
 
 /// Get product environments.
 ///
-/// All product environments of the account, or those that pass the filters.
+/// All product environments of the account, or those that pass the filters; all of them, or a page.
 #[utoipa::path(
     get,
     path = "/v1_1/provisioning/accounts/{account_id}/sub_accounts",
@@ -151,21 +158,29 @@ impl From<&Environment> for ProductEnvironment {
         ("ids" = Option<Vec<String>>, Query, description = "Up to 100 ids. All other filters are ignored then."),
         ("cloud_names" = Option<Vec<String>>, Query, description = "Up to 100 cloud names."),
         ("prefix" = Option<String>, Query, description = "Only those whose name begins so, in any case.", example = "product"),
+        ("page_size" = Option<i64>, Query, description = "Entries of a page, 1 to 500; an extension of this server."),
+        ("page" = Option<i64>, Query, description = "Which page, 1 to 100000; an extension of this server. Without page and page_size all product environments are returned."),
     ),
-    responses((status = 200, description = "The product environments.", body = ProductEnvironmentsResponse)),
+    responses(
+        (
+            status = 200,
+            description = "The product environments.",
+            body = ProductEnvironmentsResponse,
+            headers(("X-Total-Count" = u64, description = "How many pass the filters, on whichever page.")),
+        ),
+    ),
 )]
-async fn get_product_environments(
-    allow: Allow<ReadEnvironments>,
-    params: Params,
-) -> Result<Json<ProductEnvironmentsResponse>, ApiError> {
+async fn get_product_environments(allow: Allow<ReadEnvironments>, params: Params) -> Result<HttpResponse, ApiError> {
+    let page = page_up_to(&params, LAST_ENVIRONMENT_PAGE)?;
     let filter = EnvironmentFilter {
         enabled: params.boolean("enabled")?,
         ids: filter_list(&params, "ids")?,
         cloud_names: filter_list(&params, "cloud_names")?,
         prefix: params.text("prefix")?,
     };
-    let found = Environments::of(allow.grant()).list(&filter).await?;
-    Ok(Json(ProductEnvironmentsResponse { sub_accounts: found.iter().map(ProductEnvironment::from).collect() }))
+    let (found, total) = Environments::of(allow.grant()).list_page(&filter, page).await?;
+    let answer = ProductEnvironmentsResponse { sub_accounts: found.iter().map(ProductEnvironment::from).collect() };
+    Ok(HttpResponse::Ok().insert_header((X_TOTAL_COUNT, total)).json(answer))
 }
 
 /// Create product environment.
@@ -179,6 +194,7 @@ async fn get_product_environments(
     request_body(content = ProductEnvironmentRequest, description = "The product environment; JSON or a form."),
     responses(
         (status = 200, description = "The product environment.", body = ProductEnvironment),
+        (status = 403, description = "The plan allows no more product environments.", body = plane_kit::error::ErrorEnvelope),
         (status = 404, description = "The base product environment is not there.", body = plane_kit::error::ErrorEnvelope),
         (status = 409, description = "The cloud name is taken.", body = plane_kit::error::ErrorEnvelope),
     ),

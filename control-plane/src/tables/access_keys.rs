@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 #[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "access_keys")]
 pub(crate) struct Model {
-    /// The public half, 15 digits.
+    /// The public half: 15 digits, or as many as an imported one has.
     #[sea_orm(primary_key, auto_increment = false)]
     pub api_key: String,
     /// The environment.
@@ -26,6 +26,20 @@ pub(crate) struct Model {
     pub rules: Json,
     /// Whether it signs delivery URLs although it has rules.
     pub sign_delivery: bool,
+    /// Who answers for it, in free words.
+    pub owner: Option<String>,
+    /// What people have to know of it.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub note: Option<String>,
+    /// From when on it is refused everywhere; never when absent.
+    pub expires_at: Option<DateTimeUtc>,
+    /// When it was last used, as far as that was told.
+    pub last_used_at: Option<DateTimeUtc>,
+    /// The second secret of a rotation that is under way, sealed under the key-encryption key.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub next_sealed_secret: Option<String>,
+    /// When the rotation that is under way began.
+    pub rotation_started_at: Option<DateTimeUtc>,
     /// When it was made.
     pub created_at: DateTimeUtc,
     /// When it last changed.

@@ -7,6 +7,7 @@ mod access;
 mod access_keys;
 mod environments;
 mod harness;
+mod key_lifecycle;
 mod key_permissions;
 mod snapshots;
 mod usage;

@@ -1,14 +1,17 @@
 //! Whether a delivery may take place: one total function of the URL and the tenant, before anything is looked up.
 
+use chrono::{DateTime, Utc};
 use plane_kit::{
     error::{ApiError, ErrorCode},
     ids::EnvironmentId,
     policy::Scope,
+    secret::Secret,
     signature::verify_delivery,
 };
 
 use super::url::DeliveryUrl;
 use crate::{
+    access::expired,
     assets::{
         ActsFor,
         record::{AssetName, DeliveryType},
@@ -44,14 +47,14 @@ fn is_admitted(is_active: bool, delivery_type: DeliveryType, is_original: bool, 
 }
 
 impl<'a> AdmittedDelivery<'a> {
-    /// Decides.
-    pub fn admit(url: &'a DeliveryUrl, tenant: &Tenant) -> Result<Self, ApiError> {
+    /// Decides, by the keys that are accepted now.
+    pub fn admit(url: &'a DeliveryUrl, tenant: &Tenant, now: DateTime<Utc>) -> Result<Self, ApiError> {
+        let is_signed_by =
+            |secret: &Secret, signature: &str| verify_delivery(&url.spelling, &url.source, secret, signature);
         let signature = match &url.signature {
             None => Signature::Absent,
             Some(signature) => {
-                let is_valid = tenant
-                    .delivery_secrets()
-                    .any(|secret| verify_delivery(&url.spelling, &url.source, secret, signature));
+                let is_valid = tenant.delivery_secrets(now).any(|secret| is_signed_by(secret, signature));
                 if is_valid { Signature::Valid } else { Signature::Wrong }
             }
         };
@@ -65,7 +68,14 @@ impl<'a> AdmittedDelivery<'a> {
             return Err(ApiError::new(ErrorCode::Disabled, text));
         }
         Err(match &url.signature {
-            Some(signature) => ApiError::new(ErrorCode::InvalidSignature, format!("Invalid signature {signature}")),
+            // Whose signature held until the key expired is told so; to everybody else the key is not there.
+            Some(signature) => tenant
+                .expired_delivery_keys(now)
+                .find(|(_, secrets)| secrets.iter().any(|secret| is_signed_by(secret, signature)))
+                .map_or_else(
+                    || ApiError::new(ErrorCode::InvalidSignature, format!("Invalid signature {signature}")),
+                    |(key, _)| expired(key),
+                ),
             None => ApiError::unauthorized(format!(
                 "A signature is required for delivery type {}",
                 url.delivery_type.name()

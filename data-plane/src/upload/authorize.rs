@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
+use chrono::{DateTime, Utc};
 use plane_kit::{
     error::{ApiError, ErrorCode},
     http::{edge::RequestId, params::Params},
@@ -141,7 +142,7 @@ pub struct SignatureCheck<'a> {
 
 impl EarlyCheck for SignatureCheck<'_> {
     async fn is_authorized(&self, params: &Params) -> bool {
-        match verify(self.tenant, params) {
+        match verify(self.tenant, params, self.plane.clock.now()) {
             Ok(Some(_)) => true,
             Ok(None) => unsigned_preset(self.plane, self.tenant, params).await.is_ok(),
             Err(_) => false,
@@ -157,39 +158,40 @@ pub async fn authorize(
     params: Params,
 ) -> Result<AuthorizedUpload, ApiError> {
     let id = RequestId::of(request);
-    if let Some(key) = verify(&tenant, &params)? {
+    let now = plane.clock.now();
+    if let Some(key) = verify(&tenant, &params, now)? {
         let timestamp = params.integer("timestamp")?.unwrap_or(0);
-        fresh(timestamp, plane.clock.now().timestamp(), plane.settings.uploads.signature_age_seconds)?;
+        fresh(timestamp, now.timestamp(), plane.settings.uploads.signature_age_seconds)?;
         let authority = Authority::of(plane, tenant, &key, named_operation(request)?).await.map_err(as_unauthorized)?;
         let params = merge_signed(plane, authority.tenant(), params).await?;
         return Ok(AuthorizedUpload { caller: Caller::Key(authority), params, request: id });
     }
-    usable(&tenant, true, "")?;
+    usable(&tenant, None, now)?;
     let preset = unsigned_preset(plane, &tenant, &params).await?;
     let params = merge_unsigned(params, preset)?;
     Ok(AuthorizedUpload { caller: Caller::Preset(tenant), params, request: id })
 }
 
 /// The key that signed the fields. `None` when the call carries no signature at all.
-fn verify(tenant: &Tenant, params: &Params) -> Result<Option<String>, ApiError> {
+fn verify(tenant: &Tenant, params: &Params, now: DateTime<Utc>) -> Result<Option<String>, ApiError> {
     let Some(signature) = params.text("signature")? else {
         return Ok(None);
     };
     let api_key = params.text("api_key")?.ok_or_else(|| ApiError::unauthorized("Must supply api_key"))?;
-    let (key, secret) =
+    let (key, secrets) =
         tenant.key(&api_key).ok_or_else(|| ApiError::unauthorized(format!("Unknown API key {api_key}")))?;
     if params.get("timestamp").is_none() {
         return Err(plane_kit::http::params::missing("timestamp"));
     }
     let texts = params.signed_texts();
-    if !verify_request(&texts, secret, &signature) {
+    if !secrets.iter().any(|secret| verify_request(&texts, secret, &signature)) {
         let text = string_to_sign(&texts, Escaping::Ampersand);
         return Err(ApiError::new(
             ErrorCode::InvalidSignature,
             format!("Invalid Signature {signature}. String to sign - '{text}'."),
         ));
     }
-    usable(tenant, key.enabled, &api_key)?;
+    usable(tenant, Some(key), now)?;
     Ok(Some(api_key))
 }
 

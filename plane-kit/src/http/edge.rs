@@ -85,7 +85,7 @@ pub async fn edge<B: MessageBody + 'static>(
         headers.insert(
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
             HeaderValue::from_static(
-                "X-Request-Id,X-Safelight-Refusal,X-FeatureRateLimit-Limit,X-FeatureRateLimit-Remaining,X-FeatureRateLimit-Reset",
+                "X-Request-Id,X-Safelight-Refusal,X-Total-Count,X-FeatureRateLimit-Limit,X-FeatureRateLimit-Remaining,X-FeatureRateLimit-Reset",
             ),
         );
     }

@@ -52,6 +52,24 @@ pub struct KeySnapshot {
     pub enabled: bool,
     /// Whether the key's secret validates delivery signatures.
     pub signs_delivery: bool,
+    /// The second secret of a rotation that is under way, sealed under the region's key. It is worth as much as the present one.
+    #[serde(default)]
+    pub next_sealed_secret: Option<String>,
+    /// From this moment on the key is refused everywhere; never when absent.
+    #[serde(default)]
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+impl KeySnapshot {
+    /// Whether the key has expired at a moment.
+    pub fn has_expired(&self, now: DateTime<Utc>) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now)
+    }
+
+    /// Whether the key is accepted at a moment.
+    pub fn is_usable(&self, now: DateTime<Utc>) -> bool {
+        self.enabled && !self.has_expired(now)
+    }
 }
 
 /// How folders and public ids relate in an environment.
@@ -208,6 +226,24 @@ mod tests {
             policies: Vec::new(),
             roles: Vec::new(),
             created_at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn a_key_expires_at_its_moment_and_an_older_text_of_it_never() {
+        let text = r#"{"api_key":"1","sealed_secret":"x","enabled":true,"signs_delivery":true}"#;
+        let lasting: KeySnapshot = serde_json::from_str(text).unwrap();
+        assert_eq!((&lasting.next_sealed_secret, lasting.expires_at), (&None, None));
+        let moment = DateTime::from_timestamp(1_000, 0).unwrap();
+        let expiring = KeySnapshot { expires_at: Some(moment), ..lasting.clone() };
+        let disabled = KeySnapshot { enabled: false, ..lasting.clone() };
+        for (key, seconds, usable) in [
+            (&lasting, i64::from(i32::MAX), true),
+            (&expiring, 999, true),
+            (&expiring, 1_000, false),
+            (&disabled, 0, false),
+        ] {
+            assert_eq!(key.is_usable(DateTime::from_timestamp(seconds, 0).unwrap()), usable, "{key:?} at {seconds}");
         }
     }
 
