@@ -36,6 +36,9 @@ enum Command {
     /// Accounts
     #[command(subcommand)]
     Account(commands::account::Command),
+    /// The key-encryption key
+    #[command(subcommand)]
+    Kek(commands::kek::Command),
     /// Regions
     #[command(subcommand)]
     Region(commands::region::Command),
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
             Command::ControlPlane(arguments) => commands::control_plane::run(file, arguments).await,
             Command::DataPlane(arguments) => commands::data_plane::run(file, arguments).await,
             Command::Account(command) => commands::account::run(file, command).await,
+            Command::Kek(command) => commands::kek::run(file, command).await,
             Command::Region(command) => commands::region::run(file, command).await,
             Command::Key(command) => commands::key::run(file, command).await,
             Command::Migrate => commands::migrate::run(file).await,

@@ -1,4 +1,4 @@
-//! Who may do what here: the gate of the Provisioning API and the gate of the regions, with their permissions.
+//! Who may do what here: the gates of the Provisioning API, of the regions and of the operator, with their permissions.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -12,6 +12,7 @@ use plane_kit::{
     },
     ids::AccountId,
     policy::{Effect, Explanation, Place, PolicyBook, PolicyLine, Principal, RoleLink},
+    secret::Secret,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
@@ -66,10 +67,22 @@ permissions! {
     DestroyGroups: ProvisioningGate = "user_groups:destroy",
     /// See what is billed.
     ReadBilling: ProvisioningGate = "billing:read",
+    /// See provisioning keys, without their secrets.
+    ReadProvisioningKeys: ProvisioningGate = "provisioning_keys:read",
+    /// Make and change provisioning keys.
+    WriteProvisioningKeys: ProvisioningGate = "provisioning_keys:write",
+    /// Delete provisioning keys.
+    DestroyProvisioningKeys: ProvisioningGate = "provisioning_keys:destroy",
     /// Follow the snapshots of a region, and read the sums of its environments.
     ReadRegion: RegionGate = "region:read",
     /// Hand a region's usage over.
     WriteRegion: RegionGate = "region:write",
+    /// See the accounts of the installation.
+    ReadAccounts: OperatorGate = "accounts:read",
+    /// Make, suspend and resume accounts.
+    WriteAccounts: OperatorGate = "accounts:write",
+    /// Close accounts.
+    DestroyAccounts: OperatorGate = "accounts:destroy",
 }
 
 /// Lets a provisioning key into the account that the path names.
@@ -91,11 +104,21 @@ impl AccountGrant {
     pub(crate) fn account(&self) -> &accounts::Model {
         &self.account
     }
+
+    /// Takes the creation of one key from the account's rate class, or answers 429.
+    pub(crate) fn take_key_creation(&self) -> Result<(), ApiError> {
+        self.foundation.rates.take_key_creation(AccountId(self.account.id))
+    }
 }
 
 /// A caller without valid credentials. One text for every reason, so that nobody learns which part was wrong.
 fn invalid_credentials() -> ApiError {
     ApiError::unauthorized("Invalid credentials")
+}
+
+/// What a caller is answered whose credentials do not hold: the refusal, until too many came from the address.
+fn failed(foundation: &Foundation, request: &HttpRequest, refusal: ApiError) -> ApiError {
+    foundation.rates.failed_attempts.answer(request.peer_addr().map(|peer| peer.ip()), refusal)
 }
 
 fn foundation(request: &HttpRequest) -> Result<Arc<Foundation>, ApiError> {
@@ -126,12 +149,10 @@ impl Gate for ProvisioningGate {
     fn admit(request: HttpRequest, _: &'static str) -> Pin<Box<dyn Future<Output = Result<AccountGrant, ApiError>>>> {
         Box::pin(async move {
             let foundation = foundation(&request)?;
-            let account_id: AccountId =
-                request.match_info().query("account_id").parse().map_err(|_| invalid_credentials())?;
-            let (api_key, secret) = basic_credentials(&request).ok_or_else(invalid_credentials)?;
-            let key = authenticate(&foundation, account_id, &api_key, &secret).await?;
-            let account = accounts::Entity::find_by_id(account_id.0).one(foundation.database.reader()).await?;
-            let account = account.ok_or_else(invalid_credentials)?;
+            let known = known_caller(&foundation, &request).await;
+            let (account, key) = known.map_err(|refusal| failed(&foundation, &request, refusal))?;
+            let account_id = AccountId(account.id);
+            foundation.rates.take_call(account_id)?;
             if !account.enabled {
                 return Err(ApiError::new(ErrorCode::Disabled, format!("Account {account_id} is disabled")));
             }
@@ -139,6 +160,18 @@ impl Gate for ProvisioningGate {
             Ok(AccountGrant { foundation, account })
         })
     }
+}
+
+/// The account that the path names and its key, if the credentials hold.
+async fn known_caller(
+    foundation: &Foundation,
+    request: &HttpRequest,
+) -> Result<(accounts::Model, provisioning_keys::Model), ApiError> {
+    let account_id: AccountId = request.match_info().query("account_id").parse().map_err(|_| invalid_credentials())?;
+    let (api_key, secret) = basic_credentials(request).ok_or_else(invalid_credentials)?;
+    let key = authenticate(foundation, account_id, &api_key, &secret).await?;
+    let account = accounts::Entity::find_by_id(account_id.0).one(foundation.database.reader()).await?;
+    Ok((account.ok_or_else(invalid_credentials)?, key))
 }
 
 /// The enabled provisioning key of the account, if the secret is its secret.
@@ -227,18 +260,57 @@ impl Gate for RegionGate {
     fn admit(request: HttpRequest, _: &'static str) -> Pin<Box<dyn Future<Output = Result<RegionGrant, ApiError>>>> {
         Box::pin(async move {
             let foundation = foundation(&request)?;
-            let token = authorization(&request, "bearer").ok_or_else(invalid_credentials)?;
-            let header = request.headers().get(REGION_HEADER).and_then(|value| value.to_str().ok());
-            let region = header.ok_or_else(invalid_credentials)?.to_owned();
-            let matches = regions::token_matches(&foundation, &region, token).await;
-            if !matches.map_err(|error| ApiError::internal(&error))? {
-                return Err(invalid_credentials());
-            }
+            let known = known_region(&foundation, &request).await;
+            let region = known.map_err(|refusal| failed(&foundation, &request, refusal))?;
             // A valid token of one region opens nothing of another.
             if request.match_info().get("region").is_some_and(|asked| asked != region) {
                 return Err(ApiError::new(ErrorCode::Forbidden, "The token is another region's"));
             }
             Ok(RegionGrant { foundation, region })
+        })
+    }
+}
+
+/// The region that the request names, if the token is its token.
+async fn known_region(foundation: &Foundation, request: &HttpRequest) -> Result<String, ApiError> {
+    let token = authorization(request, "bearer").ok_or_else(invalid_credentials)?;
+    let header = request.headers().get(REGION_HEADER).and_then(|value| value.to_str().ok());
+    let region = header.ok_or_else(invalid_credentials)?.to_owned();
+    let matches = regions::token_matches(foundation, &region, token).await;
+    if matches.map_err(|error| ApiError::internal(&error))? { Ok(region) } else { Err(invalid_credentials()) }
+}
+
+/// Lets the operator in, who holds the token of the settings.
+pub(crate) struct OperatorGate;
+
+/// The right to run the accounts of the installation. Made only by the gate.
+pub(crate) struct OperatorGrant {
+    foundation: Arc<Foundation>,
+}
+
+impl OperatorGrant {
+    /// What the rooms stand on.
+    pub(crate) fn foundation(&self) -> &Foundation {
+        &self.foundation
+    }
+}
+
+impl Gate for OperatorGate {
+    type Grant = OperatorGrant;
+
+    fn admit(request: HttpRequest, _: &'static str) -> Pin<Box<dyn Future<Output = Result<OperatorGrant, ApiError>>>> {
+        Box::pin(async move {
+            let foundation = foundation(&request)?;
+            let token = &foundation.config.operator_token;
+            if token.is_empty() {
+                let text = "The operator's API is switched off; the setting control.operator_token switches it on";
+                return Err(ApiError::new(ErrorCode::Forbidden, text));
+            }
+            let expected = Secret::new(token.as_str());
+            if !authorization(&request, "bearer").is_some_and(|given| expected.matches(given)) {
+                return Err(failed(&foundation, &request, invalid_credentials()));
+            }
+            Ok(OperatorGrant { foundation })
         })
     }
 }

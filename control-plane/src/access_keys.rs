@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use plane_kit::{
     ids::{AccountId, EnvironmentId, generate_api_key, generate_api_secret},
     policy::rule::{KeyRules, RuleError},
-    seal::{SealError, SealingKey},
+    seal::{SealError, SealingRing},
     secret::Secret,
 };
 use sea_orm::{
@@ -40,7 +40,7 @@ pub(crate) struct AccessKey {
 
 impl AccessKey {
     /// Opens the secrets of a stored key.
-    pub(crate) fn open(key_encryption_key: &SealingKey, row: rows::Model) -> Result<Self, SealError> {
+    pub(crate) fn open(key_encryption_key: &SealingRing, row: rows::Model) -> Result<Self, SealError> {
         let secret = key_encryption_key.open(&row.sealed_secret)?;
         let next_secret =
             row.next_sealed_secret.as_deref().map(|sealed| key_encryption_key.open(sealed)).transpose()?;

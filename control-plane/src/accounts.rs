@@ -11,7 +11,7 @@ use crate::{
     access::AccountGrant,
     billing::plans::PricePlan,
     foundation::Foundation,
-    names::can_be_a_name,
+    names::{can_be_a_name, check_display_name},
     store_error::StoreError,
     tables::{accounts, provisioning_keys},
 };
@@ -32,6 +32,41 @@ pub struct Account {
     pub enabled: bool,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+    /// When it was closed; what is closed is not taken back.
+    pub closed_at: Option<DateTime<Utc>>,
+}
+
+/// How an account stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountStanding {
+    /// It may be used.
+    Active,
+    /// It is switched off and can be taken back.
+    Suspended,
+    /// It is switched off for good.
+    Closed,
+}
+
+impl AccountStanding {
+    /// The name in lists.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl Account {
+    /// How it stands.
+    pub fn standing(&self) -> AccountStanding {
+        match (self.closed_at, self.enabled) {
+            (Some(_), _) => AccountStanding::Closed,
+            (None, true) => AccountStanding::Active,
+            (None, false) => AccountStanding::Suspended,
+        }
+    }
 }
 
 /// An account with the credential of its provisioning API.
@@ -47,12 +82,20 @@ pub struct AccountCredentials {
 
 impl From<accounts::Model> for Account {
     fn from(row: accounts::Model) -> Self {
-        Self { id: AccountId(row.id), name: row.name, plan: row.plan, enabled: row.enabled, created_at: row.created_at }
+        Self {
+            id: AccountId(row.id),
+            name: row.name,
+            plan: row.plan,
+            enabled: row.enabled,
+            created_at: row.created_at,
+            closed_at: row.closed_at,
+        }
     }
 }
 
 /// Makes an account with one provisioning key. `plan` is the name of a plan, in any case.
 pub(crate) async fn create(foundation: &Foundation, name: &str, plan: &str) -> Result<AccountCredentials, StoreError> {
+    check_display_name(name)?;
     let plan = PricePlan::named(plan).ok_or_else(|| StoreError::UnknownPlan(plan.to_owned()))?;
     let now = foundation.clock.now();
     let account = accounts::Model {
@@ -62,6 +105,7 @@ pub(crate) async fn create(foundation: &Foundation, name: &str, plan: &str) -> R
         enabled: true,
         version: 1,
         created_at: now,
+        closed_at: None,
     };
     let api_key = generate_api_key();
     let api_secret = generate_api_secret();
@@ -108,10 +152,17 @@ pub(crate) async fn list(foundation: &Foundation) -> Result<Vec<Account>, StoreE
     Ok(rows.into_iter().map(Account::from).collect())
 }
 
-/// The oldest account of that name with its oldest enabled provisioning key; none if either is missing.
+/// The account with that id.
+pub(crate) async fn get(foundation: &Foundation, id: AccountId) -> Result<Account, StoreError> {
+    let row = accounts::Entity::find_by_id(id.0).one(foundation.database.reader()).await?;
+    row.map(Account::from).ok_or(StoreError::AccountNotFound(id))
+}
+
+/// The oldest account of that name that is not closed, with its oldest enabled provisioning key; none if either is missing.
 pub(crate) async fn find(foundation: &Foundation, name: &str) -> Result<Option<AccountCredentials>, StoreError> {
     let account = accounts::Entity::find()
         .filter(accounts::Column::Name.eq(name))
+        .filter(accounts::Column::ClosedAt.is_null())
         .order_by_asc(accounts::Column::CreatedAt)
         .order_by_asc(accounts::Column::Id)
         .one(foundation.database.reader())

@@ -11,11 +11,12 @@ use uuid::Uuid;
 
 use crate::{
     billing::plans::PricePlan,
+    environments::strip,
     follow::Issued,
     foundation::Foundation,
     snapshots,
     store_error::StoreError,
-    tables::{accounts, product_environments as environments},
+    tables::{accounts, product_environments as environments, provisioning_keys},
 };
 
 /// A change under way. Dropped without [`commit`](Self::commit) it leaves no trace.
@@ -80,7 +81,7 @@ impl<'a> Change<'a> {
     }
 }
 
-/// Suspends an account or takes it back, and tells the regions of all its environments.
+/// Suspends an account or takes it back, and tells the regions of all its environments. A closed account stays closed.
 pub(crate) async fn set_account_enabled(
     foundation: &Foundation,
     account: AccountId,
@@ -91,37 +92,96 @@ pub(crate) async fn set_account_enabled(
         .col_expr(accounts::Column::Enabled, Expr::val(enabled))
         .col_expr(accounts::Column::Version, Expr::col(accounts::Column::Version).add(1))
         .filter(accounts::Column::Id.eq(account.0))
+        .filter(accounts::Column::ClosedAt.is_null())
         .exec(&transaction)
         .await?;
     if changed.rows_affected == 0 {
-        return Err(StoreError::AccountNotFound(account));
+        return Err(closed_or_missing(&transaction, account).await?);
     }
+    let mut newest = Newest::default();
+    for id in living(&transaction, account).await? {
+        let environment = next_version(&transaction, account, id).await?;
+        newest.note(snapshots::issue(foundation, &transaction, enabled, &environment).await?);
+    }
+    transaction.commit().await?;
+    newest.acknowledged(foundation).await;
+    Ok(())
+}
+
+/// Closes an account: its provisioning keys are switched off and its environments deleted, of which the regions are told. Its
+/// rows stay, because the ledger speaks of them.
+pub(crate) async fn close_account(foundation: &Foundation, account: AccountId) -> Result<(), StoreError> {
+    let transaction = foundation.database.begin().await?;
+    let now = foundation.clock.now();
+    let changed = accounts::Entity::update_many()
+        .col_expr(accounts::Column::Enabled, Expr::val(false))
+        .col_expr(accounts::Column::ClosedAt, Expr::val(now))
+        .col_expr(accounts::Column::Version, Expr::col(accounts::Column::Version).add(1))
+        .filter(accounts::Column::Id.eq(account.0))
+        .filter(accounts::Column::ClosedAt.is_null())
+        .exec(&transaction)
+        .await?;
+    if changed.rows_affected == 0 {
+        return Err(closed_or_missing(&transaction, account).await?);
+    }
+    provisioning_keys::Entity::update_many()
+        .col_expr(provisioning_keys::Column::Enabled, Expr::val(false))
+        .filter(provisioning_keys::Column::AccountId.eq(account.0))
+        .exec(&transaction)
+        .await?;
+    let mut newest = Newest::default();
+    for id in living(&transaction, account).await? {
+        let environment = next_version(&transaction, account, id).await?;
+        strip(&transaction, id).await?;
+        let buried = environments::Model { deleted_at: Some(now), updated_at: now, ..environment };
+        let buried = environments::Entity::update(buried.into_active_model().reset_all()).exec(&transaction).await?;
+        newest.note(snapshots::issue(foundation, &transaction, false, &buried).await?);
+    }
+    transaction.commit().await?;
+    newest.acknowledged(foundation).await;
+    Ok(())
+}
+
+/// The last number that each region was given within a change of many environments.
+#[derive(Default)]
+struct Newest(Vec<Issued>);
+
+impl Newest {
+    fn note(&mut self, issued: Issued) {
+        // The last number of a region acknowledges the ones before it.
+        self.0.retain(|earlier| earlier.region != issued.region);
+        self.0.push(issued);
+    }
+
+    async fn acknowledged(&self, foundation: &Foundation) {
+        for issued in &self.0 {
+            foundation.followers.acknowledged(issued).await;
+        }
+    }
+}
+
+/// The environments of an account that are not deleted.
+async fn living(transaction: &DatabaseTransaction, account: AccountId) -> Result<Vec<Uuid>, StoreError> {
     let rows = environments::Entity::find()
         .filter(environments::Column::AccountId.eq(account.0))
         .filter(environments::Column::DeletedAt.is_null())
         // Regions are locked in one order by everybody, or two accounts that share two of them could wait for each other.
         .order_by_asc(environments::Column::Region)
         .order_by_asc(environments::Column::Id)
-        .all(&transaction)
+        .all(transaction)
         .await?;
-    let mut newest: Vec<Issued> = Vec::new();
-    for row in rows {
-        let environment = next_version(&transaction, account, row.id).await?;
-        let issued = snapshots::issue(foundation, &transaction, enabled, &environment).await?;
-        // The last number of a region acknowledges the ones before it.
-        newest.retain(|earlier| earlier.region != issued.region);
-        newest.push(issued);
-    }
-    transaction.commit().await?;
-    for issued in &newest {
-        foundation.followers.acknowledged(issued).await;
-    }
-    Ok(())
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-/// Begins a change of the people of an account: its users and their groups. It raises the account's version, because what
-/// principals may do changes, and that locks the account's row: such changes follow one another, and none of them runs beside a
-/// change of an environment.
+/// Why an account could not be changed.
+async fn closed_or_missing(transaction: &DatabaseTransaction, account: AccountId) -> Result<StoreError, StoreError> {
+    let row = accounts::Entity::find_by_id(account.0).one(transaction).await?;
+    Ok(row.map_or(StoreError::AccountNotFound(account), |_| StoreError::AccountClosed(account)))
+}
+
+/// Begins a change of the principals of an account: its users, their groups, its provisioning keys. It raises the account's
+/// version, because what principals may do changes, and that locks the account's row: such changes follow one another, and none
+/// of them runs beside a change of an environment.
 pub(crate) async fn begin_of_people(
     foundation: &Foundation,
     account: AccountId,
@@ -130,9 +190,10 @@ pub(crate) async fn begin_of_people(
     let raised = accounts::Entity::update_many()
         .col_expr(accounts::Column::Version, Expr::col(accounts::Column::Version).add(1))
         .filter(accounts::Column::Id.eq(account.0))
+        .filter(accounts::Column::ClosedAt.is_null())
         .exec(&transaction)
         .await?;
-    if raised.rows_affected == 0 { Err(StoreError::AccountNotFound(account)) } else { Ok(transaction) }
+    if raised.rows_affected == 0 { Err(closed_or_missing(&transaction, account).await?) } else { Ok(transaction) }
 }
 
 /// How much a change keeps others out of its account.
@@ -144,7 +205,7 @@ enum Lock {
     Exclusive,
 }
 
-/// Keeps the account from being suspended until the transaction ends.
+/// Keeps the account from being suspended or closed until the transaction ends.
 async fn lock_account(
     transaction: &DatabaseTransaction,
     account: AccountId,
@@ -155,7 +216,12 @@ async fn lock_account(
         Lock::Shared => query.lock_shared(),
         Lock::Exclusive => query.lock_exclusive(),
     };
-    query.one(transaction).await?.ok_or(StoreError::AccountNotFound(account))
+    match query.one(transaction).await? {
+        // Whoever was let in a moment before it was closed makes nothing new in it.
+        Some(row) if row.closed_at.is_some() => Err(StoreError::AccountClosed(account)),
+        Some(row) => Ok(row),
+        None => Err(StoreError::AccountNotFound(account)),
+    }
 }
 
 /// Refuses one more environment than the plan allows. Called under the exclusive lock of the account, so that of two that are made

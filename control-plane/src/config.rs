@@ -1,9 +1,15 @@
 //! Settings of the control plane.
 
-use plane_kit::{config::ConfigError, seal::SealingKey};
+use plane_kit::{
+    config::ConfigError,
+    seal::{SealingKey, SealingRing},
+};
 use serde::{Deserialize, Serialize};
 
-use crate::names;
+use crate::{names, rates::RatesConfig};
+
+/// An operator's token may not be shorter, in characters.
+const SHORTEST_TOKEN: usize = 16;
 
 /// Settings of the control plane. Every key has a default; `database_url` and `key_encryption_key` are empty there and are set
 /// by whoever starts the plane.
@@ -14,6 +20,11 @@ pub struct ControlConfig {
     pub database_url: String,
     /// The key that seals every secret at rest: 32 bytes in hexadecimal or base64.
     pub key_encryption_key: String,
+    /// Further keys that stored secrets may be sealed under: the next one while a change is prepared, and the former ones until
+    /// `safelight kek rotate` has sealed everything anew.
+    pub earlier_key_encryption_keys: Vec<String>,
+    /// The bearer token of the operator's HTTP API, at least 16 characters; empty switches that API off.
+    pub operator_token: String,
     /// The region of a new product environment that names none.
     pub default_region: String,
     /// How many snapshots a region gets at once.
@@ -22,6 +33,8 @@ pub struct ControlConfig {
     pub poll_limit_ms: u64,
     /// The longest that a change waits for the connected region to have applied it, in milliseconds; 0 answers at once.
     pub acknowledge_limit_ms: u64,
+    /// Rate classes.
+    pub rates: RatesConfig,
 }
 
 impl Default for ControlConfig {
@@ -29,10 +42,13 @@ impl Default for ControlConfig {
         Self {
             database_url: String::new(),
             key_encryption_key: String::new(),
+            earlier_key_encryption_keys: Vec::new(),
+            operator_token: String::new(),
             default_region: "default".to_owned(),
             snapshot_page_size: 200,
             poll_limit_ms: 30_000,
             acknowledge_limit_ms: 1_000,
+            rates: RatesConfig::default(),
         }
     }
 }
@@ -48,6 +64,10 @@ impl ControlConfig {
         }
         if !self.key_encryption_key.is_empty() {
             self.sealing_key()?;
+        }
+        self.earlier_keys()?;
+        if !self.operator_token.is_empty() && self.operator_token.chars().count() < SHORTEST_TOKEN {
+            return invalid(format!("control.operator_token must be at least {SHORTEST_TOKEN} characters, or empty"));
         }
         if !names::is_region_name(&self.default_region) {
             return invalid("control.default_region must be a-z, 0-9, _ and -, beginning with a letter".to_owned());
@@ -69,6 +89,20 @@ impl ControlConfig {
         SealingKey::parse(&self.key_encryption_key)
             .map_err(|error| ConfigError::Invalid(format!("control.key_encryption_key: {error}")))
     }
+
+    /// Reads the further keys.
+    pub fn earlier_keys(&self) -> Result<Vec<SealingKey>, ConfigError> {
+        let read = |text: &String| {
+            SealingKey::parse(text)
+                .map_err(|error| ConfigError::Invalid(format!("control.earlier_key_encryption_keys: {error}")))
+        };
+        self.earlier_key_encryption_keys.iter().map(read).collect()
+    }
+
+    /// Reads the key-encryption key with the further ones.
+    pub fn sealing_ring(&self) -> Result<SealingRing, ConfigError> {
+        Ok(SealingRing::new(self.sealing_key()?, self.earlier_keys()?))
+    }
 }
 
 #[cfg(test)]
@@ -79,9 +113,13 @@ mod tests {
     fn the_defaults_hold_and_each_mistake_is_named() {
         assert!(ControlConfig::default().validate().is_ok());
         type Spoil = fn(&mut ControlConfig);
-        let cases: [(&str, Spoil); 6] = [
+        let cases: [(&str, Spoil); 8] = [
             ("control.database_url", |config| config.database_url = "mysql://x".into()),
             ("control.key_encryption_key", |config| config.key_encryption_key = "short".into()),
+            ("control.earlier_key_encryption_keys", |config| {
+                config.earlier_key_encryption_keys = vec!["00".repeat(32), "short".into()];
+            }),
+            ("control.operator_token", |config| config.operator_token = "short".into()),
             ("control.default_region", |config| config.default_region = "Über uns".into()),
             ("control.snapshot_page_size", |config| config.snapshot_page_size = 0),
             ("control.poll_limit_ms", |config| config.poll_limit_ms = 1_000_000),

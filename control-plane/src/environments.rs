@@ -7,7 +7,10 @@ use plane_kit::{
     ids::{AccountId, EnvironmentId},
     seam::snapshot::{FolderMode, Limits},
 };
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    Select,
+};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -343,20 +346,20 @@ impl<'a> Environments<'a> {
     /// cloud name is free again.
     pub(crate) async fn delete(&self, environment: &Environment) -> Result<(), StoreError> {
         let mut change = Change::of(self.foundation, self.account, environment.row.id).await?;
-        key_rows::Entity::delete_many()
-            .filter(key_rows::Column::EnvironmentId.eq(environment.row.id))
-            .exec(change.transaction())
-            .await?;
-        links::Entity::delete_many()
-            .filter(links::Column::EnvironmentId.eq(environment.row.id))
-            .exec(change.transaction())
-            .await?;
+        strip(change.transaction(), environment.row.id).await?;
         let now = self.foundation.clock.now();
         let row = rows::Model { deleted_at: Some(now), updated_at: now, ..change.environment().clone() };
         change.write(row).await?;
         change.commit().await?;
         Ok(())
     }
+}
+
+/// Takes from an environment what does not outlive it: its keys with their secrets, and the users that were given it.
+pub(crate) async fn strip(transaction: &DatabaseTransaction, environment: Uuid) -> Result<(), StoreError> {
+    key_rows::Entity::delete_many().filter(key_rows::Column::EnvironmentId.eq(environment)).exec(transaction).await?;
+    links::Entity::delete_many().filter(links::Column::EnvironmentId.eq(environment)).exec(transaction).await?;
+    Ok(())
 }
 
 /// Checks the caller's own attributes.

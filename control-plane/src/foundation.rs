@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use plane_kit::{clock::Clock, database::Database, policy::Policies, seal::SealingKey, seam::snapshot::SnapshotSigner};
+use plane_kit::{
+    clock::Clock, database::Database, policy::Policies, seal::SealingRing, seam::snapshot::SnapshotSigner,
+};
 
-use crate::{config::ControlConfig, follow::Followers};
+use crate::{config::ControlConfig, follow::Followers, rates::Rates};
 
 /// One control plane, shared by all its HTTP workers and in-process links.
 pub(crate) struct Foundation {
     /// The control database.
     pub database: Database,
-    /// Seals every secret at rest.
-    pub key_encryption_key: SealingKey,
+    /// Seals every secret at rest, and opens what earlier keys have sealed.
+    pub key_encryption_key: SealingRing,
     /// Signs the snapshots that regions follow.
     pub signer: SnapshotSigner,
     /// The present time.
@@ -20,6 +22,8 @@ pub(crate) struct Foundation {
     pub followers: Followers,
     /// What principals may do.
     pub policies: Policies,
+    /// How much is let through.
+    pub rates: Rates,
     /// Settings.
     pub config: ControlConfig,
 }
@@ -29,7 +33,7 @@ impl Foundation {
     pub(crate) fn new(
         config: ControlConfig,
         database: Database,
-        key_encryption_key: SealingKey,
+        key_encryption_key: SealingRing,
         signer: SnapshotSigner,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -40,6 +44,7 @@ impl Foundation {
             signer,
             clock,
             policies: Policies::default(),
+            rates: Rates::new(&config.rates),
             config,
         }
     }

@@ -2,7 +2,7 @@
 
 use plane_kit::{
     database::Database,
-    seal::{SealError, SealingKey},
+    seal::{SealError, SealingRing},
     seam::snapshot::{InvalidSigningKey, SnapshotSigner},
 };
 use sea_orm::{ActiveValue::Set, DbErr, EntityTrait, sea_query::OnConflict};
@@ -18,7 +18,7 @@ pub enum KeyError {
     /// The database does not answer.
     #[error("the installation's keys cannot be read from the database")]
     Database(#[from] DbErr),
-    /// The key-encryption key at hand is not the one that the installation was made with.
+    /// No key-encryption key at hand is the one that the installation's keys are sealed under.
     #[error("the installation's keys do not open with this key-encryption key")]
     Seal(#[from] SealError),
     /// The stored key opens, but is none.
@@ -30,7 +30,7 @@ pub enum KeyError {
 /// once, both end up with the key of the one that wrote first.
 pub(crate) async fn snapshot_signer(
     database: &Database,
-    key_encryption_key: &SealingKey,
+    key_encryption_key: &SealingRing,
 ) -> Result<SnapshotSigner, KeyError> {
     if let Some(signer) = stored_signer(database, key_encryption_key).await? {
         return Ok(signer);
@@ -49,7 +49,7 @@ pub(crate) async fn snapshot_signer(
 
 async fn stored_signer(
     database: &Database,
-    key_encryption_key: &SealingKey,
+    key_encryption_key: &SealingRing,
 ) -> Result<Option<SnapshotSigner>, KeyError> {
     // Read over the writer: on SQLite it is the connection that has just written.
     let row = installation::Entity::find_by_id(SNAPSHOT_SIGNING_KEY).one(database.writer()).await?;

@@ -1,9 +1,9 @@
 //! The control plane: accounts, users and their groups, product environments, access keys, snapshots for the regions, and the
 //! ledger of usage.
 //!
-//! [`ControlPlane`] is the whole of it. Over HTTP it answers the vendor's Provisioning API under `/v1_1/provisioning` and the
-//! regions under `/internal/v1`; to the program that holds it, it offers what an operator does at the command line, and a
-//! [`ControlLink`] for a data plane in the same process.
+//! [`ControlPlane`] is the whole of it. Over HTTP it answers the vendor's Provisioning API under `/v1_1/provisioning`, and the
+//! regions and the operator under `/internal/v1`; to the program that holds it, it offers what an operator does at the command
+//! line, and a [`ControlLink`] for a data plane in the same process.
 
 mod access;
 mod access_keys;
@@ -20,9 +20,13 @@ mod keys;
 mod ledger;
 mod link;
 mod names;
+mod operator;
 mod provisioning;
+mod provisioning_keys;
+mod rates;
 mod regions;
 mod roles;
+mod rotation;
 mod snapshots;
 mod store_error;
 mod tables;
@@ -33,14 +37,17 @@ use std::sync::Arc;
 use actix_web::web;
 use plane_kit::{
     clock::Clock, config::ConfigError, database::Database, http::routes::Routes, ids::AccountId, ids::EnvironmentId,
-    seal::SealingKey, seam::ControlLink, secret::Secret,
+    seal::SealingRing, seam::ControlLink, secret::Secret,
 };
 use sea_orm::DbErr;
 
-pub use accounts::{Account, AccountCredentials};
+pub use accounts::{Account, AccountCredentials, AccountStanding};
 pub use config::ControlConfig;
 pub use keys::KeyError;
+pub use operator::OperatedAccount;
+pub use rates::RatesConfig;
 pub use regions::{RegionCredentials, RegionError};
+pub use rotation::{Rotation, RotationError};
 pub use snapshots::IssueError;
 pub use store_error::StoreError;
 
@@ -101,10 +108,11 @@ pub struct ControlPlane {
 
 impl ControlPlane {
     /// Opens the control database, brings it to the newest state, and reads the installation's keys, which are made when there
-    /// are none. `key_encryption_key` seals every secret at rest; an installation opens only with the key it was made with.
+    /// are none. The ring's present key seals every secret at rest; an installation opens only with the keys that its secrets are
+    /// sealed under.
     pub async fn open(
         config: ControlConfig,
-        key_encryption_key: SealingKey,
+        key_encryption_key: SealingRing,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ControlError> {
         config.validate()?;
@@ -122,6 +130,7 @@ impl ControlPlane {
     pub fn routes() -> Routes {
         let mut routes = Routes::new();
         routes.merge(internal::routes());
+        routes.merge(operator::routes());
         routes.merge(provisioning::routes());
         routes
     }
@@ -151,15 +160,25 @@ impl ControlPlane {
         accounts::list(&self.foundation).await
     }
 
-    /// The oldest account of that name, with its oldest enabled provisioning key.
+    /// The oldest account of that name that is not closed, with its oldest enabled provisioning key.
     pub async fn find_account(&self, name: &str) -> Result<Option<AccountCredentials>, StoreError> {
         accounts::find(&self.foundation, name).await
     }
 
     /// Suspends an account or takes it back. All its environments are switched off and on with it; the call returns when the
-    /// connected regions have applied that, or after the configured limit.
+    /// connected regions have applied that, or after the configured limit. A closed account is not taken back.
     pub async fn set_account_enabled(&self, account: AccountId, enabled: bool) -> Result<(), StoreError> {
         changes::set_account_enabled(&self.foundation, account, enabled).await
+    }
+
+    /// Closes an account for good: its provisioning keys are switched off and its environments deleted.
+    pub async fn close_account(&self, account: AccountId) -> Result<(), StoreError> {
+        changes::close_account(&self.foundation, account).await
+    }
+
+    /// Seals everything anew under the present key-encryption key, while other processes go on.
+    pub async fn rotate_key_encryption_key(&self) -> Result<Rotation, RotationError> {
+        rotation::rotate(&self.foundation).await
     }
 
     /// Adds a region. The token in the answer is shown this once.
@@ -265,7 +284,7 @@ mod tests {
                 assert!(answer["content"]["application/json"]["schema"].is_object(), "{method} {path}");
             }
         }
-        assert_eq!(operations, 39);
+        assert_eq!(operations, 49);
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
             for (member, property) in schema["properties"].as_object().into_iter().flatten() {
                 assert!(property["description"].is_string(), "{name}.{member} has no description");

@@ -1,4 +1,4 @@
-//! The Provisioning API: product environments, their access keys, users and their groups, and what is billed.
+//! The Provisioning API: product environments, their access keys, users and their groups, provisioning keys, and what is billed.
 
 mod access_keys;
 mod billing;
@@ -6,6 +6,7 @@ mod environments;
 mod key_lifecycle;
 mod key_permissions;
 mod permissions;
+mod provisioning_keys;
 mod user_groups;
 mod users;
 
@@ -45,6 +46,7 @@ pub(crate) fn routes() -> Routes {
     routes.merge(permissions::routes());
     routes.merge(users::routes());
     routes.merge(user_groups::routes());
+    routes.merge(provisioning_keys::routes());
     routes.merge(billing::routes());
     routes.merge(gaps::routes(GAPS));
     routes

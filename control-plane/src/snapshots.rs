@@ -3,7 +3,7 @@
 use plane_kit::{
     ids::{AccountId, EnvironmentId},
     policy::{Effect, PolicyLine, RoleLink, key_subject, rule::RuleError, rules_subject},
-    seal::{SealError, SealingKey},
+    seal::{SealError, SealingKey, SealingRing},
     seam::snapshot::{FolderMode, KeySnapshot, Standing, TenantSnapshot},
 };
 use sea_orm::{
@@ -88,7 +88,7 @@ async fn take_next(transaction: &DatabaseTransaction, name: &str) -> Result<regi
 
 /// Puts a snapshot together. Secrets are opened here and sealed again for the region at once.
 fn build(
-    key_encryption_key: &SealingKey,
+    key_encryption_key: &SealingRing,
     region_key: &SealingKey,
     account_enabled: bool,
     environment: &product_environments::Model,

@@ -16,6 +16,9 @@ pub enum StoreError {
     /// There is no such account.
     #[error("Cannot find account with id {0}")]
     AccountNotFound(AccountId),
+    /// The account was closed.
+    #[error("Account {0} is closed, and a closed account is not taken back")]
+    AccountClosed(AccountId),
     /// The plan has no such name.
     #[error("There is no plan `{0}`; plans are Free, Plus and Unlimited")]
     UnknownPlan(String),
@@ -28,6 +31,15 @@ pub enum StoreError {
     /// There is no such provisioning key in the account.
     #[error("Cannot find provisioning key {0}")]
     ProvisioningKeyNotFound(String),
+    /// Another provisioning key of the account has the name.
+    #[error("Provisioning key with name {0} already exists")]
+    ProvisioningKeyNameTaken(String),
+    /// Without this key nobody could provision the account.
+    #[error("Provisioning key {0} is the last enabled key of the account; enable another one first")]
+    LastEnabledProvisioningKey(String),
+    /// A provisioning key cannot have this role.
+    #[error("Invalid value {0} for parameter role: a provisioning key can be account_admin")]
+    UnknownKeyRole(String),
     /// Another environment of the installation has the cloud name.
     #[error("Cloud name {0} is already taken")]
     CloudNameTaken(String),
@@ -185,11 +197,17 @@ impl From<StoreError> for ApiError {
             | E::KeyNameTaken(_)
             | E::AccessKeyTaken(_)
             | E::RotationUnderWay(_)
+            | E::AccountClosed(_)
+            | E::ProvisioningKeyNameTaken(_)
             | E::EmailTaken(_)
             | E::GroupNameTaken(_)
             | E::AlreadyInGroup { .. } => ErrorCode::Conflict,
-            E::LastEnabledKey(_) | E::LastMasterAdmin(_) | E::TooManyEnvironments { .. } => ErrorCode::Forbidden,
+            E::LastEnabledKey(_)
+            | E::LastMasterAdmin(_)
+            | E::LastEnabledProvisioningKey(_)
+            | E::TooManyEnvironments { .. } => ErrorCode::Forbidden,
             E::UnknownPlan(_)
+            | E::UnknownKeyRole(_)
             | E::CloudNameReserved(_)
             | E::InvalidCloudName(_)
             | E::InvalidName

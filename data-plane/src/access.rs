@@ -127,15 +127,31 @@ async fn admit(request: HttpRequest) -> Result<TenantGrant, ApiError> {
             .with_operator_text("a route of the data plane is served without its data"));
     };
     let cloud_name = request.match_info().get("cloud_name").unwrap_or_default().to_owned();
-    let (api_key, secret) = basic_credentials(request.headers())?;
-    let invalid = || ApiError::unauthorized("Invalid credentials");
-    let tenant = plane.tenants.find_or_ask(&cloud_name).await.ok_or_else(invalid)?;
-    let tenant = plane.tenants.with_key(tenant, &api_key).await;
-    authenticate(&tenant, &api_key, &secret, plane.clock.now())?;
+    let known = known_caller(&plane, &cloud_name, request.headers()).await;
+    let (tenant, api_key) = known.map_err(|refusal| failed(&plane, &request, refusal))?;
     let authority = Authority::of(&plane, tenant, &api_key, named_operation(&request)?).await?;
     let figures = plane.admin_rate.take(authority.tenant(), plane.clock.now())?;
     request.extensions_mut().insert(figures);
     Ok(TenantGrant(authority))
+}
+
+/// The tenant and the key of a caller whose credentials hold.
+async fn known_caller(
+    plane: &DataPlane,
+    cloud_name: &str,
+    headers: &HeaderMap,
+) -> Result<(Arc<Tenant>, String), ApiError> {
+    let (api_key, secret) = basic_credentials(headers)?;
+    let invalid = || ApiError::unauthorized("Invalid credentials");
+    let tenant = plane.tenants.find_or_ask(cloud_name).await.ok_or_else(invalid)?;
+    let tenant = plane.tenants.with_key(tenant, &api_key).await;
+    authenticate(&tenant, &api_key, &secret, plane.clock.now())?;
+    Ok((tenant, api_key))
+}
+
+/// What a caller is answered whose credentials do not hold: the refusal, until too many came from the address.
+pub(crate) fn failed(plane: &DataPlane, request: &HttpRequest, refusal: ApiError) -> ApiError {
+    plane.failed_attempts.answer(request.peer_addr().map(|peer| peer.ip()), refusal)
 }
 
 /// The operation of a request. A route without a row in the table is refused; a test keeps it from landing.

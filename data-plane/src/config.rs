@@ -17,6 +17,10 @@ pub struct RegionConfig {
     pub region_key: String,
     /// The control plane's snapshot key that this region trusts, 64 hexadecimal digits, as `region add` printed it.
     pub trusted_key: String,
+    /// Wrong credentials from one address in a second; right ones are never counted. 0 switches the class off.
+    pub failed_attempts_per_second: u32,
+    /// Wrong credentials from one address at once.
+    pub failed_attempts_burst: u32,
 }
 
 impl Default for RegionConfig {
@@ -28,6 +32,8 @@ impl Default for RegionConfig {
             token: String::new(),
             region_key: String::new(),
             trusted_key: String::new(),
+            failed_attempts_per_second: 1,
+            failed_attempts_burst: 20,
         }
     }
 }

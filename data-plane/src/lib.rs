@@ -34,7 +34,7 @@ use plane_kit::{
     error::ApiError,
     http::{
         gaps,
-        rate::{HourlyRate, RateFigures},
+        rate::{FailedAttempts, HourlyRate, RateFigures},
         routes::Routes,
     },
     ids::EnvironmentId,
@@ -118,6 +118,8 @@ pub struct Plane {
     pub policies: Policies,
     /// The hourly quota of the Admin API.
     pub admin_rate: AdminRate,
+    /// Wrong credentials by address.
+    pub failed_attempts: FailedAttempts,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// The counters of this run.
@@ -200,6 +202,10 @@ impl Plane {
             plans: Plans::default(),
             policies: Policies::default(),
             admin_rate: AdminRate::default(),
+            failed_attempts: FailedAttempts::new(
+                settings.region.failed_attempts_per_second,
+                settings.region.failed_attempts_burst,
+            ),
             known_usage: moka::sync::Cache::new(USAGE_KEPT),
             settings,
             database,

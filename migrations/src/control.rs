@@ -8,6 +8,7 @@ mod m20261123_000003_ledger;
 mod m20261124_000004_key_rules;
 mod m20261124_000005_people;
 mod m20261124_000006_key_lifecycle;
+mod m20261124_000007_accounts;
 
 /// The control set.
 pub struct Migrator;
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000004_key_rules::Migration),
             Box::new(m20261124_000005_people::Migration),
             Box::new(m20261124_000006_key_lifecycle::Migration),
+            Box::new(m20261124_000007_accounts::Migration),
         ]
     }
 }

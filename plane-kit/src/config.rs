@@ -162,7 +162,8 @@ impl Layers {
         for key in self.known_keys() {
             let mut values = self.values.clone();
             let value = find(&mut values, &key).map(|value| value.take()).unwrap_or_default();
-            let is_set = !matches!(&value, Value::Null) && value.as_str() != Some("");
+            let is_empty = value.as_str().is_some_and(str::is_empty) || value.as_array().is_some_and(Vec::is_empty);
+            let is_set = !value.is_null() && !is_empty;
             let text = if is_set && names_secret(&key) { "(set)".to_owned() } else { value.to_string() };
             let origin = self.origins.get(&key).cloned().unwrap_or(Origin::Default);
             lines.push((key, text, origin));
@@ -172,7 +173,7 @@ impl Layers {
 }
 
 fn names_secret(key: &str) -> bool {
-    ["token", "secret", "key_encryption_key", "signing_key", "region_key", "url", "password"]
+    ["token", "secret", "key_encryption_key", "key_encryption_keys", "signing_key", "region_key", "url", "password"]
         .iter()
         .any(|part| key.rsplit('.').next().is_some_and(|name| name.ends_with(part)))
         && !key.ends_with("public_url")
@@ -243,6 +244,7 @@ mod tests {
         http: Http,
         regions: Vec<String>,
         control_token: String,
+        earlier_key_encryption_keys: Vec<String>,
     }
 
     #[derive(Serialize, Deserialize)]
@@ -254,7 +256,7 @@ mod tests {
     impl Default for Settings {
         fn default() -> Self {
             let http = Http { workers: 2, public_url: String::new() };
-            Self { http, regions: Vec::new(), control_token: String::new() }
+            Self { http, regions: Vec::new(), control_token: String::new(), earlier_key_encryption_keys: Vec::new() }
         }
     }
 
@@ -295,7 +297,15 @@ mod tests {
     #[test]
     fn secrets_are_not_shown() {
         let mut layers = Layers::new::<Settings>().unwrap();
+        let shown = |layers: &Layers| {
+            let mut lines = layers.describe().into_iter();
+            lines.find(|(key, ..)| key == "earlier_key_encryption_keys").map(|(_, value, _)| value)
+        };
+        assert_eq!(shown(&layers).as_deref(), Some("[]"), "what is empty is no secret");
         layers.flag("--token", "control_token", "hunter2").unwrap();
-        assert!(!format!("{:?}", layers.describe()).contains("hunter2"));
+        let keys = variables(&[("SAFELIGHT_EARLIER_KEY_ENCRYPTION_KEYS", "hunter2, hunter3")]);
+        layers.environment(keys).unwrap();
+        assert_eq!(shown(&layers).as_deref(), Some("(set)"));
+        assert!(!format!("{:?}", layers.describe()).contains("hunter"));
     }
 }

@@ -1,7 +1,8 @@
 //! Secrets at rest and in transit: AES-256-GCM under a named key.
 //!
 //! A sealed text is `KEY_ID.BASE64URL(nonce ‖ ciphertext)`. The key's id is also authenticated, so a blob cannot be relabelled;
-//! keeping the id beside the blob is what makes changing the key possible later without guessing.
+//! keeping the id beside the blob is what makes changing the key possible without guessing: a [`SealingRing`] opens under whichever of
+//! its keys the blob names.
 
 use aes_gcm::{
     Aes256Gcm, Key, KeyInit, Nonce,
@@ -26,6 +27,14 @@ pub enum SealError {
         found: String,
         /// The key that was tried.
         expected: String,
+    },
+    /// The blob names a key that is not in the ring.
+    #[error("sealed under key {found}, which is not among the keys at hand ({held})")]
+    MissingKey {
+        /// The key named by the blob.
+        found: String,
+        /// The keys of the ring, joined by commas.
+        held: String,
     },
     /// The blob is damaged or was made with other key material.
     #[error("the sealed text is damaged")]
@@ -107,9 +116,79 @@ impl SealingKey {
     }
 }
 
+/// The key that seals now, with further keys that stored texts may still be, or already be, sealed under.
+#[derive(Debug, Clone)]
+pub struct SealingRing {
+    present: SealingKey,
+    earlier: Vec<SealingKey>,
+}
+
+impl SealingRing {
+    /// A ring. Keys that stand in it twice are kept once.
+    pub fn new(present: SealingKey, earlier: impl IntoIterator<Item = SealingKey>) -> Self {
+        let mut ring = Self { present, earlier: Vec::new() };
+        for key in earlier {
+            if ring.key(key.id()).is_none() {
+                ring.earlier.push(key);
+            }
+        }
+        ring
+    }
+
+    /// The key that seals.
+    pub fn present(&self) -> &SealingKey {
+        &self.present
+    }
+
+    /// The keys that only open.
+    pub fn earlier(&self) -> &[SealingKey] {
+        &self.earlier
+    }
+
+    /// Seals a secret under the present key.
+    pub fn seal(&self, secret: &Secret) -> String {
+        self.present.seal(secret)
+    }
+
+    /// Opens what any key of the ring has sealed.
+    pub fn open(&self, sealed: &str) -> Result<Secret, SealError> {
+        let (id, _) = sealed.split_once('.').ok_or(SealError::Damaged)?;
+        let key = self.key(id).ok_or_else(|| {
+            let held: Vec<&str> = std::iter::once(&self.present).chain(&self.earlier).map(SealingKey::id).collect();
+            SealError::MissingKey { found: id.to_owned(), held: held.join(", ") }
+        })?;
+        key.open(sealed)
+    }
+
+    fn key(&self, id: &str) -> Option<&SealingKey> {
+        std::iter::once(&self.present).chain(&self.earlier).find(|key| key.id() == id)
+    }
+}
+
+impl From<SealingKey> for SealingRing {
+    fn from(present: SealingKey) -> Self {
+        Self::new(present, [])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ring_seals_under_its_present_key_and_opens_under_each() {
+        let (old, new, stranger) = (SealingKey::generate(), SealingKey::generate(), SealingKey::generate());
+        let ring = SealingRing::new(new.clone(), [old.clone(), new.clone(), old.clone()]);
+        assert_eq!(ring.earlier().iter().map(SealingKey::id).collect::<Vec<_>>(), [old.id()]);
+        assert_eq!(ring.open(&old.seal(&Secret::new("abcd"))).unwrap().expose(), "abcd");
+        let sealed = ring.seal(&Secret::new("efgh"));
+        assert_eq!(new.open(&sealed).unwrap().expose(), "efgh");
+        let error = ring.open(&stranger.seal(&Secret::new("x"))).unwrap_err().to_string();
+        for id in [stranger.id(), new.id(), old.id()] {
+            assert!(error.contains(id), "{error}");
+        }
+        assert!(matches!(ring.open("no dot"), Err(SealError::Damaged)));
+    }
 
     #[test]
     fn only_the_same_key_opens_and_every_bit_counts() {

@@ -43,6 +43,8 @@ const ACCOUNT: &str = "Development";
 const CLOUD_NAME: &str = "demo";
 /// The unsigned preset that the first start makes.
 const PRESET: &str = "unsigned";
+/// How much of a rate class is let through at once.
+const RATE_BURST: u32 = 100_000;
 /// The file with the variables of the official SDKs.
 const ENVIRONMENT_FILE: &str = ".env.safelight";
 
@@ -107,6 +109,11 @@ pub async fn run(file: Option<PathBuf>, arguments: Arguments) -> Outcome {
         .preset("metering.window_seconds", 1)
         .preset("control.default_region", REGION)
         .preset("region.name", REGION)
+        // Here everything comes from one address and one account, and tests are wrong on purpose.
+        .preset("control.rates.calls_burst", RATE_BURST)
+        .preset("control.rates.key_creations_burst", RATE_BURST)
+        .preset("control.rates.failed_attempts_burst", RATE_BURST)
+        .preset("region.failed_attempts_burst", RATE_BURST)
         .flag("--port", "http.port", arguments.port)
         .flag("--bind", "http.bind", arguments.bind.clone())
         .flag("--data", "data.folder", arguments.data.clone());

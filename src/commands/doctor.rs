@@ -41,7 +41,7 @@ pub async fn run(file: Option<PathBuf>) -> Outcome {
     findings.note("the object store answers", storage(&settings).await);
     if !settings.control.database_url.is_empty() {
         findings.note("the control database answers and is at the newest state", control(&settings).await);
-        findings.note("the key-encryption key is readable", settings.control.sealing_key().map_err(Failure::from));
+        findings.note("the key-encryption keys are readable", settings.control.sealing_ring().map_err(Failure::from));
     }
     if !settings.region.database_url.is_empty() {
         findings.note("the regional database answers and is at the newest state", regional(&settings).await);

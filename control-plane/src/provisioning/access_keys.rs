@@ -198,6 +198,7 @@ async fn generate_access_key(
     params: Params,
 ) -> Result<Json<AccessKey>, ApiError> {
     let (name, enabled) = (params.text("name")?, params.boolean("enabled")?.unwrap_or(true));
+    allow.grant().take_key_creation()?;
     let key = keys_of(allow.grant(), &path.1).await?.create(name, enabled).await?;
     Ok(Json(AccessKey::from(&key)))
 }

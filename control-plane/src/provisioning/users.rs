@@ -282,8 +282,11 @@ fn login(params: &Params) -> Result<Option<LoginFilter>, ApiError> {
     Ok(Some(LoginFilter { from, before, outside: is_excluding || last_login == Some(false) }))
 }
 
+/// A first moment, and the first one behind.
+type Span = (DateTime<Utc>, DateTime<Utc>);
+
 /// A day, or a moment, as its first moment and the first one behind it. Without a zone it is UTC.
-fn moment(params: &Params, name: &str) -> Result<Option<(DateTime<Utc>, DateTime<Utc>)>, ApiError> {
+fn moment(params: &Params, name: &str) -> Result<Option<Span>, ApiError> {
     let Some(text) = params.text(name)? else {
         return Ok(None);
     };
@@ -291,7 +294,7 @@ fn moment(params: &Params, name: &str) -> Result<Option<(DateTime<Utc>, DateTime
     Ok(Some(span))
 }
 
-fn span(text: &str) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+fn span(text: &str) -> Option<Span> {
     let text = text.trim();
     let (first, behind) = match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         Ok(day) => {

@@ -19,6 +19,8 @@ pub(crate) struct Model {
     pub version: i64,
     /// When it was made.
     pub created_at: DateTimeUtc,
+    /// When it was closed; what is closed is not taken back.
+    pub closed_at: Option<DateTimeUtc>,
 }
 
 /// No relation is declared: stores state their joins, so that the tenant stays visible in the base query.

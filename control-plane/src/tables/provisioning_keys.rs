@@ -11,7 +11,7 @@ pub(crate) struct Model {
     pub api_key: String,
     /// The account.
     pub account_id: Uuid,
-    /// What people call it.
+    /// What people call it; unique within the account.
     pub name: String,
     /// The secret half, sealed under the key-encryption key.
     #[sea_orm(column_type = "Text")]

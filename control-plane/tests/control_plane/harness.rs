@@ -1,6 +1,6 @@
 //! A control plane on a database of its own, an account to work with, and calls over HTTP in process.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, net::SocketAddr, sync::Arc};
 
 use actix_web::{
     App, HttpServer,
@@ -8,11 +8,11 @@ use actix_web::{
     middleware::from_fn,
     test,
 };
-use control_plane::{AccountCredentials, ControlConfig, ControlPlane, RegionCredentials};
+use control_plane::{AccountCredentials, ControlConfig, ControlError, ControlPlane, RegionCredentials};
 use plane_kit::{
     clock::ManualClock,
     http::edge::edge,
-    seal::SealingKey,
+    seal::{SealingKey, SealingRing},
     seam::{
         ControlLink,
         client::HttpLink,
@@ -29,6 +29,8 @@ use uuid::Uuid;
 const POSTGRES_URL: &str = "SAFELIGHT_TEST_POSTGRES_URL";
 /// The region of every stage.
 pub const REGION: &str = "eu";
+/// The operator's token of every stage.
+pub const OPERATOR_TOKEN: &str = "a token of the operator";
 /// The present time of every stage at its beginning: 23 November 2026, 12:00 UTC.
 pub const START: i64 = 1_795_435_200;
 
@@ -119,20 +121,37 @@ pub struct Stage {
     pub key: SealingKey,
     pub region: RegionCredentials,
     pub account: AccountCredentials,
+    /// The address that calls come from; none, as long as it does not matter.
+    pub peer: Option<SocketAddr>,
 }
 
 impl Stage {
     async fn open(url: &str) -> Self {
         let (clock, key) = (ManualClock::at(START), SealingKey::generate());
-        let plane = open_plane(url, &key, &clock).await;
+        let plane = open_plane(url, key.clone(), &clock, |_| {}).await.unwrap();
         let region = plane.add_region(REGION).await.unwrap();
         let account = plane.create_account("Acme", "free").await.unwrap();
-        Self { url: url.to_owned(), plane, clock, key, region, account }
+        Self { url: url.to_owned(), plane, clock, key, region, account, peer: None }
     }
 
     /// A second node of the same control plane.
     pub async fn second_node(&self) -> ControlPlane {
-        open_plane(&self.url, &self.key, &self.clock).await
+        self.node_with(self.key.clone(), |_| {}).await.unwrap()
+    }
+
+    /// A node with other keys and settings.
+    pub async fn node_with(
+        &self,
+        keys: impl Into<SealingRing>,
+        change: impl FnOnce(&mut ControlConfig),
+    ) -> Result<ControlPlane, ControlError> {
+        open_plane(&self.url, keys, &self.clock, change).await
+    }
+
+    /// Calls the operator's API; `path` begins behind `/internal/v1/operator`.
+    pub async fn operate(&self, method: Method, path: &str, body: Body) -> Answer {
+        let headers = [("authorization", format!("Bearer {OPERATOR_TOKEN}"))];
+        self.send(method, &format!("/internal/v1/operator{path}"), &headers, body).await
     }
 
     /// Calls the Provisioning API as the account; `path` begins behind the account id.
@@ -163,6 +182,9 @@ impl Stage {
         });
         let app = test::init_service(app).await;
         let mut request = test::TestRequest::with_uri(path).method(method);
+        if let Some(peer) = self.peer {
+            request = request.peer_addr(peer);
+        }
         for (name, value) in headers {
             request = request.insert_header((*name, value.as_str()));
         }
@@ -218,10 +240,20 @@ impl Stage {
     }
 }
 
-async fn open_plane(url: &str, key: &SealingKey, clock: &ManualClock) -> ControlPlane {
-    let config =
-        ControlConfig { database_url: url.to_owned(), default_region: REGION.to_owned(), ..ControlConfig::default() };
-    ControlPlane::open(config, key.clone(), Arc::new(clock.clone())).await.unwrap()
+async fn open_plane(
+    url: &str,
+    keys: impl Into<SealingRing>,
+    clock: &ManualClock,
+    change: impl FnOnce(&mut ControlConfig),
+) -> Result<ControlPlane, ControlError> {
+    let mut config = ControlConfig {
+        database_url: url.to_owned(),
+        default_region: REGION.to_owned(),
+        operator_token: OPERATOR_TOKEN.to_owned(),
+        ..ControlConfig::default()
+    };
+    change(&mut config);
+    ControlPlane::open(config, keys.into(), Arc::new(clock.clone())).await
 }
 
 /// The value of an `Authorization` header.

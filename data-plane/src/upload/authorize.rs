@@ -15,7 +15,7 @@ use plane_kit::{
 use super::{context::read_context, form::EarlyCheck};
 use crate::{
     DataPlane,
-    access::{Authority, named_operation, usable},
+    access::{Authority, failed, named_operation, usable},
     assets::{ActsFor, commit::Permitted, record::AssetName},
     presets::{self, Preset},
     tenants::Tenant,
@@ -159,7 +159,8 @@ pub async fn authorize(
 ) -> Result<AuthorizedUpload, ApiError> {
     let id = RequestId::of(request);
     let now = plane.clock.now();
-    if let Some(key) = verify(&tenant, &params, now)? {
+    let signed_by = verify(&tenant, &params, now).map_err(|refusal| failed(plane, request, refusal))?;
+    if let Some(key) = signed_by {
         let timestamp = params.integer("timestamp")?.unwrap_or(0);
         fresh(timestamp, now.timestamp(), plane.settings.uploads.signature_age_seconds)?;
         let authority = Authority::of(plane, tenant, &key, named_operation(request)?).await.map_err(as_unauthorized)?;

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     DataPlane,
+    access::failed,
     assets::{
         ActsFor, AssetStore,
         commit::{DestroyOutcome, NewVersion, UploadOutcome},
@@ -307,7 +308,7 @@ async fn tenant_of(request: &HttpRequest, plane: &DataPlane) -> Result<Arc<Tenan
         .tenants
         .find_or_ask(cloud_name)
         .await
-        .ok_or_else(|| ApiError::unauthorized(format!("Unknown cloud_name {cloud_name}")))
+        .ok_or_else(|| failed(plane, request, ApiError::unauthorized(format!("Unknown cloud_name {cloud_name}"))))
 }
 
 /// The tenant with the key that the form names, which may have been made a moment ago.

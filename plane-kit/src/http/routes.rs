@@ -220,6 +220,10 @@ fn describe(entry: &Entry) -> Operation {
                 ("401", "Unknown, disabled or wrong credentials"),
                 ("403", "The caller has no permission for this"),
                 ("420", "The hourly quota is used up"),
+                (
+                    "429",
+                    "Too many calls, or too many failed attempts from this address; `Retry-After` says when to come back",
+                ),
             ];
             (json!(name), statuses)
         }
