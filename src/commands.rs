@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub mod account;
+pub mod audit;
 pub mod config;
 pub mod control_plane;
 pub mod data_plane;

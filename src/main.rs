@@ -42,6 +42,8 @@ enum Command {
     /// Regions
     #[command(subcommand)]
     Region(commands::region::Command),
+    /// Print the audit log of an account, newest first
+    Audit(commands::audit::Arguments),
     /// Access keys
     #[command(subcommand)]
     Key(commands::key::Command),
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
             Command::Account(command) => commands::account::run(file, command).await,
             Command::Kek(command) => commands::kek::run(file, command).await,
             Command::Region(command) => commands::region::run(file, command).await,
+            Command::Audit(arguments) => commands::audit::run(file, arguments).await,
             Command::Key(command) => commands::key::run(file, command).await,
             Command::Migrate => commands::migrate::run(file).await,
             Command::Config(command) => commands::config::run(file, command),

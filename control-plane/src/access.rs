@@ -5,6 +5,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use actix_web::{HttpRequest, http::header::AUTHORIZATION, web};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use plane_kit::{
+    audit::Origin,
     error::{ApiError, ErrorCode},
     http::{
         access::{Gate, Permission},
@@ -18,6 +19,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::{
     accounts::ACCOUNT_ADMIN,
+    audit::OPERATOR,
     foundation::Foundation,
     regions,
     tables::{accounts, provisioning_keys},
@@ -65,6 +67,10 @@ permissions! {
     WriteGroups: ProvisioningGate = "user_groups:write",
     /// Delete groups of users, and take users out of them.
     DestroyGroups: ProvisioningGate = "user_groups:destroy",
+    /// See who changed what, and what was called.
+    ReadAudit: ProvisioningGate = "audit:read",
+    /// Purge call records.
+    DestroyAudit: ProvisioningGate = "audit:destroy",
     /// See what is billed.
     ReadBilling: ProvisioningGate = "billing:read",
     /// See provisioning keys, without their secrets.
@@ -75,7 +81,7 @@ permissions! {
     DestroyProvisioningKeys: ProvisioningGate = "provisioning_keys:destroy",
     /// Follow the snapshots of a region, and read the sums of its environments.
     ReadRegion: RegionGate = "region:read",
-    /// Hand a region's usage over.
+    /// Hand a region's usage, audit and call records over.
     WriteRegion: RegionGate = "region:write",
     /// See the accounts of the installation.
     ReadAccounts: OperatorGate = "accounts:read",
@@ -92,6 +98,7 @@ pub(crate) struct ProvisioningGate;
 pub(crate) struct AccountGrant {
     foundation: Arc<Foundation>,
     account: accounts::Model,
+    origin: Origin,
 }
 
 impl AccountGrant {
@@ -108,6 +115,11 @@ impl AccountGrant {
     /// Takes the creation of one key from the account's rate class, or answers 429.
     pub(crate) fn take_key_creation(&self) -> Result<(), ApiError> {
         self.foundation.rates.take_key_creation(AccountId(self.account.id))
+    }
+
+    /// Who works, and from where.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
     }
 }
 
@@ -157,7 +169,8 @@ impl Gate for ProvisioningGate {
                 return Err(ApiError::new(ErrorCode::Disabled, format!("Account {account_id} is disabled")));
             }
             permit(&foundation, &account, &key, &request).await?;
-            Ok(AccountGrant { foundation, account })
+            let origin = Origin::of(provisioning_subject(&key.api_key), &request);
+            Ok(AccountGrant { foundation, account, origin })
         })
     }
 }
@@ -286,12 +299,18 @@ pub(crate) struct OperatorGate;
 /// The right to run the accounts of the installation. Made only by the gate.
 pub(crate) struct OperatorGrant {
     foundation: Arc<Foundation>,
+    origin: Origin,
 }
 
 impl OperatorGrant {
     /// What the rooms stand on.
     pub(crate) fn foundation(&self) -> &Foundation {
         &self.foundation
+    }
+
+    /// The operator, and from where.
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
     }
 }
 
@@ -310,7 +329,8 @@ impl Gate for OperatorGate {
             if !authorization(&request, "bearer").is_some_and(|given| expected.matches(given)) {
                 return Err(failed(&foundation, &request, invalid_credentials()));
             }
-            Ok(OperatorGrant { foundation })
+            let origin = Origin::of(OPERATOR.actor.clone(), &request);
+            Ok(OperatorGrant { foundation, origin })
         })
     }
 }

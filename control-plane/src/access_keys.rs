@@ -5,6 +5,7 @@ mod lifecycle;
 
 use chrono::{DateTime, Utc};
 use plane_kit::{
+    audit::{Entry, Origin},
     ids::{AccountId, EnvironmentId, generate_api_key, generate_api_secret},
     policy::rule::{KeyRules, RuleError},
     seal::{SealError, SealingRing},
@@ -14,7 +15,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, Order, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, Select, sea_query::Expr,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     changes::Change,
@@ -196,12 +197,18 @@ pub(crate) struct AccessKeys<'a> {
     foundation: &'a Foundation,
     account: AccountId,
     environment: EnvironmentId,
+    origin: &'a Origin,
 }
 
 impl<'a> AccessKeys<'a> {
     /// The keys of an environment of the account.
-    pub(super) fn new(foundation: &'a Foundation, account: AccountId, environment: EnvironmentId) -> Self {
-        Self { foundation, account, environment }
+    pub(super) fn new(
+        foundation: &'a Foundation,
+        account: AccountId,
+        environment: EnvironmentId,
+        origin: &'a Origin,
+    ) -> Self {
+        Self { foundation, account, environment, origin }
     }
 
     /// The base of every query.
@@ -248,7 +255,8 @@ impl<'a> AccessKeys<'a> {
         let change = Change::of(self.foundation, self.account, self.environment.0).await?;
         let new = NewKey { api_key, secret: generate_api_secret(), name, enabled, root: false };
         let key = insert(self.foundation, &change, new).await?;
-        change.commit().await?;
+        let entry = Entry::made("generate_access_key", target(&key.row), shown(&key.row));
+        change.commit(self.origin, entry).await?;
         Ok(key)
     }
 
@@ -259,6 +267,7 @@ impl<'a> AccessKeys<'a> {
         }
         let change = Change::of(self.foundation, self.account, self.environment.0).await?;
         let mut row = self.locked(&change, KeyName::ApiKey(api_key)).await?;
+        let before = shown(&row);
         if changes.enabled == Some(false) {
             self.guard_last(&change, &row).await?;
         }
@@ -274,7 +283,8 @@ impl<'a> AccessKeys<'a> {
             .exec(change.transaction())
             .await
             .map_err(|error| StoreError::or_taken(error, taken))?;
-        change.commit().await?;
+        let entry = Entry::changed("update_access_key", target(&row), before, shown(&row));
+        change.commit(self.origin, entry).await?;
         self.open(row)
     }
 
@@ -292,13 +302,15 @@ impl<'a> AccessKeys<'a> {
     pub(crate) async fn permit(&self, api_key: &str, changes: PermissionChanges) -> Result<AccessKey, StoreError> {
         let change = Change::of(self.foundation, self.account, self.environment.0).await?;
         let mut row = self.locked(&change, KeyName::ApiKey(api_key)).await?;
+        let before = shown(&row);
         if let Some(rules) = changes.rules {
             row.rules = json!(rules.texts());
         }
         row.sign_delivery = changes.sign_delivery.unwrap_or(row.sign_delivery);
         row.updated_at = self.foundation.clock.now();
         let row = rows::Entity::update(row.into_active_model().reset_all()).exec(change.transaction()).await?;
-        change.commit().await?;
+        let entry = Entry::changed("update_access_key_permissions", target(&row), before, shown(&row));
+        change.commit(self.origin, entry).await?;
         self.open(row)
     }
 
@@ -307,8 +319,13 @@ impl<'a> AccessKeys<'a> {
         let change = Change::of(self.foundation, self.account, self.environment.0).await?;
         let row = self.locked(&change, name).await?;
         self.guard_last(&change, &row).await?;
+        let operation = match name {
+            KeyName::ApiKey(_) => "delete_access_key",
+            KeyName::Name(_) => "delete_access_key_by_name",
+        };
+        let entry = Entry::removed(operation, target(&row), shown(&row));
         rows::Entity::delete_by_id(row.api_key).exec(change.transaction()).await?;
-        change.commit().await?;
+        change.commit(self.origin, entry).await?;
         Ok(())
     }
 
@@ -346,6 +363,28 @@ impl<'a> AccessKeys<'a> {
             .await?;
         Ok(())
     }
+}
+
+/// A key as the audit log names it.
+fn target(row: &rows::Model) -> String {
+    format!("access_key {}", row.api_key)
+}
+
+/// A key as the audit log shows it.
+fn shown(row: &rows::Model) -> Value {
+    json!({
+        "api_key": row.api_key,
+        "name": row.name,
+        "enabled": row.enabled,
+        "root": row.root,
+        "dedicated_for": row.dedicated_for,
+        "rules": row.rules,
+        "sign_delivery": row.sign_delivery,
+        "owner": row.owner,
+        "note": row.note,
+        "expires_at": row.expires_at,
+        "rotation_started_at": row.rotation_started_at,
+    })
 }
 
 /// A key to be made.

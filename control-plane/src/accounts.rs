@@ -2,13 +2,16 @@
 
 use chrono::{DateTime, Utc};
 use plane_kit::{
+    audit::{Entry, Origin},
     ids::{AccountId, generate_api_key, generate_api_secret},
     secret::Secret,
 };
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use serde_json::json;
 
 use crate::{
     access::AccountGrant,
+    audit,
     billing::plans::PricePlan,
     foundation::Foundation,
     names::{can_be_a_name, check_display_name},
@@ -94,7 +97,12 @@ impl From<accounts::Model> for Account {
 }
 
 /// Makes an account with one provisioning key. `plan` is the name of a plan, in any case.
-pub(crate) async fn create(foundation: &Foundation, name: &str, plan: &str) -> Result<AccountCredentials, StoreError> {
+pub(crate) async fn create(
+    foundation: &Foundation,
+    origin: &Origin,
+    name: &str,
+    plan: &str,
+) -> Result<AccountCredentials, StoreError> {
     check_display_name(name)?;
     let plan = PricePlan::named(plan).ok_or_else(|| StoreError::UnknownPlan(plan.to_owned()))?;
     let now = foundation.clock.now();
@@ -122,6 +130,10 @@ pub(crate) async fn create(foundation: &Foundation, name: &str, plan: &str) -> R
     let row: accounts::ActiveModel = account.clone().into();
     accounts::Entity::insert(row.reset_all()).exec_without_returning(&transaction).await?;
     provisioning_keys::Entity::insert(key).exec_without_returning(&transaction).await?;
+    let id = AccountId(account.id);
+    let state = json!({"name": account.name, "plan": account.plan, "enabled": true, "provisioning_key": api_key});
+    let entry = Entry::made("create_account", format!("account {id}"), state);
+    audit::write(foundation, &transaction, id, None, origin, entry).await?;
     transaction.commit().await?;
     Ok(AccountCredentials { account: account.into(), api_key, api_secret })
 }

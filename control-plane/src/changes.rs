@@ -1,15 +1,21 @@
-//! A change of one environment: the transaction, the locks, the next version, and the snapshot that tells the region.
+//! A change of one environment: the transaction, the locks, the next version, the audit record, and the snapshot that tells the
+//! region; and a change of the principals of an account. Neither is committed without an entry in the audit log.
 //!
 //! Locks are always taken in the order account, environment, region, so two changes never wait for each other in a circle.
 
-use plane_kit::ids::AccountId;
+use plane_kit::{
+    audit::{Entry, Origin},
+    ids::{AccountId, EnvironmentId},
+};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
+    audit,
     billing::plans::PricePlan,
     environments::strip,
     follow::Issued,
@@ -71,8 +77,11 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    /// Issues the snapshot, commits, and waits (at most as long as configured) until the connected region has applied it.
-    pub(crate) async fn commit(self) -> Result<environments::Model, StoreError> {
+    /// Issues the snapshot, writes down who did what, commits, and waits (at most as long as configured) until the connected
+    /// region has applied it.
+    pub(crate) async fn commit(self, origin: &Origin, entry: Entry) -> Result<environments::Model, StoreError> {
+        let (account, environment) = (AccountId(self.environment.account_id), EnvironmentId(self.environment.id));
+        audit::write(self.foundation, &self.transaction, account, Some(environment), origin, entry).await?;
         let issued =
             snapshots::issue(self.foundation, &self.transaction, self.account_enabled, &self.environment).await?;
         self.transaction.commit().await?;
@@ -84,10 +93,13 @@ impl<'a> Change<'a> {
 /// Suspends an account or takes it back, and tells the regions of all its environments. A closed account stays closed.
 pub(crate) async fn set_account_enabled(
     foundation: &Foundation,
+    origin: &Origin,
     account: AccountId,
     enabled: bool,
 ) -> Result<(), StoreError> {
     let transaction = foundation.database.begin().await?;
+    let former = accounts::Entity::find_by_id(account.0).lock_exclusive().one(&transaction).await?;
+    let former = former.ok_or(StoreError::AccountNotFound(account))?;
     let changed = accounts::Entity::update_many()
         .col_expr(accounts::Column::Enabled, Expr::val(enabled))
         .col_expr(accounts::Column::Version, Expr::col(accounts::Column::Version).add(1))
@@ -103,6 +115,10 @@ pub(crate) async fn set_account_enabled(
         let environment = next_version(&transaction, account, id).await?;
         newest.note(snapshots::issue(foundation, &transaction, enabled, &environment).await?);
     }
+    let operation = if enabled { "resume_account" } else { "suspend_account" };
+    let (before, after) = (json!({"enabled": former.enabled}), json!({"enabled": enabled}));
+    let entry = Entry::changed(operation, format!("account {account}"), before, after);
+    audit::write(foundation, &transaction, account, None, origin, entry).await?;
     transaction.commit().await?;
     newest.acknowledged(foundation).await;
     Ok(())
@@ -110,7 +126,11 @@ pub(crate) async fn set_account_enabled(
 
 /// Closes an account: its provisioning keys are switched off and its environments deleted, of which the regions are told. Its
 /// rows stay, because the ledger speaks of them.
-pub(crate) async fn close_account(foundation: &Foundation, account: AccountId) -> Result<(), StoreError> {
+pub(crate) async fn close_account(
+    foundation: &Foundation,
+    origin: &Origin,
+    account: AccountId,
+) -> Result<(), StoreError> {
     let transaction = foundation.database.begin().await?;
     let now = foundation.clock.now();
     let changed = accounts::Entity::update_many()
@@ -137,6 +157,8 @@ pub(crate) async fn close_account(foundation: &Foundation, account: AccountId) -
         let buried = environments::Entity::update(buried.into_active_model().reset_all()).exec(&transaction).await?;
         newest.note(snapshots::issue(foundation, &transaction, false, &buried).await?);
     }
+    let entry = Entry::removed("close_account", format!("account {account}"), json!({"closed": false}));
+    audit::write(foundation, &transaction, account, None, origin, entry).await?;
     transaction.commit().await?;
     newest.acknowledged(foundation).await;
     Ok(())
@@ -179,13 +201,35 @@ async fn closed_or_missing(transaction: &DatabaseTransaction, account: AccountId
     Ok(row.map_or(StoreError::AccountNotFound(account), |_| StoreError::AccountClosed(account)))
 }
 
+/// A change of the principals of an account under way: its users, their groups, its provisioning keys. Dropped without [`commit`](Self::commit) it leaves
+/// no trace.
+pub(crate) struct PrincipalChange<'a> {
+    foundation: &'a Foundation,
+    transaction: DatabaseTransaction,
+    account: AccountId,
+}
+
+impl PrincipalChange<'_> {
+    /// The transaction, for the rows of the principals.
+    pub(crate) fn transaction(&self) -> &DatabaseTransaction {
+        &self.transaction
+    }
+
+    /// Writes down who did what, and commits.
+    pub(crate) async fn commit(self, origin: &Origin, entry: Entry) -> Result<(), StoreError> {
+        audit::write(self.foundation, &self.transaction, self.account, None, origin, entry).await?;
+        self.transaction.commit().await?;
+        Ok(())
+    }
+}
+
 /// Begins a change of the principals of an account: its users, their groups, its provisioning keys. It raises the account's
 /// version, because what principals may do changes, and that locks the account's row: such changes follow one another, and none
 /// of them runs beside a change of an environment.
-pub(crate) async fn begin_of_people(
+pub(crate) async fn begin_of_principals(
     foundation: &Foundation,
     account: AccountId,
-) -> Result<DatabaseTransaction, StoreError> {
+) -> Result<PrincipalChange<'_>, StoreError> {
     let transaction = foundation.database.begin().await?;
     let raised = accounts::Entity::update_many()
         .col_expr(accounts::Column::Version, Expr::col(accounts::Column::Version).add(1))
@@ -193,7 +237,10 @@ pub(crate) async fn begin_of_people(
         .filter(accounts::Column::ClosedAt.is_null())
         .exec(&transaction)
         .await?;
-    if raised.rows_affected == 0 { Err(closed_or_missing(&transaction, account).await?) } else { Ok(transaction) }
+    if raised.rows_affected == 0 {
+        return Err(closed_or_missing(&transaction, account).await?);
+    }
+    Ok(PrincipalChange { foundation, transaction, account })
 }
 
 /// How much a change keeps others out of its account.

@@ -35,6 +35,8 @@ pub struct ControlConfig {
     pub acknowledge_limit_ms: u64,
     /// Rate classes.
     pub rates: RatesConfig,
+    /// How long call records are kept, in days.
+    pub call_records_days: u32,
 }
 
 impl Default for ControlConfig {
@@ -49,6 +51,7 @@ impl Default for ControlConfig {
             poll_limit_ms: 30_000,
             acknowledge_limit_ms: 1_000,
             rates: RatesConfig::default(),
+            call_records_days: 30,
         }
     }
 }
@@ -80,6 +83,9 @@ impl ControlConfig {
         }
         if self.acknowledge_limit_ms > 1_000 {
             return invalid("control.acknowledge_limit_ms must be at most 1000".to_owned());
+        }
+        if !(1..=3_650).contains(&self.call_records_days) {
+            return invalid("control.call_records_days must be between 1 and 3650".to_owned());
         }
         Ok(())
     }
@@ -113,7 +119,7 @@ mod tests {
     fn the_defaults_hold_and_each_mistake_is_named() {
         assert!(ControlConfig::default().validate().is_ok());
         type Spoil = fn(&mut ControlConfig);
-        let cases: [(&str, Spoil); 8] = [
+        let cases: [(&str, Spoil); 9] = [
             ("control.database_url", |config| config.database_url = "mysql://x".into()),
             ("control.key_encryption_key", |config| config.key_encryption_key = "short".into()),
             ("control.earlier_key_encryption_keys", |config| {
@@ -124,6 +130,7 @@ mod tests {
             ("control.snapshot_page_size", |config| config.snapshot_page_size = 0),
             ("control.poll_limit_ms", |config| config.poll_limit_ms = 1_000_000),
             ("control.acknowledge_limit_ms", |config| config.acknowledge_limit_ms = 5_000),
+            ("control.call_records_days", |config| config.call_records_days = 0),
         ];
         for (key, spoil) in cases {
             let mut config = ControlConfig::default();

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use plane_kit::{
+    audit::{Entry, Origin},
     ids::{AccountId, EnvironmentId},
     seam::snapshot::{FolderMode, Limits},
 };
@@ -17,6 +18,7 @@ use uuid::Uuid;
 use crate::{
     access::AccountGrant,
     access_keys::{self, AccessKey, AccessKeys},
+    audit::OPERATOR,
     changes::Change,
     foundation::Foundation,
     names::{can_be_a_name, check_cloud_name, check_display_name, generate_cloud_name},
@@ -130,22 +132,23 @@ pub(crate) struct EnvironmentChanges {
 pub(crate) struct Environments<'a> {
     foundation: &'a Foundation,
     account: AccountId,
+    origin: &'a Origin,
 }
 
 impl<'a> Environments<'a> {
     /// The environments of the account that was granted.
     pub(crate) fn of(grant: &'a AccountGrant) -> Self {
-        Self { foundation: grant.foundation(), account: AccountId(grant.account().id) }
+        Self { foundation: grant.foundation(), account: AccountId(grant.account().id), origin: grant.origin() }
     }
 
     /// The environments of an account on behalf of the operator.
     pub(crate) fn for_operator(foundation: &'a Foundation, account: AccountId) -> Self {
-        Self { foundation, account }
+        Self { foundation, account, origin: &OPERATOR }
     }
 
     /// The access keys of an environment.
     pub(crate) fn keys_of(&self, environment: &Environment) -> AccessKeys<'a> {
-        AccessKeys::new(self.foundation, self.account, environment.id())
+        AccessKeys::new(self.foundation, self.account, environment.id(), self.origin)
     }
 
     /// The base of every query: of this account and not deleted.
@@ -257,7 +260,7 @@ impl<'a> Environments<'a> {
     }
 
     async fn with_keys(&self, row: rows::Model) -> Result<Environment, StoreError> {
-        let keys = AccessKeys::new(self.foundation, self.account, EnvironmentId(row.id)).all().await?;
+        let keys = AccessKeys::new(self.foundation, self.account, EnvironmentId(row.id), self.origin).all().await?;
         Ok(Environment { row, keys })
     }
 
@@ -306,7 +309,9 @@ impl<'a> Environments<'a> {
         };
         let change = Change::with_new(self.foundation, row).await?;
         let key = access_keys::insert_root(self.foundation, &change).await?;
-        let row = change.commit().await?;
+        let row = change.environment();
+        let entry = Entry::made("create_product_environment", target(row), shown(row));
+        let row = change.commit(self.origin, entry).await?;
         Ok(Environment { row, keys: vec![key] })
     }
 
@@ -323,6 +328,7 @@ impl<'a> Environments<'a> {
         let attributes = changes.custom_attributes.map(check_attributes).transpose()?;
         let mut change = Change::of(self.foundation, self.account, environment.row.id).await?;
         let mut row = change.environment().clone();
+        let before = shown(&row);
         if let Some(name) = changes.name {
             row.name_folded = name.to_lowercase();
             row.name = name;
@@ -338,7 +344,9 @@ impl<'a> Environments<'a> {
         }
         row.updated_at = self.foundation.clock.now();
         change.write(row).await?;
-        let row = change.commit().await?;
+        let row = change.environment();
+        let entry = Entry::changed("update_product_environment", target(row), before, shown(row));
+        let row = change.commit(self.origin, entry).await?;
         self.with_keys(row).await
     }
 
@@ -349,10 +357,28 @@ impl<'a> Environments<'a> {
         strip(change.transaction(), environment.row.id).await?;
         let now = self.foundation.clock.now();
         let row = rows::Model { deleted_at: Some(now), updated_at: now, ..change.environment().clone() };
+        let entry = Entry::removed("delete_product_environment", target(&row), shown(change.environment()));
         change.write(row).await?;
-        change.commit().await?;
+        change.commit(self.origin, entry).await?;
         Ok(())
     }
+}
+
+/// An environment as the audit log names it.
+fn target(row: &rows::Model) -> String {
+    format!("product_environment {}", EnvironmentId(row.id))
+}
+
+/// An environment as the audit log shows it.
+fn shown(row: &rows::Model) -> Value {
+    json!({
+        "name": row.name,
+        "cloud_name": row.cloud_name,
+        "region": row.region,
+        "enabled": row.enabled,
+        "custom_attributes": row.custom_attributes,
+        "folder_mode": row.folder_mode,
+    })
 }
 
 /// Takes from an environment what does not outlive it: its keys with their secrets, and the users that were given it.

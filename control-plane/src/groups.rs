@@ -3,16 +3,20 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use plane_kit::ids::{AccountId, GroupId, UserId};
+use plane_kit::{
+    audit::{Entry, Origin},
+    ids::{AccountId, GroupId, UserId},
+};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, Select,
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
     access::AccountGrant,
-    changes,
+    changes::{self, PrincipalChange},
     foundation::Foundation,
     names::check_display_name,
     store_error::StoreError,
@@ -68,12 +72,13 @@ impl Group {
 pub(crate) struct Groups<'a> {
     foundation: &'a Foundation,
     account: AccountId,
+    origin: &'a Origin,
 }
 
 impl<'a> Groups<'a> {
     /// The groups of the account that was granted.
     pub(crate) fn of(grant: &'a AccountGrant) -> Self {
-        Self { foundation: grant.foundation(), account: AccountId(grant.account().id) }
+        Self { foundation: grant.foundation(), account: AccountId(grant.account().id), origin: grant.origin() }
     }
 
     /// The base of every query of groups.
@@ -140,7 +145,7 @@ impl<'a> Groups<'a> {
     /// Makes a group without members.
     pub(crate) async fn create(&self, name: String) -> Result<Group, StoreError> {
         check_display_name(&name)?;
-        let transaction = changes::begin_of_people(self.foundation, self.account).await?;
+        let change = changes::begin_of_principals(self.foundation, self.account).await?;
         let now = self.foundation.clock.now();
         let row = rows::Model {
             id: GroupId::generate(now).0,
@@ -151,10 +156,11 @@ impl<'a> Groups<'a> {
             updated_at: now,
         };
         rows::Entity::insert(row.clone().into_active_model().reset_all())
-            .exec_without_returning(&transaction)
+            .exec_without_returning(change.transaction())
             .await
             .map_err(|error| StoreError::or_taken(error, StoreError::GroupNameTaken(row.name.clone())))?;
-        transaction.commit().await?;
+        let entry = Entry::made("create_user_group", target(row.id), json!({"name": row.name}));
+        change.commit(self.origin, entry).await?;
         Ok(Group { row, members: Vec::new() })
     }
 
@@ -164,65 +170,87 @@ impl<'a> Groups<'a> {
             return self.find(id).await;
         };
         check_display_name(&name)?;
-        let transaction = changes::begin_of_people(self.foundation, self.account).await?;
-        let mut row = self.locked(&transaction, id).await?;
+        let change = changes::begin_of_principals(self.foundation, self.account).await?;
+        let mut row = self.locked(change.transaction(), id).await?;
+        let before = json!({"name": row.name});
         row.name_folded = name.to_lowercase();
         row.name = name;
         row.updated_at = self.foundation.clock.now();
         let (id, taken) = (row.id, StoreError::GroupNameTaken(row.name.clone()));
         rows::Entity::update(row.into_active_model().reset_all())
-            .exec(&transaction)
+            .exec(change.transaction())
             .await
             .map_err(|error| StoreError::or_taken(error, taken))?;
-        self.finish(transaction, id).await
+        let renamed =
+            |group: &Group| Entry::changed("update_user_group", target(id), before, json!({"name": group.name()}));
+        self.finish(change, id, renamed).await
     }
 
     /// Deletes a group. Its members stay users.
     pub(crate) async fn delete(&self, id: &str) -> Result<(), StoreError> {
-        let transaction = changes::begin_of_people(self.foundation, self.account).await?;
-        let row = self.locked(&transaction, id).await?;
-        members::Entity::delete_many().filter(members::Column::GroupId.eq(row.id)).exec(&transaction).await?;
-        rows::Entity::delete_by_id(row.id).exec(&transaction).await?;
-        transaction.commit().await?;
-        Ok(())
+        let change = changes::begin_of_principals(self.foundation, self.account).await?;
+        let transaction = change.transaction();
+        let row = self.locked(transaction, id).await?;
+        members::Entity::delete_many().filter(members::Column::GroupId.eq(row.id)).exec(transaction).await?;
+        rows::Entity::delete_by_id(row.id).exec(transaction).await?;
+        let entry = Entry::removed("delete_user_group", target(row.id), json!({"name": row.name}));
+        change.commit(self.origin, entry).await
     }
 
     /// Adds a user to a group. Answers the group as it is now, and the user.
     pub(crate) async fn add(&self, id: &str, user: &str) -> Result<(Group, Member), StoreError> {
-        let transaction = changes::begin_of_people(self.foundation, self.account).await?;
-        let group = self.locked(&transaction, id).await?;
-        let user = self.user(&transaction, user).await?;
+        let change = changes::begin_of_principals(self.foundation, self.account).await?;
+        let transaction = change.transaction();
+        let group = self.locked(transaction, id).await?;
+        let user = self.user(transaction, user).await?;
         let link = members::Model { group_id: group.id, membership_id: user.id, added_at: self.foundation.clock.now() };
         let taken = StoreError::AlreadyInGroup { user: UserId(user.id), group: GroupId(group.id) };
         members::Entity::insert(link.into_active_model().reset_all())
-            .exec_without_returning(&transaction)
+            .exec_without_returning(transaction)
             .await
             .map_err(|error| StoreError::or_taken(error, taken))?;
-        let group = self.finish(transaction, group.id).await?;
+        let id = group.id;
+        let added = |_: &Group| {
+            let what = json!({"user": UserId(user.id), "name": user.name});
+            Entry::made("add_user_to_user_group", target(id), what)
+        };
+        let group = self.finish(change, id, added).await?;
         Ok((group, member(&user)))
     }
 
     /// Takes a user out of a group. Answers the group as it is now.
     pub(crate) async fn remove(&self, id: &str, user: &str) -> Result<Group, StoreError> {
-        let transaction = changes::begin_of_people(self.foundation, self.account).await?;
-        let group = self.locked(&transaction, id).await?;
-        let user = self.user(&transaction, user).await?;
+        let change = changes::begin_of_principals(self.foundation, self.account).await?;
+        let transaction = change.transaction();
+        let group = self.locked(transaction, id).await?;
+        let user = self.user(transaction, user).await?;
         let removed = members::Entity::delete_many()
             .filter(members::Column::GroupId.eq(group.id))
             .filter(members::Column::MembershipId.eq(user.id))
-            .exec(&transaction)
+            .exec(transaction)
             .await?;
         if removed.rows_affected == 0 {
             return Err(StoreError::NotInGroup { user: UserId(user.id), group: GroupId(group.id) });
         }
-        self.finish(transaction, group.id).await
+        let id = group.id;
+        let taken_out = |_: &Group| {
+            let what = json!({"user": UserId(user.id), "name": user.name});
+            Entry::removed("remove_user_from_user_group", target(id), what)
+        };
+        self.finish(change, id, taken_out).await
     }
 
-    /// Reads a group as it is now, and commits.
-    async fn finish(&self, transaction: DatabaseTransaction, id: Uuid) -> Result<Group, StoreError> {
-        let group = self.one(&transaction, id).await?;
-        transaction.commit().await?;
-        group.ok_or_else(|| StoreError::GroupNotFound(GroupId(id).to_string()))
+    /// Reads a group as it is now, writes down what was done, and commits.
+    async fn finish(
+        &self,
+        change: PrincipalChange<'_>,
+        id: Uuid,
+        entry: impl FnOnce(&Group) -> Entry,
+    ) -> Result<Group, StoreError> {
+        let group = self.one(change.transaction(), id).await?;
+        let group = group.ok_or_else(|| StoreError::GroupNotFound(GroupId(id).to_string()))?;
+        change.commit(self.origin, entry(&group)).await?;
+        Ok(group)
     }
 
     /// A group within a change, which holds the lock of the account and so of all its groups.
@@ -243,6 +271,11 @@ impl<'a> Groups<'a> {
             .await?;
         row.ok_or_else(not_found)
     }
+}
+
+/// A group as the audit log names it.
+fn target(id: Uuid) -> String {
+    format!("user_group {}", GroupId(id))
 }
 
 fn member(user: &users::Model) -> Member {

@@ -9,6 +9,7 @@ use actix_web::{
 };
 use futures::StreamExt;
 use plane_kit::{
+    audit::AuditBatch,
     error::ApiError,
     http::{access::Allow, params::Params, routes::Routes},
     ids::EnvironmentId,
@@ -16,17 +17,18 @@ use plane_kit::{
     seam::SnapshotPage,
     usage::{UsageBatch, UsageSummary},
 };
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
 use crate::{
     access::{ReadRegion, WriteRegion},
+    audit::Intake,
     billing::RegionBilling,
     follow::FollowError,
     ledger::Ledger,
 };
 
-/// A batch of usage may be this long, in bytes.
+/// A batch may be this long, in bytes.
 const BATCH_LIMIT: usize = 8 * 1024 * 1024;
 /// The longest wait that a data plane may ask for, in milliseconds; the configured limit may be shorter.
 const LONGEST_WAIT_MS: i64 = 120_000;
@@ -34,7 +36,7 @@ const LONGEST_WAIT_MS: i64 = 120_000;
 /// The routes.
 pub(crate) fn routes() -> Routes {
     let mut routes = Routes::new();
-    routes!(routes; get_region_snapshots, ship_region_usage, get_environment_usage);
+    routes!(routes; get_region_snapshots, ship_region_usage, ship_region_audit, get_environment_usage);
     routes
 }
 
@@ -45,6 +47,15 @@ struct Taken {
     records: usize,
     /// Windows of the batch; they are all known now.
     windows: usize,
+}
+
+/// The answer to a batch of audit and call records that has been taken.
+#[derive(Debug, Serialize, ToSchema)]
+struct TakenAudit {
+    /// Audit records of the batch; they are all in the log now.
+    records: usize,
+    /// Call records of the batch; they are all known now.
+    calls: usize,
 }
 
 impl From<FollowError> for ApiError {
@@ -103,9 +114,34 @@ async fn ship_region_usage(
     request: HttpRequest,
     body: Payload,
 ) -> Result<Json<Taken>, ApiError> {
-    let batch = read_batch(&request, body).await?;
+    let batch: UsageBatch = read_batch(&request, body).await?;
     Ledger::of(allow.grant()).take(&batch).await?;
     Ok(Json(Taken { records: batch.records.len(), windows: batch.windows.len() }))
+}
+
+/// Hand audit and call records over.
+///
+/// Adds a batch to the audit log and the call records, once: sending it again changes nothing. A batch with a bad record is refused
+/// whole.
+#[utoipa::path(
+    post,
+    path = "/internal/v1/regions/{region}/audit",
+    tag = "Regions",
+    params(
+        ("region" = String, Path, description = "The region; must be the token's.", example = "eu"),
+        ("x-safelight-region" = String, Header, description = "The region; must be the token's."),
+    ),
+    request_body(content = Object, description = "`records` and `calls` as JSON, at most 8 MiB."),
+    responses((status = 200, description = "Everything in the batch is known.", body = TakenAudit)),
+)]
+async fn ship_region_audit(
+    allow: Allow<WriteRegion>,
+    request: HttpRequest,
+    body: Payload,
+) -> Result<Json<TakenAudit>, ApiError> {
+    let batch: AuditBatch = read_batch(&request, body).await?;
+    Intake::of(allow.grant()).take(&batch).await?;
+    Ok(Json(TakenAudit { records: batch.records.len(), calls: batch.calls.len() }))
 }
 
 /// Sums of an environment.
@@ -139,7 +175,7 @@ async fn get_environment_usage(
 }
 
 /// Reads a batch from a body that is taken only after the witness, so that strangers cannot make us hold their bytes.
-async fn read_batch(request: &HttpRequest, mut body: Payload) -> Result<UsageBatch, ApiError> {
+async fn read_batch<T: DeserializeOwned>(request: &HttpRequest, mut body: Payload) -> Result<T, ApiError> {
     let too_long = || ApiError::invalid(format!("The batch is longer than {BATCH_LIMIT} bytes"));
     let header = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let declared: Option<usize> = header.and_then(|text| text.parse().ok());
@@ -154,5 +190,5 @@ async fn read_batch(request: &HttpRequest, mut body: Payload) -> Result<UsageBat
         }
         bytes.extend_from_slice(&chunk);
     }
-    serde_json::from_slice(&bytes).map_err(|error| ApiError::invalid(format!("Malformed batch of usage: {error}")))
+    serde_json::from_slice(&bytes).map_err(|error| ApiError::invalid(format!("Malformed batch: {error}")))
 }

@@ -1,5 +1,5 @@
-//! The control plane: accounts, users and their groups, product environments, access keys, snapshots for the regions, and the
-//! ledger of usage.
+//! The control plane: accounts, users and their groups, product environments, access keys, snapshots for the regions, the ledger
+//! of usage, and the audit log.
 //!
 //! [`ControlPlane`] is the whole of it. Over HTTP it answers the vendor's Provisioning API under `/v1_1/provisioning`, and the
 //! regions and the operator under `/internal/v1`; to the program that holds it, it offers what an operator does at the command
@@ -8,6 +8,7 @@
 mod access;
 mod access_keys;
 mod accounts;
+mod audit;
 mod billing;
 mod changes;
 pub mod config;
@@ -35,6 +36,7 @@ mod users;
 use std::sync::Arc;
 
 use actix_web::web;
+use chrono::{DateTime, Utc};
 use plane_kit::{
     clock::Clock, config::ConfigError, database::Database, http::routes::Routes, ids::AccountId, ids::EnvironmentId,
     seal::SealingRing, seam::ControlLink, secret::Secret,
@@ -42,9 +44,11 @@ use plane_kit::{
 use sea_orm::DbErr;
 
 pub use accounts::{Account, AccountCredentials, AccountStanding};
+pub use audit::{AuditFilter, PageEnd};
 pub use config::ControlConfig;
 pub use keys::KeyError;
 pub use operator::OperatedAccount;
+pub use provisioning::audit::AuditEntry;
 pub use rates::RatesConfig;
 pub use regions::{RegionCredentials, RegionError};
 pub use rotation::{Rotation, RotationError};
@@ -152,7 +156,7 @@ impl ControlPlane {
 
     /// Makes an account with a provisioning key. `plan` is `Free`, `Plus` or `Unlimited`, in any case.
     pub async fn create_account(&self, name: &str, plan: &str) -> Result<AccountCredentials, StoreError> {
-        accounts::create(&self.foundation, name, plan).await
+        accounts::create(&self.foundation, &audit::OPERATOR, name, plan).await
     }
 
     /// All accounts, oldest first.
@@ -168,17 +172,35 @@ impl ControlPlane {
     /// Suspends an account or takes it back. All its environments are switched off and on with it; the call returns when the
     /// connected regions have applied that, or after the configured limit. A closed account is not taken back.
     pub async fn set_account_enabled(&self, account: AccountId, enabled: bool) -> Result<(), StoreError> {
-        changes::set_account_enabled(&self.foundation, account, enabled).await
+        changes::set_account_enabled(&self.foundation, &audit::OPERATOR, account, enabled).await
     }
 
     /// Closes an account for good: its provisioning keys are switched off and its environments deleted.
     pub async fn close_account(&self, account: AccountId) -> Result<(), StoreError> {
-        changes::close_account(&self.foundation, account).await
+        changes::close_account(&self.foundation, &audit::OPERATOR, account).await
     }
 
     /// Seals everything anew under the present key-encryption key, while other processes go on.
     pub async fn rotate_key_encryption_key(&self) -> Result<Rotation, RotationError> {
         rotation::rotate(&self.foundation).await
+    }
+
+    /// A page of an account's audit log, newest first, and where it ended if there is more.
+    pub async fn audit_log(
+        &self,
+        account: AccountId,
+        filter: &AuditFilter,
+        behind: Option<PageEnd>,
+        limit: u64,
+    ) -> Result<(Vec<AuditEntry>, Option<PageEnd>), StoreError> {
+        let (records, end) =
+            audit::AuditLog::for_operator(&self.foundation, account).page(filter, behind, limit).await?;
+        Ok((records.into_iter().map(AuditEntry::from).collect(), end))
+    }
+
+    /// When an access key of the account was last permitted something, as far back as call records are kept.
+    pub async fn last_used(&self, account: AccountId, api_key: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+        Ok(audit::last_used(&self.foundation, account, api_key).await?)
     }
 
     /// Adds a region. The token in the answer is shown this once.
@@ -284,7 +306,7 @@ mod tests {
                 assert!(answer["content"]["application/json"]["schema"].is_object(), "{method} {path}");
             }
         }
-        assert_eq!(operations, 49);
+        assert_eq!(operations, 53);
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
             for (member, property) in schema["properties"].as_object().into_iter().flatten() {
                 assert!(property["description"].is_string(), "{name}.{member} has no description");

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use plane_kit::{
+    audit::AuditBatch,
     error::chain,
     ids::EnvironmentId,
     seam::{ControlLink, SeamError, SnapshotPage},
@@ -12,6 +13,7 @@ use plane_kit::{
 
 use crate::{
     access::RegionGrant,
+    audit::{Intake, IntakeError},
     billing::{BillingError, RegionBilling},
     follow::FollowError,
     foundation::Foundation,
@@ -46,6 +48,15 @@ impl From<LedgerError> for SeamError {
     }
 }
 
+impl From<IntakeError> for SeamError {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::Database(_) => Self::Away(chain(&error)),
+            refusal => Self::Refused(refusal.to_string()),
+        }
+    }
+}
+
 impl From<BillingError> for SeamError {
     fn from(error: BillingError) -> Self {
         match error {
@@ -66,6 +77,10 @@ impl ControlLink for LocalLink {
 
     async fn ship(&self, batch: &UsageBatch) -> Result<(), SeamError> {
         Ok(Ledger::of(&self.0).take(batch).await?)
+    }
+
+    async fn ship_audit(&self, batch: &AuditBatch) -> Result<(), SeamError> {
+        Ok(Intake::of(&self.0).take(batch).await?)
     }
 
     async fn usage(&self, environment: EnvironmentId) -> Result<UsageSummary, SeamError> {

@@ -137,7 +137,7 @@ async fn list_accounts(allow: Allow<ReadAccounts>) -> Result<Json<OperatedAccoun
 async fn create_account(allow: Allow<WriteAccounts>, params: Params) -> Result<Json<CreatedAccount>, ApiError> {
     let (name, plan) = (params.required_text("name")?, params.text("plan")?);
     let plan = plan.as_deref().unwrap_or(USUAL_PLAN);
-    let made = accounts::create(allow.grant().foundation(), &name, plan).await?;
+    let made = accounts::create(allow.grant().foundation(), allow.grant().origin(), &name, plan).await?;
     Ok(Json(CreatedAccount {
         account: OperatedAccount::from(&made.account),
         provisioning_api_key: made.api_key,
@@ -178,7 +178,7 @@ async fn get_account(allow: Allow<ReadAccounts>, path: Path<String>) -> Result<J
 )]
 async fn close_account(allow: Allow<DestroyAccounts>, path: Path<String>) -> Result<Json<OperatedAccount>, ApiError> {
     let id = account_id(&path)?;
-    changes::close_account(allow.grant().foundation(), id).await?;
+    changes::close_account(allow.grant().foundation(), allow.grant().origin(), id).await?;
     as_it_is_now(allow.grant(), id).await
 }
 
@@ -198,7 +198,7 @@ async fn close_account(allow: Allow<DestroyAccounts>, path: Path<String>) -> Res
 )]
 async fn suspend_account(allow: Allow<WriteAccounts>, path: Path<String>) -> Result<Json<OperatedAccount>, ApiError> {
     let id = account_id(&path)?;
-    changes::set_account_enabled(allow.grant().foundation(), id, false).await?;
+    changes::set_account_enabled(allow.grant().foundation(), allow.grant().origin(), id, false).await?;
     as_it_is_now(allow.grant(), id).await
 }
 
@@ -218,6 +218,6 @@ async fn suspend_account(allow: Allow<WriteAccounts>, path: Path<String>) -> Res
 )]
 async fn resume_account(allow: Allow<WriteAccounts>, path: Path<String>) -> Result<Json<OperatedAccount>, ApiError> {
     let id = account_id(&path)?;
-    changes::set_account_enabled(allow.grant().foundation(), id, true).await?;
+    changes::set_account_enabled(allow.grant().foundation(), allow.grant().origin(), id, true).await?;
     as_it_is_now(allow.grant(), id).await
 }

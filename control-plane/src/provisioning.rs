@@ -1,6 +1,8 @@
-//! The Provisioning API: product environments, their access keys, users and their groups, provisioning keys, and what is billed.
+//! The Provisioning API: product environments, their access keys, users and their groups, provisioning keys, what is billed, and who
+//! did what.
 
 mod access_keys;
+pub(crate) mod audit;
 mod billing;
 mod environments;
 mod key_lifecycle;
@@ -48,6 +50,7 @@ pub(crate) fn routes() -> Routes {
     routes.merge(user_groups::routes());
     routes.merge(provisioning_keys::routes());
     routes.merge(billing::routes());
+    routes.merge(audit::routes());
     routes.merge(gaps::routes(GAPS));
     routes
 }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use plane_kit::{
+    audit::{Entry, Origin},
     ids::{AccountId, generate_api_key, generate_api_secret},
     secret::Secret,
 };
@@ -9,6 +10,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
     QueryOrder, Select,
 };
+use serde_json::{Value, json};
 
 use crate::{
     access::AccountGrant,
@@ -68,12 +70,13 @@ pub(crate) struct ProvisioningKeyChanges {
 pub(crate) struct ProvisioningKeys<'a> {
     foundation: &'a Foundation,
     account: AccountId,
+    origin: &'a Origin,
 }
 
 impl<'a> ProvisioningKeys<'a> {
     /// The keys of the account that was granted.
     pub(crate) fn of(grant: &'a AccountGrant) -> Self {
-        Self { foundation: grant.foundation(), account: AccountId(grant.account().id) }
+        Self { foundation: grant.foundation(), account: AccountId(grant.account().id), origin: grant.origin() }
     }
 
     /// The base of every query.
@@ -102,7 +105,7 @@ impl<'a> ProvisioningKeys<'a> {
         check_display_name(&name)?;
         let role = role.unwrap_or_else(|| ACCOUNT_ADMIN.to_owned());
         check_role(&role)?;
-        let transaction = changes::begin_of_people(self.foundation, self.account).await?;
+        let change = changes::begin_of_principals(self.foundation, self.account).await?;
         let secret = generate_api_secret();
         let row = rows::Model {
             api_key: generate_api_key(),
@@ -114,10 +117,11 @@ impl<'a> ProvisioningKeys<'a> {
             created_at: self.foundation.clock.now(),
         };
         rows::Entity::insert(row.clone().into_active_model().reset_all())
-            .exec_without_returning(&transaction)
+            .exec_without_returning(change.transaction())
             .await
             .map_err(|error| StoreError::or_taken(error, StoreError::ProvisioningKeyNameTaken(row.name.clone())))?;
-        transaction.commit().await?;
+        let entry = Entry::made("create_provisioning_key", target(&row), audited(&row));
+        change.commit(self.origin, entry).await?;
         Ok((ProvisioningKey { row }, secret))
     }
 
@@ -133,31 +137,33 @@ impl<'a> ProvisioningKeys<'a> {
         if let Some(role) = &changes.role {
             check_role(role)?;
         }
-        let transaction = changes::begin_of_people(self.foundation, self.account).await?;
-        let mut row = self.locked(&transaction, api_key).await?;
+        let change = changes::begin_of_principals(self.foundation, self.account).await?;
+        let mut row = self.locked(change.transaction(), api_key).await?;
         if changes.enabled == Some(false) {
-            self.guard_last(&transaction, &row).await?;
+            self.guard_last(change.transaction(), &row).await?;
         }
+        let before = audited(&row);
         row.name = changes.name.unwrap_or(row.name);
         row.enabled = changes.enabled.unwrap_or(row.enabled);
         row.role = changes.role.unwrap_or(row.role);
         let taken = StoreError::ProvisioningKeyNameTaken(row.name.clone());
         let row = rows::Entity::update(row.into_active_model().reset_all())
-            .exec(&transaction)
+            .exec(change.transaction())
             .await
             .map_err(|error| StoreError::or_taken(error, taken))?;
-        transaction.commit().await?;
+        let entry = Entry::changed("update_provisioning_key", target(&row), before, audited(&row));
+        change.commit(self.origin, entry).await?;
         Ok(ProvisioningKey { row })
     }
 
     /// Deletes a key with its secret.
     pub(crate) async fn delete(&self, api_key: &str) -> Result<(), StoreError> {
-        let transaction = changes::begin_of_people(self.foundation, self.account).await?;
-        let row = self.locked(&transaction, api_key).await?;
-        self.guard_last(&transaction, &row).await?;
-        rows::Entity::delete_by_id(row.api_key).exec(&transaction).await?;
-        transaction.commit().await?;
-        Ok(())
+        let change = changes::begin_of_principals(self.foundation, self.account).await?;
+        let row = self.locked(change.transaction(), api_key).await?;
+        self.guard_last(change.transaction(), &row).await?;
+        let entry = Entry::removed("delete_provisioning_key", target(&row), audited(&row));
+        rows::Entity::delete_by_id(row.api_key).exec(change.transaction()).await?;
+        change.commit(self.origin, entry).await
     }
 
     /// A key within a change, which holds the lock of the account and so of all its keys.
@@ -184,6 +190,16 @@ impl<'a> ProvisioningKeys<'a> {
             Ok(())
         }
     }
+}
+
+/// A key as the audit log names it.
+fn target(row: &rows::Model) -> String {
+    format!("provisioning_key {}", row.api_key)
+}
+
+/// A key as the audit log shows it.
+fn audited(row: &rows::Model) -> Value {
+    json!({"api_key": row.api_key, "name": row.name, "role": row.role, "enabled": row.enabled})
 }
 
 /// Checks that a provisioning key can have this role.

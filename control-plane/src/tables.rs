@@ -5,6 +5,8 @@ use serde_json::Value;
 
 pub(crate) mod access_keys;
 pub(crate) mod accounts;
+pub(crate) mod audit_log;
+pub(crate) mod call_records;
 pub(crate) mod group_members;
 pub(crate) mod installation;
 pub(crate) mod membership_environments;

@@ -9,18 +9,22 @@ mod persons;
 use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
-use plane_kit::ids::{AccountId, EnvironmentId, GroupId, UserId};
+use plane_kit::{
+    audit::{Entry, Origin},
+    ids::{AccountId, EnvironmentId, GroupId, UserId},
+};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, sea_query::SelectStatement,
 };
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub(crate) use listing::{LoginFilter, SortBy, UserFilter, UserListing};
 
 use crate::{
     access::AccountGrant,
-    changes,
+    changes::{self, PrincipalChange},
     foundation::Foundation,
     names::{check_display_name, check_email},
     roles::AccountRole,
@@ -156,12 +160,13 @@ pub(crate) struct UserChanges {
 pub(crate) struct Users<'a> {
     foundation: &'a Foundation,
     account: AccountId,
+    origin: &'a Origin,
 }
 
 impl<'a> Users<'a> {
     /// The users of the account that was granted.
     pub(crate) fn of(grant: &'a AccountGrant) -> Self {
-        Self { foundation: grant.foundation(), account: AccountId(grant.account().id) }
+        Self { foundation: grant.foundation(), account: AccountId(grant.account().id), origin: grant.origin() }
     }
 
     /// The base of every query.
@@ -325,9 +330,10 @@ impl<'a> Users<'a> {
     pub(crate) async fn create(&self, new: NewUser) -> Result<User, StoreError> {
         check_display_name(&new.name)?;
         let email = check_email(&new.email)?;
-        let transaction = changes::begin_of_people(self.foundation, self.account).await?;
+        let change = changes::begin_of_principals(self.foundation, self.account).await?;
+        let transaction = change.transaction();
         let now = self.foundation.clock.now();
-        let person = persons::obtain(&transaction, &email, now).await?;
+        let person = persons::obtain(transaction, &email, now).await?;
         let restricted = new.environments.filter(|_| new.role != AccountRole::MasterAdmin);
         let row = rows::Model {
             id: UserId::generate(now).0,
@@ -346,13 +352,13 @@ impl<'a> Users<'a> {
         };
         let (id, taken) = (row.id, StoreError::EmailTaken(row.email.clone()));
         rows::Entity::insert(row.into_active_model().reset_all())
-            .exec_without_returning(&transaction)
+            .exec_without_returning(transaction)
             .await
             .map_err(|error| StoreError::or_taken(error, taken))?;
         if let Some(ids) = restricted {
-            self.restrict(&transaction, id, &ids).await?;
+            self.restrict(transaction, id, &ids).await?;
         }
-        self.finish(transaction, id).await
+        self.finish(change, id, |user| Entry::made("create_user", target(id), shown(user))).await
     }
 
     /// Changes a user.
@@ -361,8 +367,10 @@ impl<'a> Users<'a> {
             check_display_name(name)?;
         }
         let email = changes.email.as_deref().map(check_email).transpose()?;
-        let transaction = changes::begin_of_people(self.foundation, self.account).await?;
-        let mut row = self.locked(&transaction, id).await?;
+        let change = changes::begin_of_principals(self.foundation, self.account).await?;
+        let transaction = change.transaction();
+        let mut row = self.locked(transaction, id).await?;
+        let before = self.one(transaction, row.id).await?.as_ref().map_or(Value::Null, shown);
         let was_acting = is_acting_master(&row);
         if let Some(name) = changes.name {
             row.name_folded = name.to_lowercase();
@@ -373,12 +381,12 @@ impl<'a> Users<'a> {
         }
         row.enabled = changes.enabled.unwrap_or(row.enabled);
         if was_acting && !is_acting_master(&row) {
-            self.guard_last(&transaction, row.id).await?;
+            self.guard_last(transaction, row.id).await?;
         }
         row.updated_at = self.foundation.clock.now();
         let mut left = None;
         if let Some(email) = email {
-            let person = persons::exchange(&transaction, row.person_id, &email, row.updated_at).await?;
+            let person = persons::exchange(transaction, row.person_id, &email, row.updated_at).await?;
             // Another spelling of the same address is the same person, who need not accept again.
             if person != row.person_id {
                 left = Some(row.person_id);
@@ -391,46 +399,53 @@ impl<'a> Users<'a> {
         let id = row.id;
         if row.role == AccountRole::MasterAdmin.name() {
             row.all_environments = true;
-            self.lift(&transaction, id).await?;
+            self.lift(transaction, id).await?;
         } else if let Some(ids) = changes.environments {
             row.all_environments = false;
-            self.lift(&transaction, id).await?;
-            self.restrict(&transaction, id, &ids).await?;
+            self.lift(transaction, id).await?;
+            self.restrict(transaction, id, &ids).await?;
         }
         let taken = StoreError::EmailTaken(row.email.clone());
         rows::Entity::update(row.into_active_model().reset_all())
-            .exec(&transaction)
+            .exec(transaction)
             .await
             .map_err(|error| StoreError::or_taken(error, taken))?;
         if let Some(person) = left {
-            persons::remove_if_alone(&transaction, person).await?;
+            persons::remove_if_alone(transaction, person).await?;
         }
-        self.finish(transaction, id).await
+        self.finish(change, id, |user| Entry::changed("update_user", target(id), before, shown(user))).await
     }
 
     /// Deletes a user: what it has, the groups it is in, and the person when no other account knows it.
     pub(crate) async fn delete(&self, id: &str) -> Result<(), StoreError> {
-        let transaction = changes::begin_of_people(self.foundation, self.account).await?;
-        let row = self.locked(&transaction, id).await?;
+        let change = changes::begin_of_principals(self.foundation, self.account).await?;
+        let transaction = change.transaction();
+        let row = self.locked(transaction, id).await?;
         if is_acting_master(&row) {
-            self.guard_last(&transaction, row.id).await?;
+            self.guard_last(transaction, row.id).await?;
         }
-        self.lift(&transaction, row.id).await?;
+        let before = self.one(transaction, row.id).await?.as_ref().map_or(Value::Null, shown);
+        self.lift(transaction, row.id).await?;
         group_members::Entity::delete_many()
             .filter(group_members::Column::MembershipId.eq(row.id))
-            .exec(&transaction)
+            .exec(transaction)
             .await?;
-        rows::Entity::delete_by_id(row.id).exec(&transaction).await?;
-        persons::remove_if_alone(&transaction, row.person_id).await?;
-        transaction.commit().await?;
-        Ok(())
+        rows::Entity::delete_by_id(row.id).exec(transaction).await?;
+        persons::remove_if_alone(transaction, row.person_id).await?;
+        change.commit(self.origin, Entry::removed("delete_user", target(row.id), before)).await
     }
 
-    /// Reads a user as it is now, and commits.
-    async fn finish(&self, transaction: DatabaseTransaction, id: Uuid) -> Result<User, StoreError> {
-        let user = self.one(&transaction, id).await?;
-        transaction.commit().await?;
-        user.ok_or_else(|| StoreError::UserNotFound(UserId(id).to_string()))
+    /// Reads a user as it is now, writes down what was done, and commits.
+    async fn finish(
+        &self,
+        change: PrincipalChange<'_>,
+        id: Uuid,
+        entry: impl FnOnce(&User) -> Entry,
+    ) -> Result<User, StoreError> {
+        let user = self.one(change.transaction(), id).await?;
+        let user = user.ok_or_else(|| StoreError::UserNotFound(UserId(id).to_string()))?;
+        change.commit(self.origin, entry(&user)).await?;
+        Ok(user)
     }
 
     /// A user within a change, which holds the lock of the account and so of all its users.
@@ -469,6 +484,23 @@ impl<'a> Users<'a> {
         links::Entity::delete_many().filter(links::Column::MembershipId.eq(id)).exec(transaction).await?;
         Ok(())
     }
+}
+
+/// A user as the audit log names it.
+fn target(id: Uuid) -> String {
+    format!("user {}", UserId(id))
+}
+
+/// A user as the audit log shows it.
+fn shown(user: &User) -> Value {
+    json!({
+        "name": user.name(),
+        "email": user.email(),
+        "role": user.role(),
+        "enabled": user.enabled(),
+        "pending": user.pending(),
+        "environments": user.environments(),
+    })
 }
 
 /// Whether a user can administer the account.

@@ -2,7 +2,14 @@
 //!
 //! The Upload API carries its credentials in the form and Delivery decides by itself; their doors stand with them.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use actix_web::{
     HttpMessage, HttpRequest,
@@ -12,6 +19,7 @@ use actix_web::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 use plane_kit::{
+    audit::Outcome,
     error::{ApiError, ErrorCode},
     http::{
         access::{Gate, Permission},
@@ -22,14 +30,27 @@ use plane_kit::{
     seam::snapshot::KeySnapshot,
 };
 
-use crate::{DataPlane, tenants::Tenant};
+use crate::{DataPlane, audit::calls::Calls, tenants::Tenant};
 
-/// A key that may carry out an operation, and where it may.
+/// A key that may carry out an operation, and where it may. The call is counted once, when its authority goes: what was decided may
+/// depend on the folder, which is learned on the way.
 pub(crate) struct Authority {
     tenant: Arc<Tenant>,
     api_key: String,
     operation: &'static Operation,
     scope: Scope,
+    calls: Arc<Calls>,
+    asked_at: DateTime<Utc>,
+    folder: OnceLock<String>,
+    is_refused: AtomicBool,
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        let outcome = if self.is_refused.load(Ordering::Relaxed) { Outcome::Refused } else { Outcome::Permitted };
+        let folder = self.folder.get().map(String::as_str);
+        self.calls.note(self.tenant.id(), &self.api_key, self.operation, folder, outcome, self.asked_at);
+    }
 }
 
 impl Authority {
@@ -53,7 +74,16 @@ impl Authority {
         };
         // A question that cannot be decided is a refusal.
         let scope = scope.map_err(|error| ApiError::internal(&error))?;
-        let authority = Self { api_key: api_key.to_owned(), operation, scope, tenant: Arc::clone(&tenant) };
+        let authority = Self {
+            api_key: api_key.to_owned(),
+            operation,
+            scope,
+            tenant: Arc::clone(&tenant),
+            calls: Arc::clone(&plane.calls),
+            asked_at: plane.clock.now(),
+            folder: OnceLock::new(),
+            is_refused: AtomicBool::new(false),
+        };
         if authority.scope.is_nowhere() {
             let place = if operation.folder == FolderOf::Nothing { Place::None } else { Place::In("") };
             return Err(authority.refusal(place));
@@ -76,8 +106,14 @@ impl Authority {
         &self.scope
     }
 
-    /// The refusal at a place, with the line that decided.
+    /// Says which folder the call is about; the first word stays.
+    pub(crate) fn note_folder(&self, folder: &str) {
+        let _ = self.folder.set(folder.to_owned());
+    }
+
+    /// The refusal at a place, with the line that decided. The call is counted as refused.
     pub(crate) fn refusal(&self, place: Place<'_>) -> ApiError {
+        self.is_refused.store(true, Ordering::Relaxed);
         let subject = key_subject(&self.api_key);
         Explanation::of(&self.tenant.principal(&subject), self.operation, place).refusal()
     }
@@ -85,6 +121,9 @@ impl Authority {
     /// What is answered when there is no such thing within reach. Whoever may not look everywhere reads the same refusal whether the
     /// thing is elsewhere or nowhere. `folder` is known where the name of a thing says in which folder it is.
     pub(crate) fn not_within_reach(&self, folder: Option<&str>, not_found: ApiError) -> ApiError {
+        if let Some(folder) = folder {
+            self.note_folder(folder);
+        }
         match (folder, self.scope.a_forbidden_folder()) {
             (_, None) => not_found,
             (Some(folder), _) if self.scope.permits(folder) => not_found,

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod admin;
 pub mod assets;
+pub mod audit;
 pub mod config;
 pub mod delivery;
 pub mod metering;
@@ -46,6 +47,7 @@ use plane_kit::{
 };
 use tokio::{sync::watch, task::JoinHandle};
 
+use audit::calls::Calls;
 use config::{DeliveryConfig, MeteringConfig, RegionConfig, StorageConfig, UploadConfig};
 use delivery::{locate::Located, make::Renditions, prepare::Plans};
 use metering::{
@@ -124,9 +126,11 @@ pub struct Plane {
     pub clock: Arc<dyn Clock>,
     /// The counters of this run.
     pub counters: Arc<Counters>,
+    /// What keys asked for, counted.
+    pub calls: Arc<Calls>,
     /// Metrics of the process.
     pub metrics: Arc<Metrics>,
-    /// Carries usage up.
+    /// Carries usage, audit and call records up.
     pub shipper: Arc<Shipper>,
     /// The object store.
     pub storage: Storage,
@@ -181,8 +185,10 @@ impl Plane {
         let (counters, left) = Counters::open(&data.join("counters"), settings.metering.counter_slots, clock.now())
             .map_err(OpenError::Counters)?;
         let counters = Arc::new(counters);
+        let calls = Arc::new(Calls::new(Arc::clone(&metrics)));
         let shipper = Shipper::new(
             Arc::clone(&counters),
+            Arc::clone(&calls),
             database.clone(),
             &region,
             Arc::clone(&link),
@@ -212,6 +218,7 @@ impl Plane {
             tenants,
             clock,
             counters,
+            calls,
             metrics,
             shipper,
             storage,

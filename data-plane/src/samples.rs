@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use md5::{Digest, Md5};
 use plane_kit::{
+    audit::Origin,
     error::ApiError,
     ids::{EnvironmentId, VersionId},
     policy::Scope,
@@ -80,6 +81,6 @@ pub async fn ensure(plane: &Plane, environment: EnvironmentId, public_id: &str, 
         request: String::new(),
         overwrite: false,
     };
-    assets.commit_upload(Permitted::by_decision(name), new, now).await?;
+    assets.commit_upload(Permitted::by_decision(name, Origin::PROGRAM), new, now).await?;
     Ok(())
 }

@@ -164,6 +164,27 @@ table! {
 }
 
 table! {
+    /// Audit and call records that the control plane does not know yet.
+    audit_outbox, "audit_outbox" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub at: DateTimeUtc,
+        pub record: String,
+    }
+}
+
+table! {
+    /// Audit and call records that the control plane refused, kept for whoever looks into it.
+    audit_set_aside, "audit_set_aside" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub record: String,
+        pub reason: String,
+        pub refused_at: DateTimeUtc,
+    }
+}
+
+table! {
     /// The last good snapshot of each tenant.
     tenant_snapshots, "tenant_snapshots" {
         #[sea_orm(primary_key, auto_increment = false)]

@@ -4,6 +4,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait};
 
 mod m20261123_000001_assets;
 mod m20261123_000002_seam;
+mod m20261124_000003_audit;
 
 /// The regional set.
 pub struct Migrator;
@@ -11,6 +12,10 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261123_000001_assets::Migration), Box::new(m20261123_000002_seam::Migration)]
+        vec![
+            Box::new(m20261123_000001_assets::Migration),
+            Box::new(m20261123_000002_seam::Migration),
+            Box::new(m20261124_000003_audit::Migration),
+        ]
     }
 }

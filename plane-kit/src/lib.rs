@@ -4,6 +4,7 @@
 //! signatures, the witness of access and the routes that demand it, configuration, databases, the types of the seam between
 //! the planes, and telemetry. Start reading at [`http::routes`], which holds the central promise of the house.
 
+pub mod audit;
 pub mod clock;
 pub mod config;
 pub mod database;

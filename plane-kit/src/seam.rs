@@ -1,4 +1,4 @@
-//! The seam between the planes: what travels down (snapshots), what travels up (usage), and who carries it.
+//! The seam between the planes: what travels down (snapshots), what travels up (usage, audit and call records), and who carries it.
 //!
 //! The planes share these types and nothing else. There are two carriers with the same behaviour: in one process, and HTTP.
 
@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    audit::AuditBatch,
     ids::EnvironmentId,
     usage::{UsageBatch, UsageSummary},
 };
@@ -45,6 +46,9 @@ pub trait ControlLink: Send + Sync + 'static {
 
     /// Hands usage over. After `Ok` it is in the ledger; sending it again changes nothing.
     async fn ship(&self, batch: &UsageBatch) -> Result<(), SeamError>;
+
+    /// Hands audit and call records over. After `Ok` they are in the read model; sending them again changes nothing.
+    async fn ship_audit(&self, batch: &AuditBatch) -> Result<(), SeamError>;
 
     /// The sums of an environment of this region.
     async fn usage(&self, environment: EnvironmentId) -> Result<UsageSummary, SeamError>;

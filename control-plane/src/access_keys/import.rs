@@ -1,8 +1,8 @@
 //! Keys that were made elsewhere: taken over with their secrets, so that what was signed with them in the past stays valid.
 
-use plane_kit::secret::Secret;
+use plane_kit::{audit::Entry, secret::Secret};
 
-use super::{AccessKey, AccessKeys, NewKey, insert};
+use super::{AccessKey, AccessKeys, NewKey, insert, shown, target};
 use crate::{
     changes::Change,
     names::{check_api_key, check_api_secret, check_display_name},
@@ -18,7 +18,8 @@ impl AccessKeys<'_> {
         let change = Change::of(self.foundation, self.account, self.environment.0).await?;
         let new = NewKey { api_key: api_key.to_owned(), secret, name: name.to_owned(), enabled: true, root: false };
         let key = insert(self.foundation, &change, new).await?;
-        change.commit().await?;
+        let entry = Entry::made("import_access_key", target(&key.row), shown(&key.row));
+        change.commit(self.origin, entry).await?;
         Ok(key)
     }
 }

@@ -1,10 +1,11 @@
 //! The life of an access key: its owner and note, its expiry, and the change of its secret with an overlap.
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
-use plane_kit::{ids::generate_api_secret, secret::Secret};
+use plane_kit::{audit::Entry, ids::generate_api_secret, secret::Secret};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel};
+use serde_json::Value;
 
-use super::{AccessKey, AccessKeys, KeyName};
+use super::{AccessKey, AccessKeys, KeyName, shown, target};
 use crate::{
     changes::Change,
     names::{check_note, check_owner},
@@ -70,49 +71,59 @@ impl AccessKeys<'_> {
         }
         let change = Change::of(self.foundation, self.account, self.environment.0).await?;
         let mut row = self.locked(&change, KeyName::ApiKey(api_key)).await?;
+        let before = shown(&row);
         if let Some(Some(_)) = expires_at {
             self.guard_last(&change, &row).await?;
         }
         row.expires_at = expires_at.unwrap_or(row.expires_at);
         row.owner = details.owner.unwrap_or(row.owner);
         row.note = details.note.unwrap_or(row.note);
-        self.write(change, row).await
+        self.write(change, row, "update_access_key_details", before).await
     }
 
     /// Begins a rotation: makes a second secret that is accepted beside the first. Answers the key with both.
     pub(crate) async fn rotate(&self, api_key: &str) -> Result<AccessKey, StoreError> {
         let change = Change::of(self.foundation, self.account, self.environment.0).await?;
         let mut row = self.locked(&change, KeyName::ApiKey(api_key)).await?;
+        let before = shown(&row);
         if row.next_sealed_secret.is_some() {
             return Err(StoreError::RotationUnderWay(row.api_key));
         }
         row.next_sealed_secret = Some(self.foundation.key_encryption_key.seal(&generate_api_secret()));
         row.rotation_started_at = Some(self.foundation.clock.now());
-        self.write(change, row).await
+        self.write(change, row, "rotate_access_key", before).await
     }
 
     /// Ends a rotation with the second secret as the only one.
     pub(crate) async fn confirm_rotation(&self, api_key: &str) -> Result<AccessKey, StoreError> {
         let change = Change::of(self.foundation, self.account, self.environment.0).await?;
         let mut row = self.locked(&change, KeyName::ApiKey(api_key)).await?;
+        let before = shown(&row);
         row.sealed_secret = end_rotation(&mut row)?;
-        self.write(change, row).await
+        self.write(change, row, "confirm_access_key_rotation", before).await
     }
 
     /// Ends a rotation with the first secret as the only one.
     pub(crate) async fn give_rotation_up(&self, api_key: &str) -> Result<(), StoreError> {
         let change = Change::of(self.foundation, self.account, self.environment.0).await?;
         let mut row = self.locked(&change, KeyName::ApiKey(api_key)).await?;
+        let before = shown(&row);
         end_rotation(&mut row)?;
-        self.write(change, row).await?;
+        self.write(change, row, "delete_access_key_rotation", before).await?;
         Ok(())
     }
 
-    /// Writes the row of a key and commits.
-    async fn write(&self, change: Change<'_>, mut row: rows::Model) -> Result<AccessKey, StoreError> {
+    /// Writes the row of a key and commits, with an entry in the audit log.
+    async fn write(
+        &self,
+        change: Change<'_>,
+        mut row: rows::Model,
+        operation: &'static str,
+        before: Value,
+    ) -> Result<AccessKey, StoreError> {
         row.updated_at = self.foundation.clock.now();
         let row = rows::Entity::update(row.into_active_model().reset_all()).exec(change.transaction()).await?;
-        change.commit().await?;
+        change.commit(self.origin, Entry::changed(operation, target(&row), before, shown(&row))).await?;
         self.open(row)
     }
 }

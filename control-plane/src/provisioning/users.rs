@@ -286,7 +286,7 @@ fn login(params: &Params) -> Result<Option<LoginFilter>, ApiError> {
 type Span = (DateTime<Utc>, DateTime<Utc>);
 
 /// A day, or a moment, as its first moment and the first one behind it. Without a zone it is UTC.
-fn moment(params: &Params, name: &str) -> Result<Option<Span>, ApiError> {
+pub(super) fn moment(params: &Params, name: &str) -> Result<Option<Span>, ApiError> {
     let Some(text) = params.text(name)? else {
         return Ok(None);
     };

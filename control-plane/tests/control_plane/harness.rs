@@ -80,7 +80,10 @@ pub async fn on_postgres<F: Future<Output = ()>>(case: impl FnOnce(Stage) -> F) 
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
+    /// The body as JSON; null when it is none.
     pub body: Value,
+    /// The body as it came.
+    pub text: String,
 }
 
 impl Answer {
@@ -197,8 +200,8 @@ impl Stage {
         };
         let response = test::call_service(&app, request.to_request()).await;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = serde_json::from_slice(&test::read_body(response).await).unwrap_or_default();
-        Answer { status, headers, body }
+        let text = String::from_utf8_lossy(&test::read_body(response).await).into_owned();
+        Answer { status, headers, body: serde_json::from_str(&text).unwrap_or_default(), text }
     }
 
     /// Makes a product environment and answers its id. Time moves by a microsecond, so that one made later sorts behind.

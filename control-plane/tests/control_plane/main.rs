@@ -5,6 +5,7 @@
 
 mod access;
 mod access_keys;
+mod audit;
 mod environments;
 mod harness;
 mod kek;

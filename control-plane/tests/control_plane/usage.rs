@@ -150,7 +150,7 @@ async fn what_does_not_hold_is_refused_whole(stage: Stage) {
     assert_eq!(summary(&stage, demo).await.uploads, 0, "a batch with a bad record leaves nothing behind");
     let path = "/internal/v1/regions/eu/usage";
     let malformed = stage.call_internal(Method::POST, path, Body::Json(json!({"records": 1}))).await;
-    malformed.refused(400, "Malformed batch of usage");
+    malformed.refused(400, "Malformed batch");
     let huge = json!({"records": [], "windows": [], "idle": [], "padding": "x".repeat(8 * 1024 * 1024)});
     stage.call_internal(Method::POST, path, Body::Json(huge)).await.refused(400, "longer than");
 }

@@ -1,10 +1,11 @@
-//! Changes: each is one transaction that writes the rows and the usage they mean.
+//! Changes: each is one transaction that writes the rows, the usage they mean, and who made the change.
 //!
 //! Bytes are written before, and removed after: a process killed anywhere leaves either the whole asset, counted once, or
 //! objects that no row names, which the sweeper collects.
 
 use chrono::{DateTime, Utc};
 use plane_kit::{
+    audit::{AuditRecord, Entry, Origin},
     ids::{AssetId, DerivedId, VersionId, uuid_at},
     usage::{Meter, NaturalKey, UsageRecord},
 };
@@ -23,18 +24,22 @@ use super::{
     record::{AssetName, AssetRecord, ResourceType},
 };
 use crate::{
+    audit,
     metering::outbox,
     storage::ObjectKey,
     tables::{asset_names, asset_versions, assets, derived_assets, folders, renditions},
 };
 
-/// A thing that a caller was allowed to change.
-pub struct Permitted<T>(T);
+/// A thing that a caller was allowed to change, and who that is: the audit log has it from here.
+pub struct Permitted<T> {
+    thing: T,
+    by: Origin,
+}
 
 impl<T> Permitted<T> {
     /// Called by the doors of the plane, after they decided.
-    pub(crate) fn by_decision(thing: T) -> Self {
-        Self(thing)
+    pub(crate) fn by_decision(thing: T, by: Origin) -> Self {
+        Self { thing, by }
     }
 }
 
@@ -133,7 +138,8 @@ impl AssetStore<'_> {
         new: NewVersion,
         now: DateTime<Utc>,
     ) -> Result<UploadOutcome, DbErr> {
-        let name = name.0;
+        let Permitted { thing: name, by } = name;
+        let target = target(&name);
         let transaction = self.database.begin().await?;
         // The row of the name is written first: it is the lock that orders uploads under one name.
         let version = self.next_version(&transaction, &name, now).await?;
@@ -200,22 +206,29 @@ impl AssetStore<'_> {
             .await?;
         self.put_folders(&transaction, &asset.asset_folder, now).await?;
         outbox::put(&transaction, self.region, &usage).await?;
+        let asset = AssetRecord::from_rows(asset, row)?;
+        let entry = match &existing {
+            Some(existing) => Entry::changed("upload", target, shown(existing), shown(&asset)),
+            None => Entry::made("upload", target, shown(&asset)),
+        };
+        self.audit(&transaction, &by, entry, now).await?;
         transaction.commit().await?;
-        Ok(UploadOutcome::Stored(Box::new(AssetRecord::from_rows(asset, row)?), orphans))
+        Ok(UploadOutcome::Stored(Box::new(asset), orphans))
     }
 
     /// Takes an asset away with everything derived from it.
     pub async fn destroy(&self, name: Permitted<AssetName>, now: DateTime<Utc>) -> Result<DestroyOutcome, DbErr> {
+        let Permitted { thing: name, by } = name;
         let transaction = self.database.begin().await?;
         // The same lock as an upload's: of two that change one name, the second sees what the first has done.
         let key = (
             self.environment.0,
-            name.0.resource_type.name().to_owned(),
-            name.0.delivery_type.name().to_owned(),
-            name.0.public_id.clone(),
+            name.resource_type.name().to_owned(),
+            name.delivery_type.name().to_owned(),
+            name.public_id.clone(),
         );
         asset_names::Entity::find_by_id(key).lock_exclusive().one(&transaction).await?;
-        let found = self.find_on(&transaction, &name.0).await?;
+        let found = self.find_on(&transaction, &name).await?;
         let Some(asset) = found.and_then(|found| self.within_scope(found)) else {
             transaction.rollback().await?;
             return Ok(DestroyOutcome::NotFound);
@@ -227,6 +240,8 @@ impl AssetStore<'_> {
             .exec(&transaction)
             .await?;
         outbox::put(&transaction, self.region, &[usage]).await?;
+        let entry = Entry::removed("destroy", target(&name), shown(&asset));
+        self.audit(&transaction, &by, entry, now).await?;
         transaction.commit().await?;
         Ok(DestroyOutcome::Gone(orphans))
     }
@@ -422,6 +437,22 @@ impl AssetStore<'_> {
         self.record(Meter::Uploads, i64::from(is_counted), new.access_key.clone(), now, new.origin, facts)
     }
 
+    /// Writes down who did what.
+    async fn audit(
+        &self,
+        transaction: &DatabaseTransaction,
+        by: &Origin,
+        entry: Entry,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbErr> {
+        let record = AuditRecord {
+            environment: Some(self.environment),
+            region: self.region.to_owned(),
+            ..AuditRecord::new(now, by, entry)
+        };
+        audit::put(transaction, record).await
+    }
+
     fn record(
         &self,
         meter: Meter,
@@ -442,6 +473,23 @@ impl AssetStore<'_> {
             facts,
         }
     }
+}
+
+/// An asset as the audit log names it.
+fn target(name: &AssetName) -> String {
+    format!("{}/{}/{}", name.resource_type.name(), name.delivery_type.name(), name.public_id)
+}
+
+/// An asset as the audit log shows it.
+fn shown(asset: &AssetRecord) -> Value {
+    json!({
+        "version": asset.version.version,
+        "format": asset.version.format,
+        "bytes": asset.version.bytes,
+        "etag": asset.version.md5,
+        "asset_folder": asset.asset_folder,
+        "tags": asset.tags,
+    })
 }
 
 async fn put_asset(transaction: &DatabaseTransaction, asset: assets::Model) -> Result<(), DbErr> {

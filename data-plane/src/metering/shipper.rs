@@ -1,4 +1,4 @@
-//! From counters to outbox to ledger.
+//! From counters to outbox to ledger; and behind usage the audit and call records of the region.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -21,6 +21,7 @@ use super::{
     counters::{ClosedWindow, Counters},
     outbox,
 };
+use crate::audit::{self, calls::Calls};
 
 /// Records in one batch.
 const BATCH: u64 = 2000;
@@ -44,6 +45,7 @@ pub enum ShipError {
 /// Carries usage up.
 pub struct Shipper {
     counters: Arc<Counters>,
+    calls: Arc<Calls>,
     database: Database,
     region: String,
     link: Arc<dyn ControlLink>,
@@ -56,9 +58,11 @@ pub struct Shipper {
 }
 
 impl Shipper {
-    /// A shipper of this node's counters and its region's outbox.
+    /// A shipper of what this node counts and of its region's outbox.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the plane, and the plane alone makes a shipper")]
     pub fn new(
         counters: Arc<Counters>,
+        calls: Arc<Calls>,
         database: Database,
         region: &str,
         link: Arc<dyn ControlLink>,
@@ -68,7 +72,7 @@ impl Shipper {
     ) -> Arc<Self> {
         let region = region.to_owned();
         let (wake, closed) = (Notify::new(), Mutex::default());
-        Arc::new(Self { counters, database, region, link, clock, metrics, window, wake, closed })
+        Arc::new(Self { counters, calls, database, region, link, clock, metrics, window, wake, closed })
     }
 
     /// Writes the windows of earlier runs to the outbox.
@@ -135,6 +139,7 @@ impl Shipper {
     pub async fn close_window(&self) -> Result<(), ShipError> {
         self.keep_closed().await?;
         let now = self.clock.now();
+        self.calls.flush(&self.database, now).await?;
         if self.counters.is_idle() {
             // Whatever was answered before `now` had been counted before we looked, so silence is complete until `now`.
             let place = self.counters.place();
@@ -151,6 +156,7 @@ impl Shipper {
         self.closed.lock().await.push_back(closed);
         self.counters.discard();
         self.keep_closed().await?;
+        self.calls.flush(&self.database, self.clock.now()).await?;
         self.ship(None).await
     }
 
@@ -169,9 +175,15 @@ impl Shipper {
         Ok(())
     }
 
+    /// Ships usage, then audit and call records.
+    async fn ship(&self, idle: Option<IdleNode>) -> Result<(), ShipError> {
+        self.ship_usage(idle).await?;
+        audit::ship(&self.database, self.link.as_ref(), self.clock.as_ref(), &self.metrics).await
+    }
+
     /// Ships all records, and only then the windows that were closed before: a window in the ledger means that everything before
     /// its end is there too.
-    async fn ship(&self, idle: Option<IdleNode>) -> Result<(), ShipError> {
+    async fn ship_usage(&self, idle: Option<IdleNode>) -> Result<(), ShipError> {
         // Windows of other nodes too: one that never comes back cannot hand its own over.
         let windows = outbox::windows(self.database.reader()).await?;
         loop {

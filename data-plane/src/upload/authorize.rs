@@ -5,10 +5,11 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use chrono::{DateTime, Utc};
 use plane_kit::{
+    audit::Origin,
     error::{ApiError, ErrorCode},
     http::{edge::RequestId, params::Params},
     ids::EnvironmentId,
-    policy::{Place, Scope},
+    policy::{Place, Scope, key_subject},
     signature::{Escaping, string_to_sign, verify_request},
 };
 
@@ -60,6 +61,7 @@ pub struct AuthorizedUpload {
     caller: Caller,
     params: Params,
     request: RequestId,
+    origin: Origin,
 }
 
 impl AuthorizedUpload {
@@ -97,17 +99,18 @@ impl AuthorizedUpload {
     /// The right to store under a name what will lie in a folder. Whether what lies there already may be replaced, the store decides
     /// under its lock.
     pub fn permit(&self, name: AssetName, folder: &str) -> Result<Permitted<AssetName>, ApiError> {
-        match &self.caller {
-            Caller::Key(authority) if !authority.scope().permits(folder) => {
-                Err(as_unauthorized(authority.refusal(Place::In(folder))))
+        if let Caller::Key(authority) = &self.caller {
+            authority.note_folder(folder);
+            if !authority.scope().permits(folder) {
+                return Err(as_unauthorized(authority.refusal(Place::In(folder))));
             }
-            _ => Ok(Permitted::by_decision(name)),
         }
+        Ok(Permitted::by_decision(name, self.origin.clone()))
     }
 
     /// The right to change what has a name, as far as the store finds it within reach.
     pub fn permit_within_reach(&self, name: AssetName) -> Permitted<AssetName> {
-        Permitted::by_decision(name)
+        Permitted::by_decision(name, self.origin.clone())
     }
 
     /// What a call is answered that names nothing within reach.
@@ -163,14 +166,16 @@ pub async fn authorize(
     if let Some(key) = signed_by {
         let timestamp = params.integer("timestamp")?.unwrap_or(0);
         fresh(timestamp, now.timestamp(), plane.settings.uploads.signature_age_seconds)?;
+        let origin = Origin::of(key_subject(&key), request);
         let authority = Authority::of(plane, tenant, &key, named_operation(request)?).await.map_err(as_unauthorized)?;
         let params = merge_signed(plane, authority.tenant(), params).await?;
-        return Ok(AuthorizedUpload { caller: Caller::Key(authority), params, request: id });
+        return Ok(AuthorizedUpload { caller: Caller::Key(authority), params, request: id, origin });
     }
     usable(&tenant, None, now)?;
     let preset = unsigned_preset(plane, &tenant, &params).await?;
+    let origin = Origin::of(format!("preset:{}", preset.name), request);
     let params = merge_unsigned(params, preset)?;
-    Ok(AuthorizedUpload { caller: Caller::Preset(tenant), params, request: id })
+    Ok(AuthorizedUpload { caller: Caller::Preset(tenant), params, request: id, origin })
 }
 
 /// The key that signed the fields. `None` when the call carries no signature at all.

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::{ControlLink, SeamError, SnapshotPage};
 use crate::{
+    audit::AuditBatch,
     ids::EnvironmentId,
     secret::Secret,
     usage::{UsageBatch, UsageSummary},
@@ -69,6 +70,16 @@ impl ControlLink for HttpLink {
     async fn ship(&self, batch: &UsageBatch) -> Result<(), SeamError> {
         let url = format!("{}/internal/v1/regions/{}/usage", self.base, self.region);
         answer(self.request(self.client.post(url).json(batch), CALL_LIMIT)).await.map(drop)
+    }
+
+    async fn ship_audit(&self, batch: &AuditBatch) -> Result<(), SeamError> {
+        let url = format!("{}/internal/v1/regions/{}/audit", self.base, self.region);
+        match answer(self.request(self.client.post(url).json(batch), CALL_LIMIT)).await {
+            Ok(_) => Ok(()),
+            // An older control plane has no such route; what it refuses for good it answers otherwise.
+            Err(SeamError::Refused(text)) if text.starts_with("404") => Err(SeamError::Away(text)),
+            Err(error) => Err(error),
+        }
     }
 
     async fn usage(&self, environment: EnvironmentId) -> Result<UsageSummary, SeamError> {

@@ -33,6 +33,12 @@ pub struct Metrics {
     pub usage_outbox_records: IntGauge,
     /// Usage records that the ledger refused. Each is an error to look into.
     pub usage_set_aside: IntCounter,
+    /// Audit and call records not yet with the control plane.
+    pub audit_outbox_records: IntGauge,
+    /// Audit and call records that the control plane refused. Each is an error to look into.
+    pub audit_set_aside: IntCounter,
+    /// Calls that were counted with less detail, or not at all, because the table of calls was full.
+    pub call_records_folded: IntCounter,
     /// Usage tickets that were dropped without being spent. Must stay at zero.
     pub unspent_tickets: IntCounter,
     /// Sequence number of the newest tenant snapshot applied.
@@ -99,6 +105,18 @@ impl Metrics {
             usage_set_aside: counter(
                 "usage_set_aside_records_total",
                 "Usage records that the ledger refused; each is an error to look into.",
+            )?,
+            audit_outbox_records: gauge(
+                "audit_outbox_records",
+                "Audit and call records that are not with the control plane yet.",
+            )?,
+            audit_set_aside: counter(
+                "audit_set_aside_records_total",
+                "Audit and call records that the control plane refused; each is an error to look into.",
+            )?,
+            call_records_folded: counter(
+                "call_records_folded_total",
+                "Calls counted with less detail, or not at all, because the table of calls was full.",
             )?,
             unspent_tickets: counter(
                 "unspent_tickets_total",
