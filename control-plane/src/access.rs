@@ -8,19 +8,19 @@ use plane_kit::{
     audit::Origin,
     error::{ApiError, ErrorCode},
     http::{
-        access::{Gate, Permission},
+        access::{Gate, Permission, Reason},
         routes::operation_of,
     },
     ids::AccountId,
-    policy::{Effect, Explanation, Place, PolicyBook, PolicyLine, Principal, RoleLink},
+    policy::{Explanation, Place, Principal},
     secret::Secret,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::{
-    accounts::ACCOUNT_ADMIN,
     audit::OPERATOR,
     foundation::Foundation,
+    permissions::enforcement,
     regions,
     tables::{accounts, provisioning_keys},
 };
@@ -53,8 +53,12 @@ permissions! {
     WriteAccessKeys: ProvisioningGate = "access_keys:write",
     /// Delete access keys.
     DestroyAccessKeys: ProvisioningGate = "access_keys:destroy",
-    /// See what can be permitted, and ask what is permitted and why.
+    /// See roles, policies and who has them, and ask what is permitted and why.
     ReadPermissions: ProvisioningGate = "permissions:read",
+    /// Make and change roles and policies, and give and take roles.
+    WritePermissions: ProvisioningGate = "permissions:write",
+    /// Delete roles and policies.
+    DestroyPermissions: ProvisioningGate = "permissions:destroy",
     /// See users, the groups they are in and the product environments they have.
     ReadUsers: ProvisioningGate = "users:read",
     /// Make and change users.
@@ -89,6 +93,14 @@ permissions! {
     WriteAccounts: OperatorGate = "accounts:write",
     /// Close accounts.
     DestroyAccounts: OperatorGate = "accounts:destroy",
+}
+
+/// The words of policies are the same for everybody.
+pub(crate) struct Vocabulary;
+
+impl Reason for Vocabulary {
+    const NAME: &'static str = "vocabulary";
+    const WHY: &'static str = "It says what policies can be written with, which is the same for every account.";
 }
 
 /// Lets a provisioning key into the account that the path names.
@@ -205,15 +217,6 @@ async fn authenticate(
     if expected.matches(secret) { Ok(key) } else { Err(invalid_credentials()) }
 }
 
-/// The policy of an account: what its roles may do, and which role each of its provisioning keys has.
-pub(crate) fn policy_of<'k>(keys: impl IntoIterator<Item = &'k provisioning_keys::Model>) -> PolicyBook {
-    let lines = [PolicyLine::new(&format!("role:{ACCOUNT_ADMIN}"), "*", "*", Effect::Allow)];
-    let links = keys
-        .into_iter()
-        .map(|key| RoleLink { member: provisioning_subject(&key.api_key), role: format!("role:{}", key.role) });
-    PolicyBook::new(&lines, &links.collect::<Vec<_>>())
-}
-
 /// The subject of a provisioning key.
 pub(crate) fn provisioning_subject(api_key: &str) -> String {
     format!("provisioning_key:{api_key}")
@@ -232,7 +235,9 @@ async fn permit(
             .with_operator_text("the route stands in no row of the table of operations"));
     };
     let subject = provisioning_subject(&key.api_key);
-    let book = policy_of([key]);
+    let reader = foundation.database.reader();
+    let book = enforcement::of_account(reader, AccountId(account.id), std::slice::from_ref(key)).await;
+    let book = book.map_err(|error| ApiError::internal(&error))?;
     let principal = Principal { owner: account.id, version: account.version, subject: &subject, book: &book };
     let decision = foundation.policies.permits(&principal, operation, Place::None).await;
     match decision.map_err(|error| ApiError::internal(&error))? {

@@ -21,6 +21,7 @@ use crate::{
     changes::Change,
     foundation::Foundation,
     names::{can_be_a_name, check_display_name},
+    permissions::{assignments, principals::PrincipalType},
     store_error::StoreError,
     tables::access_keys as rows,
 };
@@ -319,6 +320,8 @@ impl<'a> AccessKeys<'a> {
         let change = Change::of(self.foundation, self.account, self.environment.0).await?;
         let row = self.locked(&change, name).await?;
         self.guard_last(&change, &row).await?;
+        let gone = [row.api_key.clone()];
+        assignments::forget(change.transaction(), self.account, PrincipalType::ApiKey, &gone).await?;
         let operation = match name {
             KeyName::ApiKey(_) => "delete_access_key",
             KeyName::Name(_) => "delete_access_key_by_name",

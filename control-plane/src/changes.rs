@@ -3,6 +3,8 @@
 //!
 //! Locks are always taken in the order account, environment, region, so two changes never wait for each other in a circle.
 
+use std::collections::BTreeSet;
+
 use plane_kit::{
     audit::{Entry, Origin},
     ids::{AccountId, EnvironmentId},
@@ -111,7 +113,7 @@ pub(crate) async fn set_account_enabled(
         return Err(closed_or_missing(&transaction, account).await?);
     }
     let mut newest = Newest::default();
-    for id in living(&transaction, account).await? {
+    for id in living(&transaction, account, Concerned::All).await? {
         let environment = next_version(&transaction, account, id).await?;
         newest.note(snapshots::issue(foundation, &transaction, enabled, &environment).await?);
     }
@@ -150,9 +152,9 @@ pub(crate) async fn close_account(
         .exec(&transaction)
         .await?;
     let mut newest = Newest::default();
-    for id in living(&transaction, account).await? {
+    for id in living(&transaction, account, Concerned::All).await? {
         let environment = next_version(&transaction, account, id).await?;
-        strip(&transaction, id).await?;
+        strip(&transaction, account, id).await?;
         let buried = environments::Model { deleted_at: Some(now), updated_at: now, ..environment };
         let buried = environments::Entity::update(buried.into_active_model().reset_all()).exec(&transaction).await?;
         newest.note(snapshots::issue(foundation, &transaction, false, &buried).await?);
@@ -182,11 +184,27 @@ impl Newest {
     }
 }
 
-/// The environments of an account that are not deleted.
-async fn living(transaction: &DatabaseTransaction, account: AccountId) -> Result<Vec<Uuid>, StoreError> {
-    let rows = environments::Entity::find()
+/// The product environments whose principals a change of the account concerns.
+pub(crate) enum Concerned {
+    /// Those of these ids, as far as they are the account's; possibly none.
+    These(BTreeSet<Uuid>),
+    /// All of the account.
+    All,
+}
+
+/// The environments of an account that are not deleted, as far as they are concerned.
+async fn living(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    concerned: Concerned,
+) -> Result<Vec<Uuid>, StoreError> {
+    let mut chosen = environments::Entity::find()
         .filter(environments::Column::AccountId.eq(account.0))
-        .filter(environments::Column::DeletedAt.is_null())
+        .filter(environments::Column::DeletedAt.is_null());
+    if let Concerned::These(ids) = concerned {
+        chosen = chosen.filter(environments::Column::Id.is_in(ids));
+    }
+    let rows = chosen
         // Regions are locked in one order by everybody, or two accounts that share two of them could wait for each other.
         .order_by_asc(environments::Column::Region)
         .order_by_asc(environments::Column::Id)
@@ -201,8 +219,8 @@ async fn closed_or_missing(transaction: &DatabaseTransaction, account: AccountId
     Ok(row.map_or(StoreError::AccountNotFound(account), |_| StoreError::AccountClosed(account)))
 }
 
-/// A change of the principals of an account under way: its users, their groups, its provisioning keys. Dropped without [`commit`](Self::commit) it leaves
-/// no trace.
+/// A change of the principals of an account under way: its users, their groups, its provisioning keys, or the roles and policies of
+/// them all. Dropped without [`commit`](Self::commit) it leaves no trace.
 pub(crate) struct PrincipalChange<'a> {
     foundation: &'a Foundation,
     transaction: DatabaseTransaction,
@@ -221,9 +239,30 @@ impl PrincipalChange<'_> {
         self.transaction.commit().await?;
         Ok(())
     }
+
+    /// Writes down who did what, commits, and tells the regions of the environments that it concerns. Waits (at most as long as
+    /// configured) until the connected regions have applied it.
+    pub(crate) async fn commit_with_environments(
+        self,
+        origin: &Origin,
+        entry: Entry,
+        concerned: Concerned,
+    ) -> Result<(), StoreError> {
+        let row = accounts::Entity::find_by_id(self.account.0).one(&self.transaction).await?;
+        let enabled = row.ok_or(StoreError::AccountNotFound(self.account))?.enabled;
+        let mut newest = Newest::default();
+        for id in living(&self.transaction, self.account, concerned).await? {
+            let environment = next_version(&self.transaction, self.account, id).await?;
+            newest.note(snapshots::issue(self.foundation, &self.transaction, enabled, &environment).await?);
+        }
+        let foundation = self.foundation;
+        self.commit(origin, entry).await?;
+        newest.acknowledged(foundation).await;
+        Ok(())
+    }
 }
 
-/// Begins a change of the principals of an account: its users, their groups, its provisioning keys. It raises the account's
+/// Begins a change of the principals of an account, or of their roles and policies. It raises the account's
 /// version, because what principals may do changes, and that locks the account's row: such changes follow one another, and none
 /// of them runs beside a change of an environment.
 pub(crate) async fn begin_of_principals(

@@ -22,6 +22,7 @@ use crate::{
     changes::Change,
     foundation::Foundation,
     names::{can_be_a_name, check_cloud_name, check_display_name, generate_cloud_name},
+    permissions::{assignments, principals::PrincipalType},
     regions,
     snapshots::{IssueError, folder_mode_name},
     store_error::StoreError,
@@ -354,7 +355,7 @@ impl<'a> Environments<'a> {
     /// cloud name is free again.
     pub(crate) async fn delete(&self, environment: &Environment) -> Result<(), StoreError> {
         let mut change = Change::of(self.foundation, self.account, environment.row.id).await?;
-        strip(change.transaction(), environment.row.id).await?;
+        strip(change.transaction(), self.account, environment.row.id).await?;
         let now = self.foundation.clock.now();
         let row = rows::Model { deleted_at: Some(now), updated_at: now, ..change.environment().clone() };
         let entry = Entry::removed("delete_product_environment", target(&row), shown(change.environment()));
@@ -381,8 +382,20 @@ fn shown(row: &rows::Model) -> Value {
     })
 }
 
-/// Takes from an environment what does not outlive it: its keys with their secrets, and the users that were given it.
-pub(crate) async fn strip(transaction: &DatabaseTransaction, environment: Uuid) -> Result<(), StoreError> {
+/// Takes from an environment what does not outlive it: its keys with their secrets and roles, and the users that were given it.
+pub(crate) async fn strip(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    environment: Uuid,
+) -> Result<(), StoreError> {
+    let gone: Vec<String> = key_rows::Entity::find()
+        .select_only()
+        .column(key_rows::Column::ApiKey)
+        .filter(key_rows::Column::EnvironmentId.eq(environment))
+        .into_tuple()
+        .all(transaction)
+        .await?;
+    assignments::forget(transaction, account, PrincipalType::ApiKey, &gone).await?;
     key_rows::Entity::delete_many().filter(key_rows::Column::EnvironmentId.eq(environment)).exec(transaction).await?;
     links::Entity::delete_many().filter(links::Column::EnvironmentId.eq(environment)).exec(transaction).await?;
     Ok(())

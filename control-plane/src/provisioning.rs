@@ -1,5 +1,5 @@
-//! The Provisioning API: product environments, their access keys, users and their groups, provisioning keys, what is billed, and who
-//! did what.
+//! The Provisioning API: product environments, their access keys, users and their groups, roles and policies, provisioning keys, what is
+//! billed, and who did what.
 
 mod access_keys;
 pub(crate) mod audit;
@@ -8,6 +8,7 @@ mod environments;
 mod key_lifecycle;
 mod key_permissions;
 mod permissions;
+mod permissions_v2;
 mod provisioning_keys;
 mod user_groups;
 mod users;
@@ -46,6 +47,7 @@ pub(crate) fn routes() -> Routes {
     routes.merge(key_permissions::routes());
     routes.merge(key_lifecycle::routes());
     routes.merge(permissions::routes());
+    routes.merge(permissions_v2::routes());
     routes.merge(users::routes());
     routes.merge(user_groups::routes());
     routes.merge(provisioning_keys::routes());

@@ -2,7 +2,7 @@
 
 use plane_kit::{
     ids::{AccountId, EnvironmentId},
-    policy::{Effect, PolicyLine, RoleLink, key_subject, rule::RuleError, rules_subject},
+    policy::{PolicyLine, RoleLink, rule::RuleError},
     seal::{SealError, SealingKey, SealingRing},
     seam::snapshot::{FolderMode, KeySnapshot, Standing, TenantSnapshot},
 };
@@ -16,12 +16,10 @@ use crate::{
     access_keys::KeyPermissions,
     follow::Issued,
     foundation::Foundation,
+    permissions::enforcement::{self, EnforcementError},
     regions as region_keys,
     tables::{access_keys, product_environments, regions, snapshots},
 };
-
-/// The role of every key that has no narrower rules of its own.
-const ENVIRONMENT_ADMIN: &str = "role:environment_admin";
 
 /// Why a snapshot could not be issued.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +36,22 @@ pub enum IssueError {
     /// Stored rules cannot be read.
     #[error("the stored rules of a key cannot be read")]
     Rules(#[from] RuleError),
+    /// A stored policy cannot be read.
+    #[error("a stored policy cannot be read: {0}")]
+    Policy(String),
     /// Stored limits cannot be read, or the snapshot not be written as text.
     #[error("the snapshot cannot be put into words")]
     Text(#[from] serde_json::Error),
+}
+
+impl From<EnforcementError> for IssueError {
+    fn from(error: EnforcementError) -> Self {
+        match error {
+            EnforcementError::Database(source) => Self::Database(source),
+            EnforcementError::Rules(source) => Self::Rules(source),
+            EnforcementError::Policy(source) => Self::Policy(source.to_string()),
+        }
+    }
 }
 
 /// Issues the snapshot of an environment as it is within `transaction`. Raising the region's sequence number is also the lock
@@ -59,7 +70,9 @@ pub(crate) async fn issue(
         .all(transaction)
         .await?;
     let region_key = region_keys::open_key(foundation, &region)?;
-    let snapshot = build(&foundation.key_encryption_key, &region_key, account_enabled, environment, &keys)?;
+    let (account, id) = (AccountId(environment.account_id), EnvironmentId(environment.id));
+    let policy = enforcement::of_environment(transaction, account, id, &keys).await?;
+    let snapshot = build(&foundation.key_encryption_key, &region_key, account_enabled, environment, &keys, policy)?;
     let signed = foundation.signer.sign(&region.name, region.seq, &snapshot)?;
     let row = snapshots::ActiveModel {
         region: Set(region.name.clone()),
@@ -93,6 +106,7 @@ fn build(
     account_enabled: bool,
     environment: &product_environments::Model,
     keys: &[access_keys::Model],
+    (policies, roles): (Vec<PolicyLine>, Vec<RoleLink>),
 ) -> Result<TenantSnapshot, IssueError> {
     let standing = match environment.deleted_at {
         Some(_) => Standing::Deleted,
@@ -113,7 +127,6 @@ fn build(
             })
         })
         .collect::<Result<_, IssueError>>()?;
-    let (policies, roles) = policy_of(keys)?;
     Ok(TenantSnapshot {
         environment: EnvironmentId(environment.id),
         account: AccountId(environment.account_id),
@@ -128,18 +141,6 @@ fn build(
         roles,
         created_at: environment.created_at,
     })
-}
-
-/// The policy of an environment: what its roles may do, which role each key has, and the rules of each key.
-pub(crate) fn policy_of(keys: &[access_keys::Model]) -> Result<(Vec<PolicyLine>, Vec<RoleLink>), RuleError> {
-    let mut lines = vec![PolicyLine::new(ENVIRONMENT_ADMIN, "*", "*", Effect::Allow)];
-    let mut links = Vec::with_capacity(keys.len());
-    for key in keys {
-        let subject = key_subject(&key.api_key);
-        lines.extend(KeyPermissions::of(key)?.rules.lines(&rules_subject(&subject)));
-        links.push(RoleLink { member: subject, role: ENVIRONMENT_ADMIN.to_owned() });
-    }
-    Ok((lines, links))
 }
 
 /// Reads a stored folder mode.

@@ -27,6 +27,7 @@ use crate::{
     changes::{self, PrincipalChange},
     foundation::Foundation,
     names::{check_display_name, check_email},
+    permissions::{assignments, principals::PrincipalType},
     roles::AccountRole,
     store_error::StoreError,
     tables::{
@@ -430,6 +431,8 @@ impl<'a> Users<'a> {
             .filter(group_members::Column::MembershipId.eq(row.id))
             .exec(transaction)
             .await?;
+        let gone = [UserId(row.id).to_string()];
+        assignments::forget(transaction, self.account, PrincipalType::User, &gone).await?;
         rows::Entity::delete_by_id(row.id).exec(transaction).await?;
         persons::remove_if_alone(transaction, row.person_id).await?;
         change.commit(self.origin, Entry::removed("delete_user", target(row.id), before)).await

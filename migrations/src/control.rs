@@ -9,6 +9,7 @@ mod m20261124_000004_key_rules;
 mod m20261124_000005_people;
 mod m20261124_000006_key_lifecycle;
 mod m20261124_000007_accounts;
+mod m20261124_000008_permissions;
 mod m20261124_000009_audit;
 
 /// The control set.
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000005_people::Migration),
             Box::new(m20261124_000006_key_lifecycle::Migration),
             Box::new(m20261124_000007_accounts::Migration),
+            Box::new(m20261124_000008_permissions::Migration),
             Box::new(m20261124_000009_audit::Migration),
         ]
     }

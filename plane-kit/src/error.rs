@@ -12,6 +12,7 @@ use actix_web::{
     },
 };
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 macro_rules! error_codes {
@@ -85,6 +86,14 @@ pub struct ApiError {
     operator: Option<String>,
     headers: Vec<(HeaderName, HeaderValue)>,
     face: Face,
+    details: Option<Box<Details>>,
+}
+
+/// What only the envelope of the permissions has room for.
+#[derive(Debug)]
+struct Details {
+    code: Option<&'static str>,
+    details: Value,
 }
 
 /// How an error is shown.
@@ -104,7 +113,7 @@ pub const X_CLD_ERROR: HeaderName = HeaderName::from_static("x-cld-error");
 impl ApiError {
     /// An error with a text for the caller: a plain sentence that names what is wrong.
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), operator: None, headers: Vec::new(), face: Face::Envelope }
+        Self { code, message: message.into(), operator: None, headers: Vec::new(), face: Face::Envelope, details: None }
     }
 
     /// A 400 for input that is malformed or out of range.
@@ -158,6 +167,33 @@ impl ApiError {
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
+    }
+
+    /// Adds what the envelope of the permissions says beside the text: `details`, an object, and a code of the vendor's in the place of
+    /// the one that follows from the status.
+    pub fn with_details(mut self, code: Option<&'static str>, details: Value) -> Self {
+        self.details = Some(Box::new(Details { code, details }));
+        self
+    }
+
+    /// The answer in the envelope of the permissions, the vendor's second version. The edge gives it to their paths, so that
+    /// refusals of the gate wear it too.
+    pub fn permissions_response(&self, request_id: &str) -> HttpResponse {
+        let (category, code) = category_and_code(self.status_code());
+        let details = self.details.as_deref();
+        let mut response = HttpResponse::build(self.status_code());
+        for (name, value) in &self.headers {
+            response.append_header((name.clone(), value.clone()));
+        }
+        response.json(PermissionsErrorEnvelope {
+            error: PermissionsErrorMessage {
+                category,
+                code: details.and_then(|details| details.code).unwrap_or(code),
+                message: self.message.to_string(),
+                details: details.map(|details| details.details.clone()),
+            },
+            request_id: request_id.to_owned(),
+        })
     }
 
     /// Shows the error as delivery does: in the header `X-Cld-Error`, without a body and not to be kept.
@@ -270,6 +306,44 @@ pub struct ErrorMessage {
     /// A sentence that names the offending part.
     #[schema(example = "Missing required parameter - public_id")]
     pub message: String,
+}
+
+/// The error envelope of the permissions, the vendor's second version.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PermissionsErrorEnvelope {
+    /// What went wrong.
+    pub error: PermissionsErrorMessage,
+    /// The id of the request, as in the header `X-Request-Id`.
+    #[schema(example = "0193a1b2c3d47e5f8a9b0c1d2e3f4a5b")]
+    pub request_id: String,
+}
+
+/// The inside of the error envelope of the permissions.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PermissionsErrorMessage {
+    /// `user_error` or `server_error`.
+    #[schema(example = "user_error")]
+    pub category: &'static str,
+    /// The vendor's code.
+    #[schema(example = "ACCOUNTS_00005")]
+    pub code: &'static str,
+    /// A sentence that names the offending part.
+    #[schema(example = "Missing required parameter - name")]
+    pub message: String,
+    /// More about it; absent when there is no more to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub details: Option<Value>,
+}
+
+/// Category and code as the vendor's examples pair them with statuses: what is not found is a `server_error` there.
+fn category_and_code(status: StatusCode) -> (&'static str, &'static str) {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::CONFLICT => ("user_error", "ACCOUNTS_00006"),
+        StatusCode::NOT_FOUND => ("server_error", "ACCOUNTS_00003"),
+        status if status.is_server_error() => ("server_error", "ACCOUNTS_00001"),
+        _ => ("user_error", "ACCOUNTS_00005"),
+    }
 }
 
 /// The texts of an error and all its sources, outermost first.

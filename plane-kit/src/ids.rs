@@ -75,6 +75,8 @@ uuid_ids! {
     UserId,
     /// A group of users of an account.
     GroupId,
+    /// A policy that an account wrote.
+    PolicyId,
     /// An asset, the same through all its versions.
     AssetId,
     /// One stored version of an asset; objects are keyed by it.

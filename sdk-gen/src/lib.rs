@@ -101,7 +101,7 @@ fn has_example(document: &Value, part: &Value, depth: usize) -> bool {
             ("$ref", Value::String(reference)) if depth < DEEPEST_REFERENCE => {
                 let target = document.pointer(reference.trim_start_matches('#'));
                 // What every operation shares says nothing about this one.
-                !reference.ends_with("/ErrorEnvelope")
+                !reference.ends_with("ErrorEnvelope")
                     && target.is_some_and(|target| has_example(document, target, depth + 1))
             }
             (_, value) => has_example(document, value, depth),

@@ -4,6 +4,7 @@ use actix_web::web::{Json, Path};
 use plane_kit::{
     error::ApiError,
     http::{access::Allow, params::Params, routes::Routes},
+    ids::{AccountId, EnvironmentId},
     operations::{FolderOf, Operation, Plane, operations},
     policy::{
         Explanation, Place, PolicyBook, Principal, key_subject,
@@ -17,9 +18,9 @@ use utoipa::ToSchema;
 
 use super::access_keys::keys_of;
 use crate::{
-    access::{ReadAccessKeys, WriteAccessKeys},
+    access::{AccountGrant, ReadAccessKeys, WriteAccessKeys},
     access_keys::{AccessKey, PermissionChanges},
-    snapshots::policy_of,
+    permissions::{enforcement::of_environment, error::PermissionsError},
     store_error::StoreError,
 };
 
@@ -71,9 +72,12 @@ struct AccessKeyPermissionsRequest {
 }
 
 impl AccessKeyPermissions {
-    fn of(key: &AccessKey) -> Result<Self, StoreError> {
+    async fn of(grant: &AccountGrant, key: &AccessKey) -> Result<Self, PermissionsError> {
         let permissions = key.permissions().map_err(StoreError::StoredRules)?;
-        let (lines, links) = policy_of(std::slice::from_ref(key.row())).map_err(StoreError::StoredRules)?;
+        let (reader, account) = (grant.foundation().database.reader(), AccountId(grant.account().id));
+        let row = key.row();
+        let policy = of_environment(reader, account, EnvironmentId(row.environment_id), std::slice::from_ref(row));
+        let (lines, links) = policy.await.map_err(PermissionsError::from)?;
         let reach = Reach::of(key.api_key(), &PolicyBook::new(&lines, &links));
         let mut warnings = Vec::new();
         let forbids_delete = permissions.rules.texts().iter().any(|rule| rule.starts_with("deny DELETE "));
@@ -170,7 +174,7 @@ async fn get_access_key_permissions(
     path: Path<(String, String, String)>,
 ) -> Result<Json<AccessKeyPermissions>, ApiError> {
     let key = keys_of(allow.grant(), &path.1).await?.find(&path.2).await?;
-    Ok(Json(AccessKeyPermissions::of(&key)?))
+    Ok(Json(AccessKeyPermissions::of(allow.grant(), &key).await?))
 }
 
 /// Set the permissions of an access key.
@@ -202,5 +206,5 @@ async fn update_access_key_permissions(
         return Err(plane_kit::http::params::missing("rules"));
     }
     let key = keys_of(allow.grant(), &path.1).await?.permit(&path.2, changes).await?;
-    Ok(Json(AccessKeyPermissions::of(&key)?))
+    Ok(Json(AccessKeyPermissions::of(allow.grant(), &key).await?))
 }

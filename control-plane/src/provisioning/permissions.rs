@@ -4,6 +4,7 @@ use actix_web::web::Json;
 use plane_kit::{
     error::ApiError,
     http::{access::Allow, params::Params, routes::Routes},
+    ids::AccountId,
     operations::{FolderOf, Operation, Plane, operations},
     policy::{Explanation, PolicyBook, Principal, Region, key_subject, template},
     routes,
@@ -13,11 +14,13 @@ use utoipa::ToSchema;
 
 use super::key_permissions::place;
 use crate::{
-    access::{AccountGrant, ReadPermissions, policy_of as account_policy, provisioning_subject},
+    access::{AccountGrant, ReadPermissions, provisioning_subject},
     accounts,
     environments::Environments,
-    snapshots::policy_of as environment_policy,
-    store_error::StoreError,
+    permissions::{
+        enforcement::{of_account as account_policy, of_environment as environment_policy},
+        error::PermissionsError,
+    },
 };
 
 /// Stands before the public half of a provisioning key where a principal is named.
@@ -228,19 +231,24 @@ struct Asked {
 }
 
 impl Asked {
-    async fn find(grant: &AccountGrant, name: &str) -> Result<Self, StoreError> {
+    async fn find(grant: &AccountGrant, name: &str) -> Result<Self, PermissionsError> {
+        let (reader, account) = (grant.foundation().database.reader(), AccountId(grant.account().id));
         if let Some(api_key) = name.strip_prefix(PROVISIONING) {
             let key = accounts::provisioning_key(grant, api_key).await?;
             return Ok(Self {
                 subject: provisioning_subject(api_key),
                 plane: Plane::Control,
-                book: account_policy([&key]),
+                book: account_policy(reader, account, std::slice::from_ref(&key))
+                    .await
+                    .map_err(PermissionsError::from)?,
                 refused_because: (!key.enabled).then_some("the key is disabled"),
             });
         }
         let api_key = name.strip_prefix("key:").unwrap_or(name);
         let (environment, key) = Environments::of(grant).find_key(api_key).await?;
-        let (lines, links) = environment_policy(std::slice::from_ref(key.row())).map_err(StoreError::StoredRules)?;
+        let rows = std::slice::from_ref(key.row());
+        let policy = environment_policy(reader, account, environment.id(), rows).await;
+        let (lines, links) = policy.map_err(PermissionsError::from)?;
         let refused_because = if !key.enabled() {
             Some("the key is disabled")
         } else if !environment.enabled() {

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    harness::{Answer, Body, REGION, Stage},
+    harness::{Answer, Body, REGION, Stage, basic},
     on_both_databases,
 };
 
@@ -45,6 +45,56 @@ impl Driver<'_> {
         let body = if body.is_null() { Body::None } else { Body::Json(body) };
         self.stage.call(method, path, body).await.ok()
     }
+}
+
+impl Driver<'_> {
+    /// Changes roles and policies over the Permissions API.
+    async fn drive_permissions(&mut self, api_key: &str) {
+        let base = format!("/v2/accounts/{}/permissions", self.stage.account.account.id);
+        let role = json!({"id": "readers", "name": "Readers", "permission_type": "global", "scope_type": "prodenv",
+            "system_policy_ids": ["cld::policy::global::prodenv::view"]});
+        let policy = |action: &str| {
+            json!({"name": "A policy", "scope_type": "account", "enabled": true,
+                "policy_statement": format!("permit(principal, action == Cloudinary::Action::\"{action}\", resource);")})
+        };
+        let made = self.drive_v2("create_custom_policy", Method::POST, &base, "/policies/custom", policy("read")).await;
+        let made = format!("/policies/custom/{}", made["data"]["id"].as_str().unwrap());
+        self.drive_v2("update_custom_policy", Method::PUT, &base, &made, policy("delete")).await;
+        self.drive_v2("delete_custom_policy", Method::DELETE, &base, &made, Value::Null).await;
+        self.drive_v2("create_role", Method::POST, &base, "/roles", role).await;
+        let renamed = json!({"name": "Lookers"});
+        self.drive_v2("update_role", Method::PUT, &base, "/roles/readers", renamed).await;
+        let principals =
+            json!({"operation": "add", "principals": [{"principal_type": "apiKey", "principal_id": api_key}]});
+        self.drive_v2("update_role_principals", Method::PUT, &base, "/roles/readers/principals", principals).await;
+        let roles = json!({"operation": "remove", "principal": {"type": "apiKey", "id": api_key},
+            "roles": [{"id": "readers"}]});
+        self.drive_v2("update_principal_roles", Method::PUT, &base, "/principal_roles", roles).await;
+        self.drive_v2("delete_role", Method::DELETE, &base, "/roles/readers", Value::Null).await;
+    }
+
+    async fn drive_v2(
+        &mut self,
+        operation: &'static str,
+        method: Method,
+        base: &str,
+        path: &str,
+        body: Value,
+    ) -> Value {
+        self.driven.push(operation);
+        let account = &self.stage.account;
+        let credentials = basic(&format!("{}:{}", account.api_key, account.api_secret.expose()));
+        let body = if body.is_null() { Body::None } else { Body::Json(body) };
+        let answer = self.stage.send(method, &format!("{base}{path}"), &[("authorization", credentials)], body).await;
+        assert!(answer.status.is_success(), "{operation}: {} {}", answer.status, answer.body);
+        answer.body
+    }
+}
+
+/// The public half of the first key of an environment.
+async fn key_of(stage: &Stage, cloud_name: &str) -> String {
+    let found = stage.call(Method::GET, &format!("/sub_accounts?cloud_names={cloud_name}"), Body::None).await.ok();
+    found["sub_accounts"][0]["api_access_keys"][0]["key"].as_str().unwrap().to_owned()
 }
 
 fn id(made: &Value) -> &str {
@@ -134,6 +184,7 @@ async fn every_change_leaves_one_record(stage: Stage) {
     let key = format!("/provisioning_keys/{}", made["api_key"].as_str().unwrap());
     driver.drive("update_provisioning_key", put.clone(), &key, json!({"name": "renamed"})).await;
     driver.drive("delete_provisioning_key", delete.clone(), &key, Value::Null).await;
+    driver.drive_permissions(&key_of(&stage, "demo").await).await;
     driver.drive("purge_call_records", delete.clone(), "/call_records?before=2026-11-01", Value::Null).await;
     driver.drive("delete_product_environment", delete.clone(), &demo, Value::Null).await;
 

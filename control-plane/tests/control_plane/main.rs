@@ -12,6 +12,7 @@ mod kek;
 mod key_lifecycle;
 mod key_permissions;
 mod operator;
+mod permissions_v2;
 mod provisioning_keys;
 mod rates;
 mod snapshots;

@@ -68,10 +68,11 @@ pub async fn edge<B: MessageBody + 'static>(
             let operation = pattern.as_deref().or(decision.by());
             metrics.record_request(operation, response.status().as_u16(), started.elapsed());
         }
-        if decision.by().is_some() { response.map_into_left_body() } else { undecided(response) }
+        if decision.by().is_some() { response.map_into_left_body() } else { undecided(response, id) }
     };
 
     log_outcome(&response, id, started);
+    response = in_its_envelope(response, id);
     let figures = response.request().extensions().get::<RateFigures>().copied();
     let headers = response.headers_mut();
     if let Some(figures) = figures {
@@ -107,7 +108,7 @@ fn preflight() -> HttpResponse {
 
 /// The second net: an answer that no witness decided about is not given. The only such answer that may occur is the router's
 /// own "no such route", which is turned into the vendor's envelope.
-fn undecided<B>(response: ServiceResponse<B>) -> ServiceResponse<EitherBody<B>> {
+fn undecided<B>(response: ServiceResponse<B>, id: RequestId) -> ServiceResponse<EitherBody<B>> {
     let (request, inner) = response.into_parts();
     let error = match inner.status() {
         StatusCode::NOT_FOUND => ApiError::not_found(format!("No such resource: {}", request.path())),
@@ -121,7 +122,25 @@ fn undecided<B>(response: ServiceResponse<B>) -> ServiceResponse<EitherBody<B>> 
     {
         metrics.undecided_responses.inc();
     }
-    ServiceResponse::new(request, error.error_response()).map_into_right_body()
+    let response = if path::is_of_permissions(request.path()) {
+        error.permissions_response(&id.to_string())
+    } else {
+        error.error_response()
+    };
+    ServiceResponse::new(request, response).map_into_right_body()
+}
+
+/// Gives an error of the permissions the envelope of the vendor's second version, whoever refused.
+fn in_its_envelope<B>(response: ServiceResponse<EitherBody<B>>, id: RequestId) -> ServiceResponse<EitherBody<B>> {
+    if !path::is_of_permissions(response.request().path()) {
+        return response;
+    }
+    let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
+    let Some(answer) = error.map(|error| error.permissions_response(&id.to_string())) else {
+        return response;
+    };
+    let (request, _) = response.into_parts();
+    ServiceResponse::new(request, answer).map_into_right_body()
 }
 
 fn log_outcome<B>(response: &ServiceResponse<B>, id: RequestId, started: Instant) {

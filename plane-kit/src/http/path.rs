@@ -11,6 +11,11 @@ pub fn is_api(path: &str) -> bool {
     ["/v1_1/", "/v2/"].iter().any(|prefix| path.starts_with(prefix))
 }
 
+/// Whether a path belongs to the permissions, whose errors wear the envelope of the vendor's second version.
+pub fn is_of_permissions(path: &str) -> bool {
+    path.starts_with("/v2/accounts/")
+}
+
 /// Decodes `%2F` once, in API paths only.
 pub(crate) fn decode_slashes(request: &mut ServiceRequest) {
     let path = request.path();

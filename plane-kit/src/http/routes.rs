@@ -24,11 +24,17 @@ use utoipa::{
     },
 };
 
-use super::access::{Access, Guarded};
+use super::{
+    access::{Access, Guarded},
+    path,
+};
 use crate::operations::{self as table, operations};
 
 /// Path parameters that take the rest of the path, slashes included, when they stand last.
 const TAIL_PARAMETERS: [&str; 4] = ["public_id", "folder_path", "transformation", "delivery_path"];
+
+/// The schema of the permissions' errors.
+const PERMISSIONS_ENVELOPE: &str = "PermissionsErrorEnvelope";
 
 /// One operation as the tables and tests see it.
 #[derive(Debug, Clone)]
@@ -190,6 +196,11 @@ impl Routes {
         let mut schemas = Vec::new();
         <crate::error::ErrorEnvelope as utoipa::ToSchema>::schemas(&mut schemas);
         schemas.push(("ErrorEnvelope".to_owned(), <crate::error::ErrorEnvelope as utoipa::PartialSchema>::schema()));
+        if self.entries.iter().any(|entry| path::is_of_permissions(&entry.info.path)) {
+            use crate::error::PermissionsErrorEnvelope as Envelope;
+            <Envelope as utoipa::ToSchema>::schemas(&mut schemas);
+            schemas.push((PERMISSIONS_ENVELOPE.to_owned(), <Envelope as utoipa::PartialSchema>::schema()));
+        }
         components.schemas.extend(schemas);
         OpenApiBuilder::new().info(info).paths(paths.build()).components(Some(components)).build()
     }
@@ -237,7 +248,8 @@ fn describe(entry: &Entry) -> Operation {
         if operation.responses.responses.contains_key(*status) {
             continue;
         }
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ErrorEnvelope"))).build();
+        let envelope = if path::is_of_permissions(&entry.info.path) { PERMISSIONS_ENVELOPE } else { "ErrorEnvelope" };
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(envelope))).build();
         let response = ResponseBuilder::new().description(*description).content("application/json", content).build();
         operation.responses.responses.insert((*status).to_owned(), RefOr::T(response));
     }

@@ -1,4 +1,4 @@
-// An organisation with the generated package for account provisioning: environments, keys, users and groups.
+// An organisation with the generated package for account provisioning: environments, keys, users, groups, roles and policies.
 // CLOUDINARY_ACCOUNT_URL names the account; argument: the address of the server.
 
 import assert from 'node:assert/strict';
@@ -67,5 +67,53 @@ assert.equal((await userGroups.delete({ groupId })).message, 'ok');
 assert.equal((await users.delete({ userId })).message, 'ok');
 
 assert.ok(Array.isArray(await billingUsage.get()));
+
+// What can be known without an account.
+const { catalog } = await account.public.getCatalog();
+assert.ok(catalog);
+assert.ok((await account.public.getSchema()).schema);
+const readAssets = 'permit(principal, action == Cloudinary::Action::"read", resource is Cloudinary::Asset);';
+assert.equal((await account.public.validatePolicy({ policy: readAssets })).valid, true);
+const invalid = await account.public.validatePolicy({ policy: 'permit(principal, action, resource is Nothing);' });
+assert.equal(invalid.valid, false);
+assert.ok(invalid.errors[0].cedarMessage);
+
+// Policies.
+const { systemPolicies, customPolicies, effectivePolicies, roles, principals } = account;
+const system = (await systemPolicies.list({ scopeType: 'prodenv', permissionType: 'global' })).data;
+assert.ok(system.length > 0);
+const statement = { policyStatement: readAssets, scopeType: 'account', name: 'Readers' };
+const policy = (await customPolicies.create(statement)).data;
+const policyId = policy.id;
+assert.equal(policy.enabled, true);
+assert.equal((await customPolicies.get({ policyId })).data.name, 'Readers');
+assert.ok((await customPolicies.list({ scopeType: 'account' })).data.some((one) => one.id === policyId));
+const changed = { ...statement, policyStatement: readAssets.replace('permit', 'forbid'), enabled: false };
+assert.equal((await customPolicies.update({ policyId, updateCustomPolicy: changed })).data.enabled, false);
+await customPolicies.delete({ policyId });
+
+// Roles, and who has them.
+const own = made.apiAccessKeys[0].key;
+const role = (await roles.create({
+  name: 'Lookers', permissionType: 'global', scopeType: 'prodenv', systemPolicyIds: [system[0].id],
+})).data;
+const roleId = role.id;
+assert.equal(role.managementType, 'custom');
+assert.equal((await roles.get({ roleId })).data.name, 'Lookers');
+assert.ok((await roles.list({ permissionType: 'global', scopeType: 'prodenv' })).data.some((one) => one.id === roleId));
+assert.equal((await roles.update({ roleId, role: { name: 'Watchers' } })).data.name, 'Watchers');
+const holder = { principalType: 'apiKey', principalId: own };
+await roles.updatePrincipals({ roleId, updateRolePrincipalsRequest: { operation: 'add', principals: [holder] } });
+assert.deepEqual((await roles.listPrincipals({ roleId })).data.map((one) => one.id), [own]);
+const held = (await principals.listRoles({ ...holder, permissionType: 'global', scopeType: 'prodenv' })).data;
+assert.ok(held.some((one) => one.id === roleId));
+const inspected = await principals.inspectMultiple({
+  scopeType: 'prodenv', scopeId: made.id, principals: [{ type: 'apiKey', id: own }],
+});
+assert.equal(inspected.data.principals[0].id, own);
+assert.ok((await effectivePolicies.list({ ...holder, scopeType: 'prodenv', scopeId: made.id })).data);
+await principals.updateRoles({ operation: 'remove', principal: { type: 'apiKey', id: own }, roles: [{ id: roleId }] });
+await roles.delete({ roleId });
+
 assert.equal((await productEnvironments.delete({ subAccountId })).message, 'ok');
 console.log(JSON.stringify({ environment: made.id }));
