@@ -53,7 +53,7 @@ enum Command {
     #[command(subcommand)]
     Config(commands::config::Command),
     /// Look for what would keep this installation from working
-    Doctor,
+    Doctor(commands::doctor::Arguments),
     /// What rules of access keys come to
     #[command(subcommand)]
     Policy(commands::policy::Command),
@@ -88,7 +88,7 @@ fn main() -> ExitCode {
             Command::Key(command) => commands::key::run(file, command).await,
             Command::Migrate => commands::migrate::run(file).await,
             Command::Config(command) => commands::config::run(file, command),
-            Command::Doctor => commands::doctor::run(file).await,
+            Command::Doctor(arguments) => commands::doctor::run(file, arguments).await,
             Command::Policy(command) => commands::policy::run(command),
             Command::Openapi(arguments) => commands::openapi::run(arguments),
             Command::RenderWorker => Ok(()),

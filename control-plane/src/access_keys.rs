@@ -438,7 +438,6 @@ async fn insert(foundation: &Foundation, change: &Change<'_>, new: NewKey) -> Re
         owner: None,
         note: None,
         expires_at: None,
-        last_used_at: None,
         next_sealed_secret: None,
         rotation_started_at: None,
         created_at: now,

@@ -3,6 +3,7 @@
 mod calls;
 mod intake;
 mod log;
+mod rehearsal;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Datelike, Utc};
@@ -17,6 +18,7 @@ pub(crate) use calls::{CallFilter, Calls, last_used};
 pub(crate) use intake::{Intake, IntakeError};
 pub use log::AuditFilter;
 pub(crate) use log::AuditLog;
+pub(crate) use rehearsal::{ChangedCalls, rehearse};
 
 use crate::{foundation::Foundation, tables::audit_log};
 

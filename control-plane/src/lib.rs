@@ -8,6 +8,7 @@
 mod access;
 mod access_keys;
 mod accounts;
+mod advisor;
 mod audit;
 mod billing;
 mod changes;
@@ -45,6 +46,7 @@ use plane_kit::{
 use sea_orm::DbErr;
 
 pub use accounts::{Account, AccountCredentials, AccountStanding};
+pub use advisor::SecretBeyondRole;
 pub use audit::{AuditFilter, PageEnd};
 pub use config::ControlConfig;
 pub use keys::KeyError;
@@ -204,6 +206,12 @@ impl ControlPlane {
         Ok(audit::last_used(&self.foundation, account, api_key).await?)
     }
 
+    /// The users of an account who can see the secret of an access key that may do more than their roles, oldest first, each with
+    /// every such key.
+    pub async fn secrets_beyond_roles(&self, account: AccountId) -> Result<Vec<SecretBeyondRole>, StoreError> {
+        advisor::secrets_beyond_roles(&self.foundation, account).await
+    }
+
     /// Adds a region. The token in the answer is shown this once.
     pub async fn add_region(&self, name: &str) -> Result<RegionCredentials, RegionError> {
         regions::add(&self.foundation, name).await
@@ -317,7 +325,7 @@ mod tests {
                 assert_eq!(answer["content"]["application/json"]["schema"].is_object(), !is_empty, "{method} {path}");
             }
         }
-        assert_eq!(operations, 74);
+        assert_eq!(operations, 75);
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
             for (member, property) in schema["properties"].as_object().into_iter().flatten() {
                 assert!(property["description"].is_string(), "{name}.{member} has no description");

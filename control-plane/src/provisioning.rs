@@ -10,6 +10,7 @@ mod key_permissions;
 mod permissions;
 mod permissions_v2;
 mod provisioning_keys;
+mod rehearse;
 mod user_groups;
 mod users;
 
@@ -53,6 +54,7 @@ pub(crate) fn routes() -> Routes {
     routes.merge(provisioning_keys::routes());
     routes.merge(billing::routes());
     routes.merge(audit::routes());
+    routes.merge(rehearse::routes());
     routes.merge(gaps::routes(GAPS));
     routes
 }

@@ -1,5 +1,12 @@
 //! The roles that a user can have in an account. Pure.
 
+/// A line of the table of roles.
+struct Facts {
+    name: &'static str,
+    sees_secrets: bool,
+    does_everything: bool,
+}
+
 /// What a user may do in an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AccountRole {
@@ -34,17 +41,33 @@ impl AccountRole {
     /// least.
     pub(crate) const WHEN_ABSENT: Self = Self::MediaLibraryUser;
 
+    /// What there is to know of each role, one a line.
+    fn facts(self) -> Facts {
+        let facts = |name, sees_secrets, does_everything| Facts { name, sees_secrets, does_everything };
+        match self {
+            Self::MasterAdmin => facts("master_admin", true, true),
+            Self::Admin => facts("admin", true, true),
+            Self::Billing => facts("billing", false, false),
+            Self::TechnicalAdmin => facts("technical_admin", true, false),
+            Self::Reports => facts("reports", false, false),
+            Self::MediaLibraryAdmin => facts("media_library_admin", false, false),
+            Self::MediaLibraryUser => facts("media_library_user", false, false),
+        }
+    }
+
     /// The name on the wire and in the table.
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::MasterAdmin => "master_admin",
-            Self::Admin => "admin",
-            Self::Billing => "billing",
-            Self::TechnicalAdmin => "technical_admin",
-            Self::Reports => "reports",
-            Self::MediaLibraryAdmin => "media_library_admin",
-            Self::MediaLibraryUser => "media_library_user",
-        }
+        self.facts().name
+    }
+
+    /// Whether it may read the access keys of the product environments that the user has, and with them their secrets.
+    pub(crate) fn sees_secrets(self) -> bool {
+        self.facts().sees_secrets
+    }
+
+    /// Whether it may do everything in the product environments that the user has, so that no secret of theirs gives it more.
+    pub(crate) fn does_everything(self) -> bool {
+        self.facts().does_everything
     }
 
     /// The role of that name.
@@ -56,6 +79,15 @@ impl AccountRole {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_does_everything_sees_secrets_and_one_more() {
+        let named = |has: fn(AccountRole) -> bool| -> Vec<_> {
+            AccountRole::ALL.into_iter().filter(|role| has(*role)).map(AccountRole::name).collect()
+        };
+        assert_eq!(named(AccountRole::sees_secrets), ["master_admin", "admin", "technical_admin"]);
+        assert_eq!(named(AccountRole::does_everything), ["master_admin", "admin"]);
+    }
 
     #[test]
     fn roles_are_read_by_their_names_and_no_others() {

@@ -1,15 +1,23 @@
-//! `safelight doctor`: what would keep this installation from working.
+//! `safelight doctor`: what would keep this installation from working, and what in an account deserves a second look.
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use data_plane::{render::RenderPool, storage::Storage};
-use plane_kit::{database::Database, telemetry::metrics::Metrics};
+use plane_kit::{database::Database, ids::AccountId, telemetry::metrics::Metrics};
 
-use super::{Failure, Outcome, data_plane::worker_command, print};
+use super::{Failure, Outcome, account::control as control_plane, data_plane::worker_command, print};
 use crate::{
     samples,
     settings::{Says, Settings, load},
 };
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Look in this account too for users who can see a secret that may do more than their roles
+    #[arg(long, value_name = "ID")]
+    account: Option<AccountId>,
+}
 
 /// Prints one finding and remembers whether it is a bad one.
 struct Findings(usize);
@@ -26,7 +34,7 @@ impl Findings {
     }
 }
 
-pub async fn run(file: Option<PathBuf>) -> Outcome {
+pub async fn run(file: Option<PathBuf>, arguments: Arguments) -> Outcome {
     let mut findings = Findings(0);
     let loaded = load(file, Says::default());
     let settings = match loaded {
@@ -45,6 +53,9 @@ pub async fn run(file: Option<PathBuf>) -> Outcome {
     }
     if !settings.region.database_url.is_empty() {
         findings.note("the regional database answers and is at the newest state", regional(&settings).await);
+    }
+    if let Some(account) = arguments.account {
+        findings.note("the account was looked through", advise(&settings, account).await);
     }
     match findings.0 {
         0 => Ok(()),
@@ -89,6 +100,19 @@ async fn regional(settings: &Settings) -> Outcome {
     let schema = format!("region_{}", settings.region.name.replace('-', "_"));
     let database = Database::open(&settings.region.database_url, &schema).await?;
     pending(migrations::pending_regional(database.writer()).await?)
+}
+
+/// Prints what in an account deserves a second look. That is advice: it makes nothing fail.
+async fn advise(settings: &Settings, account: AccountId) -> Outcome {
+    // Opening a control plane would bring its database to the newest state, and whoever looks changes nothing.
+    if settings.control.database_url.is_empty() {
+        return Err(Failure::new("control.database_url is not set"));
+    }
+    control(settings).await?;
+    for found in control_plane(settings).await?.secrets_beyond_roles(account).await? {
+        print(format_args!("note  {found}"));
+    }
+    Ok(())
 }
 
 fn pending(names: Vec<String>) -> Outcome {

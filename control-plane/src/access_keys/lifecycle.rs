@@ -40,11 +40,6 @@ impl AccessKey {
         self.row.expires_at
     }
 
-    /// When it was last used, as far as that was told.
-    pub(crate) fn last_used_at(&self) -> Option<DateTime<Utc>> {
-        self.row.last_used_at
-    }
-
     /// The second secret and when it was made, while a rotation is under way.
     pub(crate) fn rotation(&self) -> Option<(&Secret, DateTime<Utc>)> {
         self.next_secret.as_ref().zip(self.row.rotation_started_at)

@@ -10,6 +10,7 @@ use plane_kit::{
         params::{Params, invalid_value, missing},
         routes::Routes,
     },
+    ids::AccountId,
     routes,
 };
 use serde::Serialize;
@@ -18,8 +19,9 @@ use utoipa::ToSchema;
 
 use super::{Done, access_keys::keys_of, wire_time};
 use crate::{
-    access::{DestroyAccessKeys, ReadAccessKeys, WriteAccessKeys},
+    access::{AccountGrant, DestroyAccessKeys, ReadAccessKeys, WriteAccessKeys},
     access_keys::{AccessKey, KeyDetails},
+    audit::last_used,
     store_error::StoreError,
 };
 
@@ -57,7 +59,8 @@ struct AccessKeyDetails {
     /// From when on it is refused everywhere, ISO 8601; null when it never expires.
     #[schema(format = DateTime, example = "2027-01-01T00:00:00Z")]
     expires_at: Option<String>,
-    /// When it was last used, ISO 8601; null when that is not known.
+    /// When it was last used for something that it may do, ISO 8601; null when that is not known. It is known a moment later, and as
+    /// long as call records are kept.
     #[schema(format = DateTime, example = "2026-11-23T10:00:00Z")]
     last_used_at: Option<String>,
     /// The change of its secret, while one is under way.
@@ -121,17 +124,18 @@ struct RotatedAccessKey {
     api_secret: String,
 }
 
-impl From<&AccessKey> for AccessKeyDetails {
-    fn from(key: &AccessKey) -> Self {
-        Self {
+impl AccessKeyDetails {
+    async fn of(grant: &AccountGrant, key: &AccessKey) -> Result<Self, ApiError> {
+        let last_used_at = last_used(grant.foundation(), AccountId(grant.account().id), key.api_key()).await?;
+        Ok(Self {
             api_key: key.api_key().to_owned(),
             name: key.name().to_owned(),
             owner: key.owner().map(str::to_owned),
             note: key.note().map(str::to_owned),
             expires_at: key.expires_at().map(wire_time),
-            last_used_at: key.last_used_at().map(wire_time),
+            last_used_at: last_used_at.map(wire_time),
             rotation: key.rotation().map(|(_, started_at)| RotationUnderWay { started_at: wire_time(started_at) }),
-        }
+        })
     }
 }
 
@@ -179,7 +183,7 @@ async fn get_access_key_details(
     path: Path<(String, String, String)>,
 ) -> Result<Json<AccessKeyDetails>, ApiError> {
     let key = keys_of(allow.grant(), &path.1).await?.find(&path.2).await?;
-    Ok(Json(AccessKeyDetails::from(&key)))
+    Ok(Json(AccessKeyDetails::of(allow.grant(), &key).await?))
 }
 
 /// Set the details of an access key.
@@ -216,7 +220,7 @@ async fn update_access_key_details(
         return Err(missing("owner, note or expires_at"));
     }
     let key = keys_of(allow.grant(), &path.1).await?.describe(&path.2, details).await?;
-    Ok(Json(AccessKeyDetails::from(&key)))
+    Ok(Json(AccessKeyDetails::of(allow.grant(), &key).await?))
 }
 
 /// Rotate the secret of an access key.

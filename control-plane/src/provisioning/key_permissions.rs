@@ -131,7 +131,7 @@ pub(super) fn place<'a>(operation: &Operation, folder: &'a str) -> Place<'a> {
 }
 
 /// Reads the rules of a body: given, or of a template. None when the body says nothing of them.
-fn rules(params: &Params) -> Result<Option<KeyRules>, ApiError> {
+pub(super) fn rules(params: &Params) -> Result<Option<KeyRules>, ApiError> {
     let given = params.texts("rules")?;
     let template = params.text("template")?;
     match (given, template) {

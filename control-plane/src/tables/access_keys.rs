@@ -3,6 +3,8 @@
 use sea_orm::entity::prelude::*;
 
 /// A credential of a product environment.
+///
+/// The table has a column `last_used_at` that is neither written nor read: when a key was last used is asked of the call records.
 #[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "access_keys")]
 pub(crate) struct Model {
@@ -33,8 +35,6 @@ pub(crate) struct Model {
     pub note: Option<String>,
     /// From when on it is refused everywhere; never when absent.
     pub expires_at: Option<DateTimeUtc>,
-    /// When it was last used, as far as that was told.
-    pub last_used_at: Option<DateTimeUtc>,
     /// The second secret of a rotation that is under way, sealed under the key-encryption key.
     #[sea_orm(column_type = "Text", nullable)]
     pub next_sealed_secret: Option<String>,

@@ -5,6 +5,7 @@
 
 mod access;
 mod access_keys;
+mod advisor;
 mod audit;
 mod environments;
 mod harness;
@@ -15,6 +16,7 @@ mod operator;
 mod permissions_v2;
 mod provisioning_keys;
 mod rates;
+mod rehearse;
 mod snapshots;
 mod usage;
 mod user_groups;
