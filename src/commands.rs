@@ -13,6 +13,7 @@ pub mod migrate;
 pub mod openapi;
 pub mod policy;
 pub mod region;
+pub mod user;
 
 use std::fmt;
 

@@ -47,6 +47,9 @@ enum Command {
     /// Access keys
     #[command(subcommand)]
     Key(commands::key::Command),
+    /// Users of an account
+    #[command(subcommand)]
+    User(commands::user::Command),
     /// Bring the databases that are configured to the newest state
     Migrate,
     /// The configuration
@@ -86,6 +89,7 @@ fn main() -> ExitCode {
             Command::Region(command) => commands::region::run(file, command).await,
             Command::Audit(arguments) => commands::audit::run(file, arguments).await,
             Command::Key(command) => commands::key::run(file, command).await,
+            Command::User(command) => commands::user::run(file, command).await,
             Command::Migrate => commands::migrate::run(file).await,
             Command::Config(command) => commands::config::run(file, command),
             Command::Doctor(arguments) => commands::doctor::run(file, arguments).await,

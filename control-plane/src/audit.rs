@@ -24,6 +24,8 @@ use crate::{foundation::Foundation, tables::audit_log};
 
 /// The operator's own commands.
 pub(crate) static OPERATOR: Origin = Origin::OPERATOR;
+/// What the program does on its own behalf.
+pub(crate) static PROGRAM: Origin = Origin::PROGRAM;
 
 /// Writes the record of a change into the transaction of the change.
 pub(crate) async fn write<C: ConnectionTrait>(

@@ -37,6 +37,11 @@ pub struct ControlConfig {
     pub rates: RatesConfig,
     /// How long call records are kept, in days.
     pub call_records_days: u32,
+    /// Where people reach the control plane, as in `https://media.example.com`: what the links of invitations begin with. Empty: the
+    /// address at which the call that made a link has reached it.
+    pub public_url: String,
+    /// Whether strangers may make accounts for themselves, of the plan Free.
+    pub anonymous_signup: bool,
 }
 
 impl Default for ControlConfig {
@@ -52,6 +57,8 @@ impl Default for ControlConfig {
             acknowledge_limit_ms: 1_000,
             rates: RatesConfig::default(),
             call_records_days: 30,
+            public_url: String::new(),
+            anonymous_signup: false,
         }
     }
 }
@@ -87,6 +94,10 @@ impl ControlConfig {
         if !(1..=3_650).contains(&self.call_records_days) {
             return invalid("control.call_records_days must be between 1 and 3650".to_owned());
         }
+        let is_web = ["http://", "https://"].iter().any(|scheme| self.public_url.starts_with(scheme));
+        if !self.public_url.is_empty() && !is_web {
+            return invalid("control.public_url must begin with http:// or https://, or be empty".to_owned());
+        }
         Ok(())
     }
 
@@ -119,7 +130,7 @@ mod tests {
     fn the_defaults_hold_and_each_mistake_is_named() {
         assert!(ControlConfig::default().validate().is_ok());
         type Spoil = fn(&mut ControlConfig);
-        let cases: [(&str, Spoil); 9] = [
+        let cases: [(&str, Spoil); 10] = [
             ("control.database_url", |config| config.database_url = "mysql://x".into()),
             ("control.key_encryption_key", |config| config.key_encryption_key = "short".into()),
             ("control.earlier_key_encryption_keys", |config| {
@@ -131,6 +142,7 @@ mod tests {
             ("control.poll_limit_ms", |config| config.poll_limit_ms = 1_000_000),
             ("control.acknowledge_limit_ms", |config| config.acknowledge_limit_ms = 5_000),
             ("control.call_records_days", |config| config.call_records_days = 0),
+            ("control.public_url", |config| config.public_url = "media.example.com".into()),
         ];
         for (key, spoil) in cases {
             let mut config = ControlConfig::default();

@@ -147,6 +147,11 @@ impl<'a> Environments<'a> {
         Self { foundation, account, origin: &OPERATOR }
     }
 
+    /// The environments of an account on behalf of somebody who has just made it.
+    pub(crate) fn on_behalf_of(foundation: &'a Foundation, account: AccountId, origin: &'a Origin) -> Self {
+        Self { foundation, account, origin }
+    }
+
     /// The access keys of an environment.
     pub(crate) fn keys_of(&self, environment: &Environment) -> AccessKeys<'a> {
         AccessKeys::new(self.foundation, self.account, environment.id(), self.origin)

@@ -23,6 +23,7 @@ mod ledger;
 mod link;
 mod names;
 mod operator;
+mod passwords;
 mod permissions;
 mod provisioning;
 mod provisioning_keys;
@@ -30,6 +31,7 @@ mod rates;
 mod regions;
 mod roles;
 mod rotation;
+mod signup;
 mod snapshots;
 mod store_error;
 mod tables;
@@ -51,12 +53,14 @@ pub use audit::{AuditFilter, PageEnd};
 pub use config::ControlConfig;
 pub use keys::KeyError;
 pub use operator::OperatedAccount;
+pub use passwords::PasswordError;
 pub use provisioning::audit::AuditEntry;
 pub use rates::RatesConfig;
 pub use regions::{RegionCredentials, RegionError};
 pub use rotation::{Rotation, RotationError};
 pub use snapshots::IssueError;
 pub use store_error::StoreError;
+pub use users::invitations::UserInvitation;
 
 use environments::{Environment, Environments, NewEnvironment};
 use foundation::Foundation;
@@ -258,6 +262,26 @@ impl ControlPlane {
         Ok(found.as_ref().and_then(credentials))
     }
 
+    /// Makes a link by which a person accepts to be a user of the account, and the user if the account has none of that address; one
+    /// that is there keeps its name and role. Earlier links of the user stop working. `role` is the name of a role of users. `reached_at`
+    /// is what the link begins with where `control.public_url` says nothing, as in `https://media.example.com`.
+    pub async fn invite_user(
+        &self,
+        account: AccountId,
+        name: &str,
+        email: &str,
+        role: &str,
+        reached_at: &str,
+    ) -> Result<UserInvitation, StoreError> {
+        users::invitations::invite_for_operator(&self.foundation, account, name, email, role, reached_at).await
+    }
+
+    /// Closes the accounts that strangers made and nobody has claimed in time. Whoever makes another one does that too; called now and
+    /// then, it is done when nobody comes.
+    pub async fn close_unclaimed_clouds(&self) -> Result<(), StoreError> {
+        signup::close_unclaimed(&self.foundation).await
+    }
+
     /// Takes an access key over that was made elsewhere, so that what was signed with it in the past stays valid. It is enabled and
     /// has no rules. Its public half, 1 to 32 digits, must be free over the whole installation; its secret has 8 to 128 letters,
     /// digits, `_` and `-`.
@@ -325,7 +349,7 @@ mod tests {
                 assert_eq!(answer["content"]["application/json"]["schema"].is_object(), !is_empty, "{method} {path}");
             }
         }
-        assert_eq!(operations, 75);
+        assert_eq!(operations, 81);
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
             for (member, property) in schema["properties"].as_object().into_iter().flatten() {
                 assert!(property["description"].is_string(), "{name}.{member} has no description");

@@ -2,9 +2,11 @@
 //! billed, and who did what.
 
 mod access_keys;
+mod agents;
 pub(crate) mod audit;
 mod billing;
 mod environments;
+mod invitations;
 mod key_lifecycle;
 mod key_permissions;
 mod permissions;
@@ -50,6 +52,8 @@ pub(crate) fn routes() -> Routes {
     routes.merge(permissions::routes());
     routes.merge(permissions_v2::routes());
     routes.merge(users::routes());
+    routes.merge(invitations::routes());
+    routes.merge(agents::routes());
     routes.merge(user_groups::routes());
     routes.merge(provisioning_keys::routes());
     routes.merge(billing::routes());

@@ -2,7 +2,7 @@
 
 use plane_kit::{
     error::ApiError,
-    http::rate::{FailedAttempts, RateClass},
+    http::rate::{AddressRate, FailedAttempts, RateClass},
     ids::AccountId,
 };
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,10 @@ pub struct RatesConfig {
     pub failed_attempts_per_second: u32,
     /// Wrong credentials from one address at once.
     pub failed_attempts_burst: u32,
+    /// Seconds after which an address may sign up once more.
+    pub signups_seconds: u32,
+    /// Accounts that an address signs up at once.
+    pub signups_burst: u32,
 }
 
 impl Default for RatesConfig {
@@ -34,6 +38,8 @@ impl Default for RatesConfig {
             key_creations_burst: 50,
             failed_attempts_per_second: 1,
             failed_attempts_burst: 20,
+            signups_seconds: 10,
+            signups_burst: 5,
         }
     }
 }
@@ -44,6 +50,8 @@ pub(crate) struct Rates {
     key_creations: RateClass<AccountId>,
     /// Wrong credentials.
     pub failed_attempts: FailedAttempts,
+    /// Accounts that strangers make.
+    pub signups: AddressRate,
 }
 
 impl Rates {
@@ -53,6 +61,7 @@ impl Rates {
             calls: RateClass::new(config.calls_per_second, config.calls_burst),
             key_creations: RateClass::new(config.key_creations_per_second, config.key_creations_burst),
             failed_attempts: FailedAttempts::new(config.failed_attempts_per_second, config.failed_attempts_burst),
+            signups: AddressRate::new(config.signups_seconds, config.signups_burst),
         }
     }
 

@@ -8,7 +8,7 @@ use plane_kit::{
 };
 use sea_orm::{DbErr, SqlErr};
 
-use crate::{names::NameError, snapshots::IssueError};
+use crate::{names::NameError, passwords::PasswordError, snapshots::IssueError};
 
 /// Why a store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -151,6 +151,36 @@ pub enum StoreError {
     /// The change could not be told to the region, so it was not made.
     #[error("the snapshot of a change could not be issued")]
     Issue(#[from] IssueError),
+    /// No invitation of the token can be accepted. One text for every reason.
+    #[error("Cannot find the invitation: it was used or revoked, has expired, or never was one")]
+    InvitationNotFound,
+    /// There is no invitation to be taken away.
+    #[error("User {0} has no open invitation")]
+    NoInvitation(UserId),
+    /// The user needs no invitation any more.
+    #[error("User {0} has accepted already")]
+    AlreadyAccepted(UserId),
+    /// There is no such role of users.
+    #[error(
+        "Invalid value {0} for parameter role: one of master_admin, admin, billing, technical_admin, reports, \
+         media_library_admin, media_library_user"
+    )]
+    UnknownUserRole(String),
+    /// The password is too short or too long. It is not shown.
+    #[error("Invalid value for parameter password: use 12 to 1024 characters")]
+    PasswordLength,
+    /// The password is the person's address. It is not shown.
+    #[error("Invalid value for parameter password: it is the email address")]
+    PasswordIsEmail,
+    /// The password is one character over and over. It is not shown.
+    #[error("Invalid value for parameter password: it is one character over and over")]
+    PasswordOfOneCharacter,
+    /// The person has a password, and it is another one.
+    #[error("The person has a password already, and this is not it")]
+    WrongPassword,
+    /// A password could be neither hashed nor compared.
+    #[error("a password could not be hashed")]
+    Password(#[from] PasswordError),
 }
 
 impl StoreError {
@@ -183,7 +213,7 @@ impl From<StoreError> for ApiError {
         use StoreError as E;
         let code = match error {
             E::Database(source) => return source.into(),
-            E::Seal(_) | E::Issue(_) | E::StoredRules(_) => return Self::internal(&error),
+            E::Seal(_) | E::Issue(_) | E::StoredRules(_) | E::Password(_) => return Self::internal(&error),
             E::AccountNotFound(_)
             | E::EnvironmentNotFound(_)
             | E::AccessKeyNotFound(_)
@@ -192,7 +222,9 @@ impl From<StoreError> for ApiError {
             | E::ProvisioningKeyNotFound(_)
             | E::UserNotFound(_)
             | E::GroupNotFound(_)
-            | E::NotInGroup { .. } => ErrorCode::NotFound,
+            | E::NotInGroup { .. }
+            | E::InvitationNotFound
+            | E::NoInvitation(_) => ErrorCode::NotFound,
             E::CloudNameTaken(_)
             | E::KeyNameTaken(_)
             | E::AccessKeyTaken(_)
@@ -201,7 +233,9 @@ impl From<StoreError> for ApiError {
             | E::ProvisioningKeyNameTaken(_)
             | E::EmailTaken(_)
             | E::GroupNameTaken(_)
-            | E::AlreadyInGroup { .. } => ErrorCode::Conflict,
+            | E::AlreadyInGroup { .. }
+            | E::AlreadyAccepted(_) => ErrorCode::Conflict,
+            E::WrongPassword => ErrorCode::Unauthorized,
             E::LastEnabledKey(_)
             | E::LastMasterAdmin(_)
             | E::LastEnabledProvisioningKey(_)
@@ -219,7 +253,11 @@ impl From<StoreError> for ApiError {
             | E::ExpiryPassed(_)
             | E::InvalidRules(_)
             | E::InvalidEmail(_)
-            | E::UnknownRegion(_) => ErrorCode::InvalidRequest,
+            | E::UnknownRegion(_)
+            | E::UnknownUserRole(_)
+            | E::PasswordLength
+            | E::PasswordIsEmail
+            | E::PasswordOfOneCharacter => ErrorCode::InvalidRequest,
         };
         Self::new(code, error.to_string())
     }

@@ -3,6 +3,7 @@
 //! A person is known to the installation by an email address, a user is that person in one account. Everything that an account
 //! says of a user stands in the membership, so one account neither sees nor changes what another one says of the same person.
 
+pub(crate) mod invitations;
 mod listing;
 mod persons;
 
@@ -395,6 +396,10 @@ impl<'a> Users<'a> {
                 row.pending = true;
                 row.last_login = None;
             }
+            // A link that went to the former address must not open the new one.
+            if row.email != email.text {
+                invitations::forget(transaction, row.id).await?;
+            }
             row.email = email.text;
         }
         let id = row.id;
@@ -427,6 +432,7 @@ impl<'a> Users<'a> {
         }
         let before = self.one(transaction, row.id).await?.as_ref().map_or(Value::Null, shown);
         self.lift(transaction, row.id).await?;
+        invitations::forget(transaction, row.id).await?;
         group_members::Entity::delete_many()
             .filter(group_members::Column::MembershipId.eq(row.id))
             .exec(transaction)

@@ -11,6 +11,7 @@ mod m20261124_000006_key_lifecycle;
 mod m20261124_000007_accounts;
 mod m20261124_000008_permissions;
 mod m20261124_000009_audit;
+mod m20261124_000010_invitations;
 
 /// The control set.
 pub struct Migrator;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000007_accounts::Migration),
             Box::new(m20261124_000008_permissions::Migration),
             Box::new(m20261124_000009_audit::Migration),
+            Box::new(m20261124_000010_invitations::Migration),
         ]
     }
 }

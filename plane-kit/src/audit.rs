@@ -23,7 +23,7 @@ pub const OTHER: &str = "other";
 /// Who makes a change, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// `key:…`, `provisioning_key:…`, `preset:…`, `operator` or `program`.
+    /// `key:…`, `provisioning_key:…`, `user:…`, `preset:…`, `anonymous`, `operator` or `program`.
     pub actor: Cow<'static, str>,
     /// Address of the connection's other end; empty when there is none.
     pub address: String,

@@ -1,8 +1,13 @@
 //! `safelight control-plane`
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use clap::Args;
+use control_plane::ControlPlane;
 use plane_kit::telemetry::{metrics::Metrics, start_logging};
 use serde_json::json;
 
@@ -26,6 +31,22 @@ pub struct Arguments {
     json: bool,
 }
 
+/// How often clouds are looked for that nobody has claimed.
+const CLAIMS_LOOKED_AT: Duration = Duration::from_secs(600);
+
+/// Closes clouds that nobody has claimed, as long as the process lives.
+pub fn close_unclaimed_clouds(control: ControlPlane) {
+    actix_web::rt::spawn(async move {
+        let mut ticks = tokio::time::interval(CLAIMS_LOOKED_AT);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = control.close_unclaimed_clouds().await {
+                tracing::warn!(error = plane_kit::error::chain(&error), "unclaimed clouds could not be closed");
+            }
+        }
+    });
+}
+
 pub async fn run(file: Option<PathBuf>, arguments: Arguments) -> Outcome {
     let started = Instant::now();
     let says = Says::default().flag("--port", "http.port", arguments.port).flag("--bind", "http.bind", arguments.bind);
@@ -33,8 +54,10 @@ pub async fn run(file: Option<PathBuf>, arguments: Arguments) -> Outcome {
     start_logging(settings.log.format, &settings.log.filter).map_err(Failure::new)?;
     let socket = serve::bind(&settings)?;
     let address = socket.local_addr()?;
+    let control = control(&settings).await?;
+    close_unclaimed_clouds(control.clone());
     let planes = Planes {
-        control: Some(control(&settings).await?),
+        control: Some(control),
         data: None,
         showcase: None,
         metrics: Metrics::new()?,

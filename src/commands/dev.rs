@@ -24,6 +24,7 @@ use tokio::sync::watch;
 
 use super::{
     Failure, Outcome,
+    control_plane::close_unclaimed_clouds,
     data_plane::{listening_url, settle_public_url, worker_command},
     migrate::open_regional,
     print,
@@ -114,6 +115,8 @@ pub async fn run(file: Option<PathBuf>, arguments: Arguments) -> Outcome {
         .preset("control.rates.key_creations_burst", RATE_BURST)
         .preset("control.rates.failed_attempts_burst", RATE_BURST)
         .preset("region.failed_attempts_burst", RATE_BURST)
+        .preset("control.rates.signups_burst", RATE_BURST)
+        .preset("control.anonymous_signup", true)
         .flag("--port", "http.port", arguments.port)
         .flag("--bind", "http.bind", arguments.bind.clone())
         .flag("--data", "data.folder", arguments.data.clone());
@@ -141,6 +144,7 @@ pub async fn run(file: Option<PathBuf>, arguments: Arguments) -> Outcome {
         upload_preset: PRESET.into(),
         has_samples: arguments.seed == Seed::Demo,
     };
+    close_unclaimed_clouds(control.clone());
     let planes = Planes {
         control: Some(control),
         data: Some(Arc::clone(&data)),

@@ -24,6 +24,7 @@ fn slow() -> RatesConfig {
         calls_burst: 3,
         key_creations_burst: 2,
         failed_attempts_burst: 3,
+        ..RatesConfig::default()
     }
 }
 

@@ -157,6 +157,23 @@ impl FailedAttempts {
     }
 }
 
+/// Calls of strangers by the address that they come from.
+pub struct AddressRate(RateClass<IpAddr>);
+
+impl AddressRate {
+    /// `burst` calls of an address at once, and one more each `seconds`; 0 of either switches it off.
+    pub fn new(seconds: u32, burst: u32) -> Self {
+        let quota = NonZeroU32::new(burst)
+            .and_then(|burst| Some(Quota::with_period(Duration::from_secs(u64::from(seconds)))?.allow_burst(burst)));
+        Self(RateClass(quota.map(RateLimiter::dashmap)))
+    }
+
+    /// Takes one call of the address, or answers 429; `what` is named in the text. Without an address there is nothing to count by.
+    pub fn admit(&self, peer: Option<IpAddr>, what: &str) -> Result<(), ApiError> {
+        peer.map_or(Ok(()), |peer| self.0.admit(&network(peer), what))
+    }
+}
+
 /// What counts as one address: of IPv6 the 64 bits that one subscriber has to himself.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
