@@ -194,8 +194,9 @@ async fn known_caller(
 ) -> Result<(accounts::Model, provisioning_keys::Model), ApiError> {
     let account_id: AccountId = request.match_info().query("account_id").parse().map_err(|_| invalid_credentials())?;
     let (api_key, secret) = basic_credentials(request).ok_or_else(invalid_credentials)?;
-    let key = authenticate(foundation, account_id, &api_key, &secret).await?;
+    // The account first: what is decided is remembered under its version, so what the key may do must not be older.
     let account = accounts::Entity::find_by_id(account_id.0).one(foundation.database.reader()).await?;
+    let key = authenticate(foundation, account_id, &api_key, &secret).await?;
     Ok((account.ok_or_else(invalid_credentials)?, key))
 }
 

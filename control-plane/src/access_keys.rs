@@ -178,6 +178,15 @@ impl KeyPermissions {
         Ok(Self { rules, sign_delivery: row.sign_delivery })
     }
 
+    /// What a region is told that a stored key is bound by. Rules that cannot be read any more bind it to nothing at all: a change
+    /// that switches something off must not fail for them, and what they forbade must not be open.
+    pub(crate) fn told(row: &rows::Model) -> Self {
+        Self::of(row).unwrap_or_else(|error| {
+            tracing::error!(%error, api_key = row.api_key, "the rules of a key cannot be read; it may do nothing");
+            Self { rules: KeyRules::nothing(), sign_delivery: false }
+        })
+    }
+
     /// Whether the key's secret validates delivery signatures.
     pub(crate) fn signs_delivery(&self) -> bool {
         self.rules.is_empty() || self.sign_delivery

@@ -121,7 +121,7 @@ fn build(
                 api_key: key.api_key.clone(),
                 sealed_secret: reseal(&key.sealed_secret)?,
                 enabled: key.enabled,
-                signs_delivery: KeyPermissions::of(key)?.signs_delivery(),
+                signs_delivery: KeyPermissions::told(key).signs_delivery(),
                 next_sealed_secret: key.next_sealed_secret.as_deref().map(reseal).transpose()?,
                 expires_at: key.expires_at,
             })

@@ -37,6 +37,9 @@ use crate::{
     },
 };
 
+/// So many users are named one by one where other tables are asked about them.
+const MOST_NAMED: usize = 1_000;
+
 /// A group that a user is in.
 #[derive(Debug, Clone)]
 pub(crate) struct GroupName {
@@ -215,8 +218,13 @@ impl<'a> Users<'a> {
         connection: &C,
         chosen: Select<rows::Entity>,
     ) -> Result<Vec<User>, StoreError> {
-        let ids = chosen.clone().select_only().column(rows::Column::Id).into_query();
+        let mut ids = chosen.clone().select_only().column(rows::Column::Id).into_query();
         let found = chosen.all(connection).await?;
+        if found.len() <= MOST_NAMED {
+            // A page must not move between the questions; all users are too many to be named, and are no page.
+            let named = rows::Column::Id.is_in(found.iter().map(|row| row.id));
+            ids = rows::Entity::find().select_only().column(rows::Column::Id).filter(named).into_query();
+        }
         let root = self
             .mine()
             .order_by_asc(rows::Column::CreatedAt)

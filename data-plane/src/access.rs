@@ -25,7 +25,7 @@ use plane_kit::{
         access::{Gate, Permission},
         routes::operation_of,
     },
-    operations::{FolderOf, Operation},
+    operations::{FolderOf, Operation, operations},
     policy::{Explanation, Place, Scope, key_subject},
     seam::snapshot::KeySnapshot,
 };
@@ -38,15 +38,20 @@ pub(crate) struct Authority {
     tenant: Arc<Tenant>,
     api_key: String,
     operation: &'static Operation,
-    scope: Scope,
+    scope: Arc<Scope>,
     calls: Arc<Calls>,
     asked_at: DateTime<Utc>,
     folder: OnceLock<String>,
     is_refused: AtomicBool,
+    /// Whether the call is counted under another operation.
+    is_passed_on: AtomicBool,
 }
 
 impl Drop for Authority {
     fn drop(&mut self) {
+        if self.is_passed_on.load(Ordering::Relaxed) {
+            return;
+        }
         let outcome = if self.is_refused.load(Ordering::Relaxed) { Outcome::Refused } else { Outcome::Permitted };
         let folder = self.folder.get().map(String::as_str);
         self.calls.note(self.tenant.id(), &self.api_key, self.operation, folder, outcome, self.asked_at);
@@ -65,8 +70,8 @@ impl Authority {
         let principal = tenant.principal(&subject);
         let scope = if operation.folder == FolderOf::Nothing {
             match plane.policies.permits(&principal, operation, Place::None).await {
-                Ok(true) => Ok(Scope::everywhere()),
-                Ok(false) => Ok(Scope::nowhere()),
+                Ok(true) => Ok(Arc::new(Scope::everywhere())),
+                Ok(false) => Ok(Arc::new(Scope::nowhere())),
                 Err(error) => Err(error),
             }
         } else {
@@ -83,12 +88,19 @@ impl Authority {
             asked_at: plane.clock.now(),
             folder: OnceLock::new(),
             is_refused: AtomicBool::new(false),
+            is_passed_on: AtomicBool::new(false),
         };
         if authority.scope.is_nowhere() {
             let place = if operation.folder == FolderOf::Nothing { Place::None } else { Place::In("") };
             return Err(authority.refusal(place));
         }
         Ok(authority)
+    }
+
+    /// The same caller for another operation, which its call turned out to be. It is counted as that one.
+    pub(crate) async fn instead(self, plane: &DataPlane, operation: &'static Operation) -> Result<Self, ApiError> {
+        self.is_passed_on.store(true, Ordering::Relaxed);
+        Self::of(plane, Arc::clone(&self.tenant), &self.api_key, operation).await
     }
 
     /// The tenant.
@@ -118,8 +130,15 @@ impl Authority {
         Explanation::of(&self.tenant.principal(&subject), self.operation, place).refusal()
     }
 
+    /// The refusal about something that is not within reach. The call is counted as refused.
+    pub(crate) fn beyond_reach(&self) -> ApiError {
+        self.is_refused.store(true, Ordering::Relaxed);
+        Explanation::beyond_reach(self.operation)
+    }
+
     /// What is answered when there is no such thing within reach. Whoever may not look everywhere reads the same refusal whether the
-    /// thing is elsewhere or nowhere. `folder` is known where the name of a thing says in which folder it is.
+    /// thing is elsewhere or nowhere. `folder` is known where the name of a thing says in which folder it is; where it is not, no line
+    /// is named, because none was asked about this thing, and its folder might be one that the key may not know of.
     pub(crate) fn not_within_reach(&self, folder: Option<&str>, not_found: ApiError) -> ApiError {
         if let Some(folder) = folder {
             self.note_folder(folder);
@@ -128,7 +147,7 @@ impl Authority {
             (_, None) => not_found,
             (Some(folder), _) if self.scope.permits(folder) => not_found,
             (Some(folder), _) => self.refusal(Place::In(folder)),
-            (None, Some(forbidden)) => self.refusal(Place::In(forbidden)),
+            (None, Some(_)) => self.beyond_reach(),
         }
     }
 }
@@ -145,6 +164,15 @@ impl TenantGrant {
     /// What the caller's key may do, and where.
     pub(crate) fn authority(&self) -> &Authority {
         &self.0
+    }
+
+    /// The grant of another operation, which the call turned out to be.
+    pub(crate) async fn instead(self, plane: &DataPlane, operation: &'static str) -> Result<Self, ApiError> {
+        let operation = operations().find(operation).ok_or_else(|| {
+            ApiError::new(ErrorCode::Forbidden, "Not permitted")
+                .with_operator_text(format!("{operation} stands in no row of the table of operations"))
+        })?;
+        Ok(Self(self.0.instead(plane, operation).await?))
     }
 }
 
@@ -168,9 +196,9 @@ async fn admit(request: HttpRequest) -> Result<TenantGrant, ApiError> {
     let cloud_name = request.match_info().get("cloud_name").unwrap_or_default().to_owned();
     let known = known_caller(&plane, &cloud_name, request.headers()).await;
     let (tenant, api_key) = known.map_err(|refusal| failed(&plane, &request, refusal))?;
-    let authority = Authority::of(&plane, tenant, &api_key, named_operation(&request)?).await?;
-    let figures = plane.admin_rate.take(authority.tenant(), plane.clock.now())?;
+    let figures = plane.admin_rate.take(&tenant, plane.clock.now())?;
     request.extensions_mut().insert(figures);
+    let authority = Authority::of(&plane, tenant, &api_key, named_operation(&request)?).await?;
     Ok(TenantGrant(authority))
 }
 

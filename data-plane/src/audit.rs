@@ -11,8 +11,8 @@ use plane_kit::{
     telemetry::metrics::Metrics,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, sea_query::OnConflict,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -82,6 +82,8 @@ pub(crate) async fn ship(
     clock: &dyn Clock,
     metrics: &Metrics,
 ) -> Result<(), ShipError> {
+    let waiting = audit_outbox::Entity::find().count(database.reader()).await?;
+    metrics.audit_outbox_records.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     loop {
         let rows = audit_outbox::Entity::find()
             .order_by_asc(audit_outbox::Column::At)
@@ -89,7 +91,6 @@ pub(crate) async fn ship(
             .limit(BATCH)
             .all(database.reader())
             .await?;
-        metrics.audit_outbox_records.set(i64::try_from(rows.len()).unwrap_or(i64::MAX));
         let is_all = (rows.len() as u64) < BATCH;
         let mut records = Vec::with_capacity(rows.len());
         for row in rows {
@@ -257,7 +258,7 @@ mod tests {
             record: Set("{".to_owned()),
         };
         audit_outbox::Entity::insert(damaged).exec_without_returning(database.writer()).await.unwrap();
-        let counted = calls::Calls::new(metrics.clone());
+        let counted = calls::Calls::new(metrics.clone(), chrono::TimeDelta::zero());
         for _ in 0..3 {
             let upload = operations().find("upload").unwrap();
             counted.note(EnvironmentId(Uuid::nil()), "1", upload, None, Outcome::Permitted, clock.now());

@@ -193,13 +193,15 @@ impl UploadConfig {
 pub struct MeteringConfig {
     /// Length of a window in seconds.
     pub window_seconds: u64,
+    /// How long calls of access keys are counted in memory before they are kept, in seconds.
+    pub call_records_seconds: u32,
     /// Rows of one counter file; a full file is followed by another.
     pub counter_slots: u32,
 }
 
 impl Default for MeteringConfig {
     fn default() -> Self {
-        Self { window_seconds: 10, counter_slots: 4096 }
+        Self { window_seconds: 10, call_records_seconds: 600, counter_slots: 4096 }
     }
 }
 

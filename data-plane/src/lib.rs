@@ -28,7 +28,7 @@ use std::{
 };
 
 use actix_web::{http::Method, web};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use plane_kit::{
     clock::Clock,
     database::Database,
@@ -185,7 +185,8 @@ impl Plane {
         let (counters, left) = Counters::open(&data.join("counters"), settings.metering.counter_slots, clock.now())
             .map_err(OpenError::Counters)?;
         let counters = Arc::new(counters);
-        let calls = Arc::new(Calls::new(Arc::clone(&metrics)));
+        let keep = TimeDelta::seconds(settings.metering.call_records_seconds.into());
+        let calls = Arc::new(Calls::new(Arc::clone(&metrics), keep));
         let shipper = Shipper::new(
             Arc::clone(&counters),
             Arc::clone(&calls),

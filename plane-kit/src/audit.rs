@@ -188,20 +188,17 @@ pub enum Outcome {
     Permitted,
     /// It may not.
     Refused,
-    /// It may, but the call came to nothing.
-    Failed,
 }
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Permitted, Self::Refused, Self::Failed];
+    pub const ALL: [Self; 2] = [Self::Permitted, Self::Refused];
 
     /// The name on the wire and in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Permitted => "permitted",
             Self::Refused => "refused",
-            Self::Failed => "failed",
         }
     }
 

@@ -11,7 +11,10 @@ pub mod rule;
 mod scope;
 pub mod template;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use casbin::{CoreApi, DefaultModel, Enforcer, MemoryAdapter, MgmtApi, function_map::OperatorFunction, rhai::Dynamic};
 use serde::{Deserialize, Serialize};
@@ -45,6 +48,8 @@ m = within(r.place, p.folder) && covers(r.act, r.obj, p.act, p.obj) && g(r.sub, 
 const REMEMBERED_ENFORCERS: u64 = 1_000;
 /// How many decisions are remembered, over all tenants of a process.
 const REMEMBERED_DECISIONS: u64 = 100_000;
+/// How many scopes are remembered, over all tenants of a process.
+const REMEMBERED_SCOPES: u64 = 50_000;
 /// Stands before the name of a principal in the lines that are its own rules.
 const RULES_OF: &str = "rules:";
 
@@ -166,12 +171,14 @@ impl<'a> Principal<'a> {
 
 type EnforcerKey = (Uuid, i64, String);
 type DecisionKey = (Uuid, i64, String, usize, String);
+type ScopeKey = (Uuid, i64, String, usize);
 
 /// Enforcers that are kept ready, and decisions already taken.
 #[derive(Clone)]
 pub struct Policies {
     enforcers: moka::future::Cache<EnforcerKey, Arc<Enforcer>>,
     decisions: moka::future::Cache<DecisionKey, bool>,
+    scopes: moka::future::Cache<ScopeKey, Arc<Scope>>,
 }
 
 impl Default for Policies {
@@ -179,6 +186,7 @@ impl Default for Policies {
         Self {
             enforcers: moka::future::Cache::new(REMEMBERED_ENFORCERS),
             decisions: moka::future::Cache::new(REMEMBERED_DECISIONS),
+            scopes: moka::future::Cache::new(REMEMBERED_SCOPES),
         }
     }
 }
@@ -202,13 +210,21 @@ impl Policies {
     }
 
     /// Where a principal may carry out an operation that has a folder.
-    pub async fn scope(&self, principal: &Principal<'_>, operation: &Operation) -> Result<Scope, PolicyError> {
-        let outside = self.permits(principal, operation, Place::In("")).await?;
-        let mut named = Vec::new();
-        for folder in principal.book.named_folders(principal.subject) {
-            named.push((folder.to_owned(), self.permits(principal, operation, Place::In(folder)).await?));
+    pub async fn scope(&self, principal: &Principal<'_>, operation: &Operation) -> Result<Arc<Scope>, PolicyError> {
+        let Principal { owner, version, subject, book } = *principal;
+        let key = (owner, version, subject.to_owned(), operation.number);
+        if let Some(scope) = self.scopes.get(&key).await {
+            return Ok(scope);
         }
-        Ok(Scope::new(outside, named))
+        let folders: BTreeSet<&str> = book.named_folders(subject).collect();
+        let outside = self.decide(principal, operation, &Place::In("").text()).await?;
+        let mut named = Vec::with_capacity(folders.len());
+        for folder in folders {
+            named.push((folder.to_owned(), self.decide(principal, operation, &Place::In(folder).text()).await?));
+        }
+        let scope = Arc::new(Scope::new(outside, named));
+        self.scopes.insert(key, Arc::clone(&scope)).await;
+        Ok(scope)
     }
 
     async fn decide(&self, principal: &Principal<'_>, operation: &Operation, place: &str) -> Result<bool, PolicyError> {

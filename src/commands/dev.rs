@@ -108,6 +108,7 @@ pub async fn run(file: Option<PathBuf>, arguments: Arguments) -> Outcome {
     let started = Instant::now();
     let says = Says::default()
         .preset("metering.window_seconds", 1)
+        .preset("metering.call_records_seconds", 1)
         .preset("control.default_region", REGION)
         .preset("region.name", REGION)
         // Here everything comes from one address and one account, and tests are wrong on purpose.

@@ -145,7 +145,7 @@ pub(crate) async fn of_environment<C: ConnectionTrait>(
         } else {
             draft.link(&subject, ENVIRONMENT_ADMIN.to_owned(), everything);
         }
-        draft.lines.extend(KeyPermissions::of(key)?.rules.lines(&rules_subject(&subject)));
+        draft.lines.extend(KeyPermissions::told(key).rules.lines(&rules_subject(&subject)));
     }
     let mut policies = enabled_policies(connection, account).await?;
     policies.retain(|policy| {

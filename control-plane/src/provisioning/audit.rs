@@ -128,7 +128,7 @@ struct CallEntry {
     method: String,
     /// The folder that it was about; null where it was about none or that is not known.
     folder: Option<String>,
-    /// `permitted`, `refused` or `failed`.
+    /// `permitted` or `refused`, as it was decided; what then came of a permitted call is not said.
     #[schema(example = "permitted")]
     outcome: String,
     /// How many.
@@ -303,7 +303,7 @@ async fn page_of_lines(
         ("to" = Option<String>, Query, description = "Only hours that begin until this day or moment, inclusive.", example = "2026-11-30"),
         ("actor" = Option<String>, Query, description = "Only by this actor, as in `key:814799152538476`."),
         ("operation" = Option<String>, Query, description = "Only this operation.", example = "upload"),
-        ("outcome" = Option<String>, Query, description = "Only permitted, refused or failed ones.", example = "refused"),
+        ("outcome" = Option<String>, Query, description = "Only permitted or refused ones.", example = "refused"),
         ("sub_account_id" = Option<String>, Query, description = "Only of this product environment, which may be deleted."),
         ("max_results" = Option<i64>, Query, description = "Records of a page, 1 to 500. Default: 50."),
         ("next_cursor" = Option<String>, Query, description = "Where the page begins, as the page before said."),

@@ -111,13 +111,16 @@ impl Reach {
         let principal = Principal::unversioned(&subject, book);
         let mut reach = Self { everywhere: Vec::new(), in_folders: Vec::new() };
         for operation in operations().of(Plane::Data) {
-            let folders = book.named_folders(&subject);
-            let places = std::iter::once("").chain(folders).map(|folder| place(operation, folder));
-            let answers: Vec<bool> =
-                places.map(|place| Explanation::of(&principal, operation, place).permitted()).collect();
-            if answers.iter().all(|permitted| *permitted) {
+            if operation.folder == FolderOf::Nothing {
+                if Explanation::of(&principal, operation, Place::None).permitted() {
+                    reach.everywhere.push(operation.id);
+                }
+                continue;
+            }
+            let scope = Explanation::scope(&principal, operation);
+            if scope.is_everywhere() {
                 reach.everywhere.push(operation.id);
-            } else if answers.contains(&true) {
+            } else if !scope.is_nowhere() {
                 reach.in_folders.push(operation.id);
             }
         }

@@ -251,6 +251,8 @@ impl Asked {
         let (lines, links) = policy.map_err(PermissionsError::from)?;
         let refused_because = if !key.enabled() {
             Some("the key is disabled")
+        } else if key.expires_at().is_some_and(|moment| moment <= grant.foundation().clock.now()) {
+            Some("the key has expired")
         } else if !environment.enabled() {
             Some("the product environment is disabled")
         } else {
@@ -278,7 +280,7 @@ impl Asked {
             folder: has_folder.then(|| folder.to_owned()),
             allowed_in,
             would_allow: match self.refused_because {
-                Some(_) => vec!["enable it".to_owned()],
+                Some(_) => vec!["enable it, or give it a later expiry".to_owned()],
                 None => explanation.would_allow(),
             },
         }

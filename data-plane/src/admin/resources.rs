@@ -97,8 +97,10 @@ pub async fn list_resources(
     // `GET resources/{asset_id}` has the same shape; an id is 32 hexadecimal digits, which no kind is.
     let kind = request.match_info().get("resource_type").unwrap_or_default();
     if let Ok(id) = kind.parse::<plane_kit::ids::AssetId>() {
-        let asset = store(&plane, access.grant()).find_by_id(id.0).await?;
-        return detail(&plane, access.grant(), asset, kind, None, &params).await;
+        // It is reading one asset, whatever the path looks like, and bound as that.
+        let grant = access.into_grant().instead(&plane, "read_resource").await?;
+        let asset = store(&plane, &grant).find_by_id(id.0).await?;
+        return detail(&plane, &grant, asset, kind, None, &params).await;
     }
     page(&plane, access.grant(), ResourceType::parse(kind)?, None, &params).await
 }
@@ -189,6 +191,7 @@ async fn detail(
     let limit = params.integer_in("max_results", 1..=500, 10)?.unsigned_abs();
     let not_found = || ApiError::not_found(format!("Resource not found - {named}"));
     let asset = asset.ok_or_else(|| grant.authority().not_within_reach(folder, not_found()))?;
+    grant.authority().note_folder(&asset.asset_folder);
     let (derived, next) = store(plane, grant).derived(asset.version.id.0, cursor, limit).await?;
     let mut view = ResourceDetail::new(&plane.links, grant.tenant(), &asset, &derived);
     view.derived_next_cursor = next.map(|cursor| cursor.print());

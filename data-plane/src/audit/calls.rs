@@ -1,14 +1,15 @@
 //! Calls of this node, counted by kind and hour in a bounded table in memory.
 //!
-//! Counting costs a lookup under a lock and no database work. When a window of usage is closed the table becomes rows of the outbox;
-//! a process that is killed loses what it counted since, which is at most a window.
+//! Counting costs a lookup under a lock and no database work. Every few minutes the table becomes rows of the outbox, so that a key
+//! that does one thing is a handful of rows an hour; a process that is killed loses what it counted since. Each environment has a
+//! share of the table, so that nobody fills it for the others.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use plane_kit::{
     audit::{CallRecord, OTHER, Outcome, hour_of},
     database::Database,
@@ -20,12 +21,12 @@ use plane_kit::{
 use sea_orm::DbErr;
 use tokio::sync;
 
-/// From so many rows on, folders of new kinds are left out.
-const MOST_WITH_FOLDERS: usize = 10_000;
-/// From so many rows on, new kinds are counted as [`OTHER`].
-const MOST_WITH_ACTORS: usize = 12_000;
+/// From so many rows of one environment on, folders of its new kinds are left out.
+const MOST_WITH_FOLDERS: usize = 500;
+/// From so many rows of one environment on, its new kinds are counted as [`OTHER`].
+const MOST_WITH_ACTORS: usize = 1_000;
 /// No table is longer than this; what would make it longer is counted by the metric alone.
-const MOST: usize = 14_000;
+const MOST: usize = 50_000;
 /// A folder of more bytes is left out.
 const LONGEST_FOLDER: usize = 1024;
 
@@ -49,9 +50,20 @@ struct Tally {
     last_at: DateTime<Utc>,
 }
 
+/// The rows, and how many of them each environment has.
+#[derive(Default)]
+struct Table {
+    rows: HashMap<Kind, Tally>,
+    of: HashMap<EnvironmentId, usize>,
+}
+
 /// The table.
 pub struct Calls {
-    rows: Mutex<HashMap<Kind, Tally>>,
+    table: Mutex<Table>,
+    /// When the table last became rows of the outbox.
+    drained_at: Mutex<Option<DateTime<Utc>>>,
+    /// How long it is kept before it does.
+    keep: TimeDelta,
     /// What was taken out of the table and is not in the outbox yet. The ids are given already, so that trying again is harmless.
     leaving: sync::Mutex<Vec<CallRecord>>,
     metrics: Arc<Metrics>,
@@ -59,8 +71,8 @@ pub struct Calls {
 
 impl Calls {
     /// An empty table. The metrics count what was counted with less detail, or not at all.
-    pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { rows: Mutex::default(), leaving: sync::Mutex::default(), metrics }
+    pub fn new(metrics: Arc<Metrics>, keep: TimeDelta) -> Self {
+        Self { table: Mutex::default(), drained_at: Mutex::default(), keep, leaving: sync::Mutex::default(), metrics }
     }
 
     /// Counts a call of an access key.
@@ -83,15 +95,28 @@ impl Calls {
             hour: hour_of(at),
         };
         // Nothing panics while the lock is held; a poisoned table would still be whole.
-        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        if add(&mut rows, kind.clone(), at, MOST_WITH_FOLDERS) {
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = if kind.folder.is_some() { MOST_WITH_FOLDERS } else { MOST_WITH_ACTORS };
+        if table.add(kind.clone(), at, most) {
             return;
         }
         self.metrics.call_records_folded.inc();
         let without_folder = Kind { folder: None, ..kind };
         let other = Kind { api_key: None, operation: None, ..without_folder.clone() };
         // When not even one row for the environment has room, the metric alone knows of the call.
-        let _ = add(&mut rows, without_folder, at, MOST_WITH_ACTORS) || add(&mut rows, other, at, MOST);
+        let _ = table.add(without_folder, at, MOST_WITH_ACTORS) || table.add(other, at, usize::MAX);
+    }
+
+    /// Writes what was counted into the outbox, if it was kept long enough.
+    pub(crate) async fn flush_when_due(&self, database: &Database, now: DateTime<Utc>) -> Result<(), DbErr> {
+        {
+            let mut drained_at = self.drained_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if now - *drained_at.get_or_insert(now) < self.keep {
+                return Ok(());
+            }
+            *drained_at = Some(now);
+        }
+        self.flush(database, now).await
     }
 
     /// Writes what was counted into the outbox, in one transaction.
@@ -114,7 +139,7 @@ impl Calls {
     }
 
     fn drain(&self, now: DateTime<Utc>) -> Vec<CallRecord> {
-        let rows = std::mem::take(&mut *self.rows.lock().unwrap_or_else(PoisonError::into_inner));
+        let table = std::mem::take(&mut *self.table.lock().unwrap_or_else(PoisonError::into_inner));
         let record = |(kind, tally): (Kind, Tally)| {
             let (operation, method) = kind.operation.unwrap_or((OTHER, ""));
             CallRecord {
@@ -130,22 +155,26 @@ impl Calls {
                 last_at: tally.last_at,
             }
         };
-        rows.into_iter().map(record).collect()
+        table.rows.into_iter().map(record).collect()
     }
 }
 
-/// Counts a call in its row, which is made if the table is shorter than `most`. Answers whether it is counted.
-fn add(rows: &mut HashMap<Kind, Tally>, kind: Kind, at: DateTime<Utc>, most: usize) -> bool {
-    if let Some(tally) = rows.get_mut(&kind) {
-        tally.count = tally.count.saturating_add(1);
-        tally.last_at = tally.last_at.max(at);
-        return true;
+impl Table {
+    /// Counts a call in its row, which is made if its environment has fewer than `most`. Answers whether it is counted.
+    fn add(&mut self, kind: Kind, at: DateTime<Utc>, most: usize) -> bool {
+        if let Some(tally) = self.rows.get_mut(&kind) {
+            tally.count = tally.count.saturating_add(1);
+            tally.last_at = tally.last_at.max(at);
+            return true;
+        }
+        let own = self.of.entry(kind.environment).or_default();
+        let has_room = *own < most && self.rows.len() < MOST;
+        if has_room {
+            *own += 1;
+            self.rows.insert(kind, Tally { count: 1, last_at: at });
+        }
+        has_room
     }
-    let has_room = rows.len() < most;
-    if has_room {
-        rows.insert(kind, Tally { count: 1, last_at: at });
-    }
-    has_room
 }
 
 #[cfg(test)]
@@ -156,7 +185,7 @@ mod tests {
     use super::*;
 
     fn table() -> Calls {
-        Calls::new(Metrics::new().unwrap())
+        Calls::new(Metrics::new().unwrap(), TimeDelta::minutes(10))
     }
 
     #[test]
@@ -182,23 +211,26 @@ mod tests {
     }
 
     #[test]
-    fn a_full_table_leaves_folders_out_and_then_actors() {
+    fn a_full_share_leaves_folders_out_and_then_actors_and_others_keep_theirs() {
         let (calls, upload) = (table(), operations().find("upload").unwrap());
         let (environment, now) = (EnvironmentId(Uuid::nil()), DateTime::UNIX_EPOCH);
-        let extra = 3_000;
         for number in 0..MOST_WITH_FOLDERS {
             calls.note(environment, "1", upload, Some(&number.to_string()), Outcome::Permitted, now);
         }
         assert_eq!(calls.metrics.call_records_folded.get(), 0);
-        for number in 0..extra {
+        for number in 0..700 {
             calls.note(environment, &format!("2{number}"), upload, Some("late"), Outcome::Permitted, now);
         }
-        assert_eq!(calls.metrics.call_records_folded.get(), extra);
-        let drained = calls.drain(now);
+        assert_eq!(calls.metrics.call_records_folded.get(), 700);
+        let beside = EnvironmentId(Uuid::max());
+        calls.note(beside, "3", upload, Some("theirs"), Outcome::Permitted, now);
+        let (others, drained): (Vec<_>, Vec<_>) =
+            calls.drain(now).into_iter().partition(|record| record.environment == beside);
+        assert_eq!(others[0].folder.as_deref(), Some("theirs"));
         assert_eq!(drained.len(), MOST_WITH_ACTORS + 1);
         assert!(drained.iter().all(|record| record.folder.as_deref() != Some("late")));
         let other: Vec<_> = drained.iter().filter(|record| record.actor == OTHER).map(|record| record.count).collect();
-        assert_eq!(other, [1_000]);
-        assert_eq!(drained.iter().map(|record| record.count).sum::<i64>(), 13_000);
+        assert_eq!(other, [200]);
+        assert_eq!(drained.iter().map(|record| record.count).sum::<i64>(), 1_200);
     }
 }

@@ -137,9 +137,9 @@ impl Shipper {
 
     /// Closes the present window if it counted anything, and ships everything up to it.
     pub async fn close_window(&self) -> Result<(), ShipError> {
-        self.keep_closed().await?;
         let now = self.clock.now();
-        self.calls.flush(&self.database, now).await?;
+        self.calls.flush_when_due(&self.database, now).await?;
+        self.keep_closed().await?;
         if self.counters.is_idle() {
             // Whatever was answered before `now` had been counted before we looked, so silence is complete until `now`.
             let place = self.counters.place();
@@ -155,8 +155,10 @@ impl Shipper {
         let closed = self.counters.rotate(self.clock.now(), true).await?;
         self.closed.lock().await.push_back(closed);
         self.counters.discard();
+        // What one of the two cannot write must not take the other with it.
+        let calls = self.calls.flush(&self.database, self.clock.now()).await;
         self.keep_closed().await?;
-        self.calls.flush(&self.database, self.clock.now()).await?;
+        calls?;
         self.ship(None).await
     }
 
@@ -177,8 +179,10 @@ impl Shipper {
 
     /// Ships usage, then audit and call records.
     async fn ship(&self, idle: Option<IdleNode>) -> Result<(), ShipError> {
-        self.ship_usage(idle).await?;
-        audit::ship(&self.database, self.link.as_ref(), self.clock.as_ref(), &self.metrics).await
+        // Neither waits behind a fault of the other.
+        let usage = self.ship_usage(idle).await;
+        let audit = audit::ship(&self.database, self.link.as_ref(), self.clock.as_ref(), &self.metrics).await;
+        usage.and(audit)
     }
 
     /// Ships all records, and only then the windows that were closed before: a window in the ledger means that everything before

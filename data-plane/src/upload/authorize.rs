@@ -9,6 +9,7 @@ use plane_kit::{
     error::{ApiError, ErrorCode},
     http::{edge::RequestId, params::Params},
     ids::EnvironmentId,
+    operations::Operation,
     policy::{Place, Scope, key_subject},
     signature::{Escaping, string_to_sign, verify_request},
 };
@@ -113,6 +114,14 @@ impl AuthorizedUpload {
         Permitted::by_decision(name, self.origin.clone())
     }
 
+    /// What a call is answered whose name belongs to something that is not within reach.
+    pub fn beyond_reach(&self) -> ApiError {
+        match &self.caller {
+            Caller::Key(authority) => as_unauthorized(authority.beyond_reach()),
+            Caller::Preset(_) => ApiError::unauthorized("Not permitted"),
+        }
+    }
+
     /// What a call is answered that names nothing within reach.
     pub fn not_within_reach(&self, folder: Option<&str>, not_found: ApiError) -> ApiError {
         match &self.caller {
@@ -135,18 +144,25 @@ impl ActsFor for AuthorizedUpload {
     }
 }
 
-/// The signature check, for before and after the file.
+/// The check of signature and permission, for before the file.
 pub struct SignatureCheck<'a> {
     /// The plane.
     pub plane: &'a DataPlane,
     /// The tenant.
     pub tenant: &'a Tenant,
+    /// The operation of the call.
+    pub operation: &'static Operation,
 }
 
 impl EarlyCheck for SignatureCheck<'_> {
     async fn is_authorized(&self, params: &Params) -> bool {
         match verify(self.tenant, params, self.plane.clock.now()) {
-            Ok(Some(_)) => true,
+            Ok(Some(key)) => {
+                // A key that may do this nowhere is told so when its call is decided; its file is not waited for.
+                let subject = key_subject(&key);
+                let scope = self.plane.policies.scope(&self.tenant.principal(&subject), self.operation).await;
+                scope.is_ok_and(|scope| !scope.is_nowhere())
+            }
             Ok(None) => unsigned_preset(self.plane, self.tenant, params).await.is_ok(),
             Err(_) => false,
         }

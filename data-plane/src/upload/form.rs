@@ -243,7 +243,7 @@ impl<C: EarlyCheck> Reader<'_, C> {
             }
             if !is_authorized && total > unverified {
                 return Err(ApiError::unauthorized(format!(
-                    "The credentials must stand before a file of more than {unverified} bytes, and be valid"
+                    "The credentials must stand before a file of more than {unverified} bytes, be valid, and permit the call"
                 )));
             }
             staging.write(&chunk)?;

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     DataPlane,
-    access::failed,
+    access::{failed, named_operation},
     assets::{
         ActsFor, AssetStore,
         commit::{DestroyOutcome, NewVersion, UploadOutcome},
@@ -101,7 +101,7 @@ async fn take_upload(
     asked: &str,
 ) -> Result<UploadResult, ApiError> {
     let tenant = tenant_of(request, plane).await?;
-    let check = SignatureCheck { plane, tenant: &tenant };
+    let check = SignatureCheck { plane, tenant: &tenant, operation: named_operation(request)? };
     let form = form::read(request, payload, plane, &tenant, &check).await?;
     let tenant = with_named_key(plane, tenant, &form.params).await?;
     let upload = authorize(plane, request, tenant, form.params).await?;
@@ -168,8 +168,7 @@ async fn store(
         UploadOutcome::Existing(asset) => (asset, vec![object], Some(true)),
         UploadOutcome::OutOfScope => {
             plane.remove_objects(vec![object]);
-            let taken = ApiError::new(ErrorCode::Conflict, "The public id is taken");
-            return Err(upload.not_within_reach(None, taken));
+            return Err(upload.beyond_reach());
         }
     };
     plane.shipper.wake();

@@ -1,5 +1,7 @@
 //! Why a decision was taken: the line that decided, and what would have allowed it.
 
+use std::collections::BTreeSet;
+
 use super::{Effect, Place, PolicyLine, Principal, Scope, line::ANY};
 use crate::{
     error::{ApiError, ErrorCode},
@@ -63,8 +65,8 @@ impl Explanation {
     /// Where a principal may carry out an operation, as explained.
     pub fn scope(principal: &Principal<'_>, operation: &Operation) -> Scope {
         let permits = |folder: &str| Self::of(principal, operation, Place::In(folder)).permitted();
-        let named = principal.book.named_folders(principal.subject);
-        Scope::new(permits(""), named.map(|folder| (folder.to_owned(), permits(folder))))
+        let named: BTreeSet<&str> = principal.book.named_folders(principal.subject).collect();
+        Scope::new(permits(""), named.into_iter().map(|folder| (folder.to_owned(), permits(folder))))
     }
 
     /// Whether it is permitted.
@@ -116,22 +118,27 @@ impl Explanation {
 
     /// The refusal that the caller reads. It says nothing of what exists.
     pub fn refusal(&self) -> ApiError {
-        let text = format!(
-            "This API key has no permission for this call: {} {} ({}) needs {}; {}",
-            self.method,
-            self.path,
-            self.operation,
-            self.permission,
-            self.reason()
-        );
-        let error = ApiError::new(ErrorCode::Forbidden, text);
         let line = self.line().map(|line| format!("; line=\"{line}\"")).unwrap_or_default();
-        let header = format!("operation={}; permission={}{line}", self.operation, self.permission);
-        // A folder's name may hold what no header can; then the line is left to the text.
-        match HeaderValue::from_str(&header) {
-            Ok(value) => error.with_header(REFUSAL, value),
-            Err(_) => error,
-        }
+        let call = format!("{} {}", self.method, self.path);
+        refusal(&call, self.operation, &self.permission, &self.reason(), &line)
+    }
+
+    /// The refusal of a call about something that is not within reach, be it elsewhere or nowhere.
+    pub fn beyond_reach(operation: &Operation) -> ApiError {
+        let call = format!("{} {}", operation.method(), operation.path());
+        let reason = "its rules bound where it may do this, and nothing of this name lies there";
+        refusal(&call, operation.id, &operation.permission(), reason, "")
+    }
+}
+
+fn refusal(call: &str, operation: &str, permission: &str, reason: &str, line: &str) -> ApiError {
+    let text =
+        format!("This API key has no permission for this call: {call} ({operation}) needs {permission}; {reason}");
+    let error = ApiError::new(ErrorCode::Forbidden, text);
+    // A folder's name may hold what no header can; then the line is left to the text.
+    match HeaderValue::from_str(&format!("operation={operation}; permission={permission}{line}")) {
+        Ok(value) => error.with_header(REFUSAL, value),
+        Err(_) => error,
     }
 }
 

@@ -278,6 +278,12 @@ impl KeyRules {
         if count > MOST_RULES { Err(RuleError::TooMany(count)) } else { Ok(Self(rules)) }
     }
 
+    /// The rules of a key that may do nothing.
+    pub fn nothing() -> Self {
+        let deny = Rule { effect: Effect::Deny, action: ANY.to_owned(), object: ANY.to_owned(), folder: None };
+        Self(vec![deny])
+    }
+
     /// Whether there are none, so that the key may do everything that its role may.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
