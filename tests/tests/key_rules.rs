@@ -280,6 +280,13 @@ async fn a_key_of_one_folder_sees_and_changes_that_folder() {
     free.get("resources/image/upload/theirs").await.ok();
     assert_eq!(key.destroy("deeper").await.ok()["result"], "ok");
 
+    // Reading by id is reading an asset, whatever its path looks like.
+    bound.rules(&["deny GET /resources/:resource_type/:type/:public_id"]).await;
+    let (text, header) = refusal(&key.get(&by_id).await, 403);
+    assert!(text.contains("(read_resource)"), "{text}");
+    assert!(header.starts_with("operation=read_resource"), "{header}");
+    key.get("resources/image").await.ok();
+
     bound.rules(&["deny @assets in clients/other"]).await;
     let listed = key.get("resources/image").await.ok();
     assert_eq!(listed["resources"].as_array().map(Vec::len), Some(3), "{listed}");

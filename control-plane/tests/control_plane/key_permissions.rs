@@ -16,7 +16,9 @@ on_both_databases!(
     rules_that_are_none_are_refused,
     templates_are_rules,
     decisions_are_explained,
-    keys_of_others_are_not_there
+    an_expired_key_is_explained_as_such,
+    rules_that_cannot_be_read_bind_to_nothing,
+    keys_of_others_are_not_there,
 );
 
 /// The path of the only key of a new environment, and its public half.
@@ -155,6 +157,40 @@ async fn decisions_are_explained(stage: Stage) {
     explain(json!({"principal": "provisioning_key:1", "method": "GET", "path": "/users"}))
         .await
         .refused(404, "Cannot find provisioning key 1");
+}
+
+async fn an_expired_key_is_explained_as_such(stage: Stage) {
+    let (path, _) = key(&stage, "demo").await;
+    let keys = path.rsplit_once('/').unwrap().0;
+    let made = stage.call(Method::POST, keys, Body::Json(json!({"name": "brief"}))).await.ok();
+    let api_key = made["api_key"].as_str().unwrap();
+    let expires_at = json!({"expires_at": "2026-11-23T13:00:00Z"});
+    stage.call(Method::PUT, &format!("{keys}/{api_key}/details"), Body::Json(expires_at)).await.ok();
+    let asked = json!({"principal": api_key, "method": "GET", "path": "/usage"});
+    for (advance, decision, reason) in [(0, "allow", "permits it"), (3_600, "deny", "the key has expired")] {
+        stage.clock.advance(Duration::from_secs(advance));
+        let explained = stage.call(Method::POST, "/permissions/explain", Body::Json(asked.clone())).await.ok();
+        assert_eq!(explained["decision"], decision);
+        assert!(explained["reason"].as_str().unwrap().contains(reason), "{explained}");
+    }
+}
+
+async fn rules_that_cannot_be_read_bind_to_nothing(stage: Stage) {
+    let (path, api_key) = key(&stage, "demo").await;
+    let keys = path.rsplit_once('/').unwrap().0;
+    let other = stage.call(Method::POST, keys, Body::Json(json!({"name": "other"}))).await.ok();
+    stage.execute(&format!("UPDATE {{}}access_keys SET rules = '[\"GET /gone\"]' WHERE api_key = '{api_key}'")).await;
+    // What has to be switched off can be switched off all the same.
+    let off = format!("{keys}/{}", other["api_key"].as_str().unwrap());
+    stage.call(Method::PUT, &off, Body::Json(json!({"enabled": false}))).await.ok();
+    let page = stage.plane.link_for_region("eu").snapshots(0, Duration::ZERO).await.unwrap();
+    let snapshot = stage.read(page.items.last().unwrap());
+    let subject = rules_subject(&key_subject(&api_key));
+    let lines: Vec<String> =
+        snapshot.policies.iter().filter(|line| line.subject == subject).map(ToString::to_string).collect();
+    assert_eq!(lines.first().map(String::as_str), Some("deny *"));
+    stage.call(Method::GET, &format!("{path}/permissions"), Body::None).await.refused(500, "General Error");
+    stage.call(Method::PUT, &format!("{path}/permissions"), Body::Json(json!({"rules": []}))).await.ok();
 }
 
 async fn keys_of_others_are_not_there(stage: Stage) {
