@@ -12,7 +12,7 @@ use plane_kit::{
         routes::operation_of,
     },
     ids::AccountId,
-    policy::{Explanation, Place, Principal},
+    policy::{Explanation, Place, Principal, provisioning_subject},
     secret::Secret,
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -216,11 +216,6 @@ async fn authenticate(
     let expected =
         foundation.key_encryption_key.open(&key.sealed_secret).map_err(|error| ApiError::internal(&error))?;
     if expected.matches(secret) { Ok(key) } else { Err(invalid_credentials()) }
-}
-
-/// The subject of a provisioning key.
-pub(crate) fn provisioning_subject(api_key: &str) -> String {
-    format!("provisioning_key:{api_key}")
 }
 
 /// Asks the account's policy.

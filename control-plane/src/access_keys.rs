@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use plane_kit::{
     audit::{Entry, Origin},
     ids::{AccountId, EnvironmentId, generate_api_key, generate_api_secret},
-    policy::rule::{KeyRules, RuleError},
+    policy::rule::RuleError,
     seal::{SealError, SealingRing},
     secret::Secret,
 };
@@ -20,8 +20,9 @@ use serde_json::{Value, json};
 use crate::{
     changes::Change,
     foundation::Foundation,
+    key_bounds::{KeyPermissions, PermissionChanges},
     names::{can_be_a_name, check_display_name},
-    permissions::{assignments, principals::PrincipalType},
+    permissions::held::{self, PrincipalType},
     store_error::StoreError,
     tables::access_keys as rows,
 };
@@ -149,48 +150,6 @@ pub(crate) struct KeyChanges {
     pub enabled: Option<bool>,
     /// Designates it, and no other key of the environment, for a purpose.
     pub dedicated_for: Option<Purpose>,
-}
-
-/// What bounds a key.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct KeyPermissions {
-    /// The rules; with none the key may do everything in its environment.
-    pub rules: KeyRules,
-    /// Whether it signs delivery URLs although it has rules.
-    pub sign_delivery: bool,
-}
-
-/// What changes about the bounds of a key; what is absent stays.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct PermissionChanges {
-    /// Rules in the place of all old ones.
-    pub rules: Option<KeyRules>,
-    /// Whether it signs delivery URLs although it has rules.
-    pub sign_delivery: Option<bool>,
-}
-
-impl KeyPermissions {
-    /// What a stored key is bound by.
-    pub(crate) fn of(row: &rows::Model) -> Result<Self, RuleError> {
-        let texts = row.rules.as_array().map(Vec::as_slice).unwrap_or_default();
-        // What is no text was not written by this program; as an empty rule it is refused rather than passed over.
-        let rules = KeyRules::parse(texts.iter().map(|text| text.as_str().unwrap_or_default()))?;
-        Ok(Self { rules, sign_delivery: row.sign_delivery })
-    }
-
-    /// What a region is told that a stored key is bound by. Rules that cannot be read any more bind it to nothing at all: a change
-    /// that switches something off must not fail for them, and what they forbade must not be open.
-    pub(crate) fn told(row: &rows::Model) -> Self {
-        Self::of(row).unwrap_or_else(|error| {
-            tracing::error!(%error, api_key = row.api_key, "the rules of a key cannot be read; it may do nothing");
-            Self { rules: KeyRules::nothing(), sign_delivery: false }
-        })
-    }
-
-    /// Whether the key's secret validates delivery signatures.
-    pub(crate) fn signs_delivery(&self) -> bool {
-        self.rules.is_empty() || self.sign_delivery
-    }
 }
 
 /// How a key to be deleted is named.
@@ -330,7 +289,7 @@ impl<'a> AccessKeys<'a> {
         let row = self.locked(&change, name).await?;
         self.guard_last(&change, &row).await?;
         let gone = [row.api_key.clone()];
-        assignments::forget(change.transaction(), self.account, PrincipalType::ApiKey, &gone).await?;
+        held::forget(change.transaction(), self.account, PrincipalType::ApiKey, &gone).await?;
         let operation = match name {
             KeyName::ApiKey(_) => "delete_access_key",
             KeyName::Name(_) => "delete_access_key_by_name",

@@ -15,12 +15,10 @@ use crate::{
     billing::plans::PricePlan,
     foundation::Foundation,
     names::{can_be_a_name, check_display_name},
+    roles::ACCOUNT_ADMIN,
     store_error::StoreError,
     tables::{accounts, provisioning_keys},
 };
-
-/// The role of a provisioning key that may do everything within its account.
-pub(crate) const ACCOUNT_ADMIN: &str = "account_admin";
 
 /// An account as the operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]

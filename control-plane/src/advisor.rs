@@ -10,8 +10,8 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Quer
 use uuid::Uuid;
 
 use crate::{
-    access_keys::KeyPermissions,
     foundation::Foundation,
+    key_bounds::KeyPermissions,
     roles::AccountRole,
     store_error::StoreError,
     tables::{

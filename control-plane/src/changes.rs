@@ -19,12 +19,15 @@ use uuid::Uuid;
 use crate::{
     audit,
     billing::plans::PricePlan,
-    environments::strip,
     follow::Issued,
     foundation::Foundation,
+    permissions::held::{self, PrincipalType},
     snapshots,
     store_error::StoreError,
-    tables::{accounts, product_environments as environments, provisioning_keys},
+    tables::{
+        access_keys as key_rows, accounts, membership_environments as links, product_environments as environments,
+        provisioning_keys,
+    },
 };
 
 /// A change under way. Dropped without [`commit`](Self::commit) it leaves no trace.
@@ -211,6 +214,25 @@ async fn living(
         .all(transaction)
         .await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// Takes from an environment what does not outlive it: its keys with their secrets and roles, and the users that were given it.
+pub(crate) async fn strip(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    environment: Uuid,
+) -> Result<(), StoreError> {
+    let gone: Vec<String> = key_rows::Entity::find()
+        .select_only()
+        .column(key_rows::Column::ApiKey)
+        .filter(key_rows::Column::EnvironmentId.eq(environment))
+        .into_tuple()
+        .all(transaction)
+        .await?;
+    held::forget(transaction, account, PrincipalType::ApiKey, &gone).await?;
+    key_rows::Entity::delete_many().filter(key_rows::Column::EnvironmentId.eq(environment)).exec(transaction).await?;
+    links::Entity::delete_many().filter(links::Column::EnvironmentId.eq(environment)).exec(transaction).await?;
+    Ok(())
 }
 
 /// Why an account could not be changed.

@@ -8,10 +8,7 @@ use plane_kit::{
     ids::{AccountId, EnvironmentId},
     seam::snapshot::{FolderMode, Limits},
 };
-use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    Select,
-};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -19,17 +16,13 @@ use crate::{
     access::AccountGrant,
     access_keys::{self, AccessKey, AccessKeys},
     audit::OPERATOR,
-    changes::Change,
+    changes::{Change, strip},
     foundation::Foundation,
     names::{can_be_a_name, check_cloud_name, check_display_name, generate_cloud_name},
-    permissions::{assignments, principals::PrincipalType},
     regions,
     snapshots::{IssueError, folder_mode_name},
     store_error::StoreError,
-    tables::{
-        access_keys as key_rows, begins_with, can_be_kept, membership_environments as links,
-        product_environments as rows,
-    },
+    tables::{access_keys as key_rows, begins_with, can_be_kept, product_environments as rows},
 };
 
 /// A product environment that the store of its account has found; holding one is the proof that it is the account's.
@@ -385,25 +378,6 @@ fn shown(row: &rows::Model) -> Value {
         "custom_attributes": row.custom_attributes,
         "folder_mode": row.folder_mode,
     })
-}
-
-/// Takes from an environment what does not outlive it: its keys with their secrets and roles, and the users that were given it.
-pub(crate) async fn strip(
-    transaction: &DatabaseTransaction,
-    account: AccountId,
-    environment: Uuid,
-) -> Result<(), StoreError> {
-    let gone: Vec<String> = key_rows::Entity::find()
-        .select_only()
-        .column(key_rows::Column::ApiKey)
-        .filter(key_rows::Column::EnvironmentId.eq(environment))
-        .into_tuple()
-        .all(transaction)
-        .await?;
-    assignments::forget(transaction, account, PrincipalType::ApiKey, &gone).await?;
-    key_rows::Entity::delete_many().filter(key_rows::Column::EnvironmentId.eq(environment)).exec(transaction).await?;
-    links::Entity::delete_many().filter(links::Column::EnvironmentId.eq(environment)).exec(transaction).await?;
-    Ok(())
 }
 
 /// Checks the caller's own attributes.

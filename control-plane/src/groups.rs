@@ -19,7 +19,7 @@ use crate::{
     changes::{self, PrincipalChange},
     foundation::Foundation,
     names::check_display_name,
-    permissions::{assignments, principals::PrincipalType},
+    permissions::held::{self, PrincipalType},
     store_error::StoreError,
     tables::{group_members as members, memberships as users, user_groups as rows},
 };
@@ -194,7 +194,7 @@ impl<'a> Groups<'a> {
         let row = self.locked(transaction, id).await?;
         members::Entity::delete_many().filter(members::Column::GroupId.eq(row.id)).exec(transaction).await?;
         let gone = [GroupId(row.id).to_string()];
-        assignments::forget(transaction, self.account, PrincipalType::Group, &gone).await?;
+        held::forget(transaction, self.account, PrincipalType::Group, &gone).await?;
         rows::Entity::delete_by_id(row.id).exec(transaction).await?;
         let entry = Entry::removed("delete_user_group", target(row.id), json!({"name": row.name}));
         change.commit(self.origin, entry).await

@@ -18,6 +18,7 @@ mod follow;
 mod foundation;
 mod groups;
 mod internal;
+mod key_bounds;
 mod keys;
 mod ledger;
 mod link;

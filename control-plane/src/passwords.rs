@@ -7,8 +7,6 @@ use argon2::{
 use plane_kit::secret::Secret;
 use tokio::sync::Semaphore;
 
-use crate::store_error::StoreError;
-
 /// A password has at least this many characters: long beats intricate, and nothing else is asked of it.
 const SHORTEST: usize = 12;
 /// A password has at most this many characters. Hashing one takes no longer for it, but reading it does.
@@ -39,16 +37,6 @@ pub(crate) enum PasswordFlaw {
     IsEmail,
     /// It is one character over and over.
     OneCharacter,
-}
-
-impl From<PasswordFlaw> for StoreError {
-    fn from(flaw: PasswordFlaw) -> Self {
-        match flaw {
-            PasswordFlaw::Length => Self::PasswordLength,
-            PasswordFlaw::IsEmail => Self::PasswordIsEmail,
-            PasswordFlaw::OneCharacter => Self::PasswordOfOneCharacter,
-        }
-    }
 }
 
 /// Checks a password that somebody chooses. `email` is the person's address, in any case.

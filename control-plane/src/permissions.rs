@@ -9,6 +9,8 @@ pub(crate) mod custom_policies;
 pub(crate) mod effective;
 pub(crate) mod enforcement;
 pub(crate) mod error;
+pub(crate) mod held;
+mod lockout;
 pub(crate) mod principals;
 pub(crate) mod roles;
 pub(crate) mod system;

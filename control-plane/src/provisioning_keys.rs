@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 
 use crate::{
     access::AccountGrant,
-    accounts::ACCOUNT_ADMIN,
     changes,
     foundation::Foundation,
     names::{can_be_a_name, check_display_name},
+    roles::ACCOUNT_ADMIN,
     store_error::StoreError,
     tables::provisioning_keys as rows,
 };

@@ -7,6 +7,9 @@ struct Facts {
     does_everything: bool,
 }
 
+/// The role of a provisioning key that may do everything within its account.
+pub(crate) const ACCOUNT_ADMIN: &str = "account_admin";
+
 /// What a user may do in an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AccountRole {

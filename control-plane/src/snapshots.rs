@@ -13,9 +13,9 @@ use sea_orm::{
 };
 
 use crate::{
-    access_keys::KeyPermissions,
     follow::Issued,
     foundation::Foundation,
+    key_bounds::KeyPermissions,
     permissions::enforcement::{self, EnforcementError},
     regions as region_keys,
     tables::{access_keys, product_environments, regions, snapshots},

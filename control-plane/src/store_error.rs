@@ -8,7 +8,11 @@ use plane_kit::{
 };
 use sea_orm::{DbErr, SqlErr};
 
-use crate::{names::NameError, passwords::PasswordError, snapshots::IssueError};
+use crate::{
+    names::NameError,
+    passwords::{PasswordError, PasswordFlaw},
+    snapshots::IssueError,
+};
 
 /// Why a store could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -204,6 +208,16 @@ impl From<NameError> for StoreError {
             NameError::Note => Self::InvalidNote,
             NameError::ApiKey(shown) => Self::InvalidApiKey(shown),
             NameError::ApiSecret => Self::InvalidApiSecret,
+        }
+    }
+}
+
+impl From<PasswordFlaw> for StoreError {
+    fn from(flaw: PasswordFlaw) -> Self {
+        match flaw {
+            PasswordFlaw::Length => Self::PasswordLength,
+            PasswordFlaw::IsEmail => Self::PasswordIsEmail,
+            PasswordFlaw::OneCharacter => Self::PasswordOfOneCharacter,
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::{
     changes::{self, PrincipalChange},
     foundation::Foundation,
     names::{check_display_name, check_email},
-    permissions::{assignments, principals::PrincipalType},
+    permissions::held::{self, PrincipalType},
     roles::AccountRole,
     store_error::StoreError,
     tables::{
@@ -446,7 +446,7 @@ impl<'a> Users<'a> {
             .exec(transaction)
             .await?;
         let gone = [UserId(row.id).to_string()];
-        assignments::forget(transaction, self.account, PrincipalType::User, &gone).await?;
+        held::forget(transaction, self.account, PrincipalType::User, &gone).await?;
         rows::Entity::delete_by_id(row.id).exec(transaction).await?;
         persons::remove_if_alone(transaction, row.person_id).await?;
         change.commit(self.origin, Entry::removed("delete_user", target(row.id), before)).await

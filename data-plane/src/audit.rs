@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    metering::shipper::ShipError,
+    metering::ship_error::ShipError,
     tables::{audit_outbox, audit_set_aside},
 };
 

@@ -169,7 +169,7 @@ pub enum OpenError {
     Counters(#[source] std::io::Error),
     /// What an earlier run had counted.
     #[error("what an earlier run had counted cannot be taken over")]
-    Recovery(#[from] metering::shipper::ShipError),
+    Recovery(#[from] metering::ship_error::ShipError),
     /// The render workers.
     #[error("the render workers cannot be started")]
     Render(#[source] std::io::Error),

@@ -6,5 +6,6 @@
 
 pub mod counters;
 pub mod outbox;
+pub mod ship_error;
 pub mod shipper;
 pub mod ticket;

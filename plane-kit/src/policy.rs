@@ -78,6 +78,11 @@ pub fn key_subject(api_key: &str) -> String {
     format!("key:{api_key}")
 }
 
+/// The subject of a provisioning key.
+pub fn provisioning_subject(api_key: &str) -> String {
+    format!("provisioning_key:{api_key}")
+}
+
 /// The subject under which the rules of a principal stand.
 pub fn rules_subject(subject: &str) -> String {
     format!("{RULES_OF}{subject}")

@@ -9,15 +9,17 @@ use plane_kit::{
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
-    PaginatorTrait, QueryFilter, QueryOrder, Select,
+    QueryFilter, Select,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    enforcement::{EVERY_ENVIRONMENT, guard_last_administrator, parameters_key},
+    enforcement::{EVERY_ENVIRONMENT, parameters_key},
     error::PermissionsError,
-    principals::{self, Held, Known, Principal, PrincipalType},
+    held::{Held, Principal, PrincipalType, in_order, mine, read, settled},
+    lockout::guard_last_administrator,
+    principals::{self, Known},
     roles::{self, Role},
     system::{FOLDER_PARAMETER, PermissionType, ScopeType},
 };
@@ -54,42 +56,6 @@ pub(crate) struct Assignment {
     pub parameters: BTreeMap<String, String>,
 }
 
-/// The base of every query.
-fn mine(account: AccountId) -> Select<rows::Entity> {
-    rows::Entity::find().filter(rows::Column::AccountId.eq(account.0))
-}
-
-/// The principals of one type whose roles somebody has changed, among these.
-pub(crate) async fn settled<C: ConnectionTrait>(
-    connection: &C,
-    account: AccountId,
-    kind: PrincipalType,
-    ids: &[&str],
-) -> Result<HashSet<String>, DbErr> {
-    let rows = settled_principals::Entity::find()
-        .filter(settled_principals::Column::AccountId.eq(account.0))
-        .filter(settled_principals::Column::PrincipalType.eq(kind.name()))
-        .filter(settled_principals::Column::PrincipalId.is_in(ids.iter().copied()))
-        .all(connection)
-        .await?;
-    Ok(rows.into_iter().map(|row| row.principal_id).collect())
-}
-
-/// The assigned roles of principals of one type.
-pub(crate) async fn held_of<C: ConnectionTrait>(
-    connection: &C,
-    account: AccountId,
-    kind: PrincipalType,
-    ids: &[&str],
-) -> Result<Vec<Held>, DbErr> {
-    let rows = in_order(mine(account))
-        .filter(rows::Column::PrincipalType.eq(kind.name()))
-        .filter(rows::Column::PrincipalId.is_in(ids.iter().copied()))
-        .all(connection)
-        .await?;
-    Ok(rows.into_iter().filter_map(read).collect())
-}
-
 /// All roles of the account's principals, or of one of them: those that were assigned, and the default of everybody whose roles
 /// nobody has changed.
 pub(crate) async fn held<C: ConnectionTrait>(
@@ -119,73 +85,6 @@ pub(crate) async fn held<C: ConnectionTrait>(
     held.extend(by_default.filter_map(|known| known.by_default.clone()));
     held.sort_by(|a, b| (&a.principal, &a.role_id, &a.scope_id).cmp(&(&b.principal, &b.role_id, &b.scope_id)));
     Ok(held)
-}
-
-/// How many assignments of a role there are.
-pub(crate) async fn holders<C: ConnectionTrait>(
-    connection: &C,
-    account: AccountId,
-    role_id: &str,
-) -> Result<usize, DbErr> {
-    let count = mine(account).filter(rows::Column::RoleId.eq(role_id)).count(connection).await?;
-    Ok(usize::try_from(count).unwrap_or(usize::MAX))
-}
-
-/// Takes a role from everybody who has it.
-pub(crate) async fn take_from_all(
-    transaction: &DatabaseTransaction,
-    account: AccountId,
-    role_id: &str,
-) -> Result<(), DbErr> {
-    rows::Entity::delete_many()
-        .filter(rows::Column::AccountId.eq(account.0))
-        .filter(rows::Column::RoleId.eq(role_id))
-        .exec(transaction)
-        .await?;
-    Ok(())
-}
-
-/// Forgets what was assigned to principals that go.
-pub(crate) async fn forget(
-    transaction: &DatabaseTransaction,
-    account: AccountId,
-    kind: PrincipalType,
-    ids: &[String],
-) -> Result<(), DbErr> {
-    rows::Entity::delete_many()
-        .filter(rows::Column::AccountId.eq(account.0))
-        .filter(rows::Column::PrincipalType.eq(kind.name()))
-        .filter(rows::Column::PrincipalId.is_in(ids.iter().cloned()))
-        .exec(transaction)
-        .await?;
-    settled_principals::Entity::delete_many()
-        .filter(settled_principals::Column::AccountId.eq(account.0))
-        .filter(settled_principals::Column::PrincipalType.eq(kind.name()))
-        .filter(settled_principals::Column::PrincipalId.is_in(ids.iter().cloned()))
-        .exec(transaction)
-        .await?;
-    Ok(())
-}
-
-fn in_order(query: Select<rows::Entity>) -> Select<rows::Entity> {
-    query
-        .order_by_asc(rows::Column::PrincipalId)
-        .order_by_asc(rows::Column::RoleId)
-        .order_by_asc(rows::Column::ScopeId)
-        .order_by_asc(rows::Column::ParametersKey)
-}
-
-fn read(row: rows::Model) -> Option<Held> {
-    let parameters = row.policy_parameters.as_object().into_iter().flatten();
-    let parameters = parameters.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect();
-    Some(Held {
-        principal: Principal { kind: PrincipalType::parse(&row.principal_type)?, id: row.principal_id },
-        role_id: row.role_id,
-        scope_id: row.scope_id,
-        parameters,
-        created_at: row.created_at,
-        updated_at: row.updated_at,
-    })
 }
 
 /// A change of assignments as the audit log shows it.

@@ -14,12 +14,8 @@ use sea_orm::{
 use serde_json::{Value, json};
 
 use super::{
-    assignments::environment,
-    cedar::check,
-    enforcement::{EVERY_ENVIRONMENT, guard_last_administrator},
-    error::PermissionsError,
-    roles::check_description,
-    system::ScopeType,
+    assignments::environment, cedar::check, enforcement::EVERY_ENVIRONMENT, error::PermissionsError,
+    lockout::guard_last_administrator, roles::check_description, system::ScopeType,
 };
 use crate::{
     access::AccountGrant,

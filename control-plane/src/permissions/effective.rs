@@ -9,7 +9,7 @@ use super::{
     custom_policies::{CustomPolicies, Scope},
     enforcement::EVERY_ENVIRONMENT,
     error::PermissionsError,
-    principals::{Held, Principal, PrincipalType},
+    held::{Held, Principal, PrincipalType},
     roles::Roles,
     system::{FOLDER_PARAMETER, FOLDER_PLACEHOLDER, ScopeType, SystemPolicy},
 };

@@ -4,26 +4,20 @@ use std::collections::{BTreeMap, HashSet};
 
 use plane_kit::{
     ids::{AccountId, EnvironmentId},
-    operations::operations,
     policy::{
-        Effect, Explanation, Place, PolicyBook, PolicyLine, Principal as Asking, RoleLink, key_subject,
-        rule::RuleError, rules_subject,
+        Effect, PolicyBook, PolicyLine, RoleLink, key_subject, provisioning_subject, rule::RuleError, rules_subject,
     },
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{
-    assignments::{held_of, settled},
     cedar::{Complaints, Who, compile},
-    error::PermissionsError,
-    principals::{Held, PrincipalType},
-    roles::policies_of,
+    held::{Held, PrincipalType, held_of, settled},
     system::{self, FOLDER_PARAMETER, FOLDER_PLACEHOLDER, ScopeType},
 };
 use crate::{
-    access::provisioning_subject,
-    access_keys::KeyPermissions,
-    accounts::ACCOUNT_ADMIN,
+    key_bounds::KeyPermissions,
+    roles::ACCOUNT_ADMIN,
     tables::{access_keys, custom_policies, custom_roles, provisioning_keys},
 };
 
@@ -31,8 +25,6 @@ use crate::{
 const ENVIRONMENT_ADMIN: &str = "role:environment_admin";
 /// What stands for every product environment where one is named.
 pub(crate) const EVERY_ENVIRONMENT: &str = "all";
-/// The operation without which nobody could give roles back.
-const CHANGES_ROLES: &str = "update_principal_roles";
 
 /// Why the policy of an environment or an account cannot be put together.
 #[derive(Debug, thiserror::Error)]
@@ -46,16 +38,6 @@ pub(crate) enum EnforcementError {
     /// A stored policy does not compile any more. Passing over it might pass over a refusal.
     #[error("a stored policy cannot be read")]
     Policy(#[from] Complaints),
-}
-
-impl From<EnforcementError> for PermissionsError {
-    fn from(error: EnforcementError) -> Self {
-        match error {
-            EnforcementError::Database(source) => source.into(),
-            EnforcementError::Rules(source) => crate::store_error::StoreError::StoredRules(source).into(),
-            EnforcementError::Policy(source) => Self::StoredPolicy(source),
-        }
-    }
 }
 
 /// Lines and links as they are put together.
@@ -192,26 +174,17 @@ pub(crate) async fn of_account<C: ConnectionTrait>(
     Ok(PolicyBook::new(&draft.lines, &draft.links))
 }
 
-/// Refuses a change after which no enabled provisioning key could change roles any more. Called within the change, behind it.
-pub(crate) async fn guard_last_administrator(
-    transaction: &DatabaseTransaction,
-    account: AccountId,
-) -> Result<(), PermissionsError> {
-    let keys = provisioning_keys::Entity::find()
-        .filter(provisioning_keys::Column::AccountId.eq(account.0))
-        .filter(provisioning_keys::Column::Enabled.eq(true))
-        .all(transaction)
-        .await?;
-    let book = of_account(transaction, account, &keys).await?;
-    let Some(operation) = operations().find(CHANGES_ROLES) else {
-        return Err(PermissionsError::LastAdministrator);
-    };
-    let may = |key: &provisioning_keys::Model| {
-        let subject = provisioning_subject(&key.api_key);
-        let asking = Asking { owner: account.0, version: 0, subject: &subject, book: &book };
-        Explanation::of(&asking, operation, Place::None).permitted()
-    };
-    if keys.iter().any(may) { Ok(()) } else { Err(PermissionsError::LastAdministrator) }
+/// The ids of the system policies of a role; nothing if there is no such role.
+pub(super) fn policies_of(role_id: &str, own: &[custom_roles::Model]) -> Vec<String> {
+    if let Some(role) = system::role(role_id) {
+        return role.policies.iter().map(|id| (*id).to_owned()).collect();
+    }
+    own.iter().find(|row| row.id == role_id).map(ids_of).unwrap_or_default()
+}
+
+pub(super) fn ids_of(row: &custom_roles::Model) -> Vec<String> {
+    let ids = row.policy_ids.as_array().map(Vec::as_slice).unwrap_or_default();
+    ids.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect()
 }
 
 fn everything(role: &str) -> Vec<PolicyLine> {

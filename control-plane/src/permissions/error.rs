@@ -4,7 +4,10 @@ use plane_kit::error::{ApiError, ErrorCode};
 use sea_orm::DbErr;
 use serde_json::json;
 
-use super::cedar::{CEDAR_CODE, Complaints};
+use super::{
+    cedar::{CEDAR_CODE, Complaints},
+    enforcement::EnforcementError,
+};
 use crate::store_error::StoreError;
 
 /// Why roles and policies could not be read or changed.
@@ -77,6 +80,16 @@ impl PermissionsError {
 impl From<DbErr> for PermissionsError {
     fn from(error: DbErr) -> Self {
         Self::Store(StoreError::Database(error))
+    }
+}
+
+impl From<EnforcementError> for PermissionsError {
+    fn from(error: EnforcementError) -> Self {
+        match error {
+            EnforcementError::Database(source) => source.into(),
+            EnforcementError::Rules(source) => StoreError::StoredRules(source).into(),
+            EnforcementError::Policy(source) => Self::StoredPolicy(source),
+        }
     }
 }
 

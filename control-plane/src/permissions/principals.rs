@@ -9,80 +9,13 @@ use uuid::Uuid;
 
 use super::{
     error::PermissionsError,
+    held::{Held, Principal, PrincipalType},
     system::{ACCOUNT_MASTER, ENVIRONMENT_MASTER},
 };
 use crate::{
     names::can_be_a_name,
     tables::{access_keys, memberships, product_environments, provisioning_keys, user_groups},
 };
-
-/// What a principal is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum PrincipalType {
-    /// A user of the account.
-    User,
-    /// A group of users.
-    Group,
-    /// An access key of a product environment.
-    ApiKey,
-    /// A provisioning key of the account.
-    ProvisioningKey,
-}
-
-impl PrincipalType {
-    const ALL: [Self; 4] = [Self::User, Self::Group, Self::ApiKey, Self::ProvisioningKey];
-
-    /// The name on the wire and in the tables.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Group => "group",
-            Self::ApiKey => "apiKey",
-            Self::ProvisioningKey => "provisioningKey",
-        }
-    }
-
-    /// The kind of entity in Cedar.
-    pub(crate) fn kind(self) -> &'static str {
-        match self {
-            Self::User => "User",
-            Self::Group => "Group",
-            Self::ApiKey => "APIKey",
-            Self::ProvisioningKey => "ProvisioningKey",
-        }
-    }
-
-    /// The type of that name.
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
-
-/// A principal of an account.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Principal {
-    /// What it is.
-    pub kind: PrincipalType,
-    /// The id of a user or a group; the public half of a key.
-    pub id: String,
-}
-
-/// A role that a principal has, by assignment or because nobody has changed its roles.
-#[derive(Debug, Clone)]
-pub(crate) struct Held {
-    /// Who has it.
-    pub principal: Principal,
-    /// The role.
-    pub role_id: String,
-    /// The product environment, `all`, or nothing for a role of the account.
-    pub scope_id: String,
-    /// The parameters of a role of a folder.
-    pub parameters: BTreeMap<String, String>,
-    /// When it was assigned, or the principal made.
-    pub created_at: DateTime<Utc>,
-    /// When the assignment last changed.
-    pub updated_at: DateTime<Utc>,
-}
 
 /// A principal that was found, with the role that it has by default.
 #[derive(Debug, Clone)]

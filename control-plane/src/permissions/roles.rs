@@ -12,9 +12,10 @@ use sea_orm::{
 use serde_json::{Value, json};
 
 use super::{
-    assignments,
-    enforcement::guard_last_administrator,
+    enforcement::ids_of,
     error::PermissionsError,
+    held,
+    lockout::guard_last_administrator,
     system::{
         self, FOLDER_PARAMETER, PermissionType, SYSTEM_PREFIX, SYSTEM_ROLES, SYSTEM_SINCE, ScopeType, SystemPolicy,
     },
@@ -122,19 +123,6 @@ pub(crate) struct RoleContent {
     pub description: Option<String>,
     /// The ids of its system policies; none stay as they are when absent.
     pub policy_ids: Option<Vec<String>>,
-}
-
-/// The ids of the system policies of a role; nothing if there is no such role.
-pub(crate) fn policies_of(role_id: &str, own: &[rows::Model]) -> Vec<String> {
-    if let Some(role) = system::role(role_id) {
-        return role.policies.iter().map(|id| (*id).to_owned()).collect();
-    }
-    own.iter().find(|row| row.id == role_id).map(ids_of).unwrap_or_default()
-}
-
-fn ids_of(row: &rows::Model) -> Vec<String> {
-    let ids = row.policy_ids.as_array().map(Vec::as_slice).unwrap_or_default();
-    ids.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect()
 }
 
 /// The role of that id, whosever it is.
@@ -260,11 +248,11 @@ impl<'a> Roles<'a> {
         let change = changes::begin_of_principals(self.foundation, self.account).await?;
         let transaction = change.transaction();
         let row = self.locked(transaction, id).await?;
-        let holders = assignments::holders(transaction, self.account, &row.id).await?;
+        let holders = held::holders(transaction, self.account, &row.id).await?;
         if holders > 0 && !force {
             return Err(PermissionsError::RoleHeld { role: row.id, holders });
         }
-        assignments::take_from_all(transaction, self.account, &row.id).await?;
+        held::take_from_all(transaction, self.account, &row.id).await?;
         rows::Entity::delete_many()
             .filter(rows::Column::AccountId.eq(self.account.0))
             .filter(rows::Column::Id.eq(&row.id))

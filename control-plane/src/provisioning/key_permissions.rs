@@ -19,7 +19,8 @@ use utoipa::ToSchema;
 use super::access_keys::keys_of;
 use crate::{
     access::{AccountGrant, ReadAccessKeys, WriteAccessKeys},
-    access_keys::{AccessKey, PermissionChanges},
+    access_keys::AccessKey,
+    key_bounds::PermissionChanges,
     permissions::{enforcement::of_environment, error::PermissionsError},
     store_error::StoreError,
 };

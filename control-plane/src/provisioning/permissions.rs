@@ -6,7 +6,7 @@ use plane_kit::{
     http::{access::Allow, params::Params, routes::Routes},
     ids::AccountId,
     operations::{FolderOf, Operation, Plane, operations},
-    policy::{Explanation, PolicyBook, Principal, Region, key_subject, template},
+    policy::{Explanation, PolicyBook, Principal, Region, key_subject, provisioning_subject, template},
     routes,
 };
 use serde::Serialize;
@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 
 use super::key_permissions::place;
 use crate::{
-    access::{AccountGrant, ReadPermissions, provisioning_subject},
+    access::{AccountGrant, ReadPermissions},
     accounts,
     environments::Environments,
     permissions::{

@@ -22,7 +22,7 @@ use utoipa::ToSchema;
 use crate::permissions::{
     custom_policies::Scope,
     effective::text_for,
-    principals::{Held, Principal, PrincipalType},
+    held::{Held, Principal, PrincipalType},
     roles::Role,
     system::{FOLDER_PARAMETER, PermissionType, SYSTEM_SINCE, ScopeType, SystemPolicy},
 };

@@ -11,7 +11,6 @@ use plane_kit::{
     telemetry::metrics::Metrics,
     usage::{IdleNode, UsageBatch, Window},
 };
-use sea_orm::DbErr;
 use tokio::{
     sync::{Mutex, Notify, watch},
     task::JoinHandle,
@@ -20,6 +19,7 @@ use tokio::{
 use super::{
     counters::{ClosedWindow, Counters},
     outbox,
+    ship_error::ShipError,
 };
 use crate::audit::{self, calls::Calls};
 
@@ -27,20 +27,6 @@ use crate::audit::{self, calls::Calls};
 const BATCH: u64 = 2000;
 /// How long to wait after the control plane did not take a batch.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-
-/// Why usage could not be carried further. Nothing is lost by it; it is tried again.
-#[derive(Debug, thiserror::Error)]
-pub enum ShipError {
-    /// The counter files failed.
-    #[error("the counter files failed")]
-    Counters(#[from] std::io::Error),
-    /// The regional database failed.
-    #[error("the regional database failed")]
-    Database(#[from] DbErr),
-    /// The control plane did not take it.
-    #[error(transparent)]
-    Seam(#[from] SeamError),
-}
 
 /// Carries usage up.
 pub struct Shipper {

@@ -28,7 +28,7 @@ use crate::{
         custom_policies::Scope,
         effective::holds_in,
         enforcement::EVERY_ENVIRONMENT,
-        principals::{Held, Principal, PrincipalType},
+        held::{Held, Principal, PrincipalType},
         roles::Roles,
     },
 };

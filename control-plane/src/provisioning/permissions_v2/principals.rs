@@ -29,7 +29,7 @@ use crate::{
         assignments::{Assignment, Assignments, Operation},
         custom_policies::Scope,
         effective::holds_in,
-        principals::{Held, Principal},
+        held::{Held, Principal},
         roles::{Role, Roles},
     },
 };
