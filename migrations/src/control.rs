@@ -12,6 +12,7 @@ mod m20261124_000007_accounts;
 mod m20261124_000008_permissions;
 mod m20261124_000009_audit;
 mod m20261124_000010_invitations;
+mod m20261124_000011_environments_in_order;
 
 /// The control set.
 pub struct Migrator;
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000008_permissions::Migration),
             Box::new(m20261124_000009_audit::Migration),
             Box::new(m20261124_000010_invitations::Migration),
+            Box::new(m20261124_000011_environments_in_order::Migration),
         ]
     }
 }

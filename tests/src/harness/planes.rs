@@ -57,14 +57,20 @@ pub struct Planes {
 impl Planes {
     /// Brings them up: migrations, a region, an account, and the two servers.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Brings them up with settings of the caller's own for the control plane.
+    pub async fn start_with(settings: &[(&str, &str)]) -> Self {
         let database = Postgres::start().await;
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let control_settings = owned(&[
+        let mut control_settings = owned(&[
             ("SAFELIGHT_CONTROL__DATABASE_URL", &database.url()),
             ("SAFELIGHT_CONTROL__KEY_ENCRYPTION_KEY", KEY_ENCRYPTION_KEY),
             ("SAFELIGHT_CONTROL__DEFAULT_REGION", REGION),
             ("SAFELIGHT_METERING__WINDOW_SECONDS", "1"),
         ]);
+        control_settings.extend(owned(settings));
         let command = |arguments: &[&str], settings: &[(String, String)]| -> String {
             let settings: Vec<(&str, &str)> =
                 settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "printing figures is what this program is for")]
 
 mod decision;
+mod listing;
 mod process;
 mod similarity;
 
@@ -70,6 +71,9 @@ async fn main() {
     }
     if is_wanted("decision") {
         decision::decision().await;
+    }
+    if is_wanted("listing") {
+        listing::listing().await;
     }
 }
 
