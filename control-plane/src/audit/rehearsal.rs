@@ -7,10 +7,7 @@ use plane_kit::{
     audit::{OTHER, Outcome},
     ids::EnvironmentId,
     operations::{FolderOf, Operation, Plane, operations},
-    policy::{
-        Effect, Explanation, Place, PolicyBook, PolicyLine, Principal, RoleLink, key_subject, rule::KeyRules,
-        rules_subject,
-    },
+    policy::{Explanation, Place, PolicyBook, Principal, key_subject},
 };
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
@@ -21,8 +18,6 @@ use crate::{access::AccountGrant, store_error::StoreError, tables::call_records 
 const PAGE: u64 = 500;
 /// From so many kinds of calls on, folders of new kinds are left out: each kind is held against every rule.
 const MOST_KINDS: usize = 2_000;
-/// The role of a key whose roles nobody has changed.
-const ROLE: &str = "role:environment_admin";
 
 /// Calls of one kind that would be decided otherwise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,13 +55,13 @@ impl Rehearsal {
     }
 }
 
-/// Holds the calls of an access key of the account against rules, those of hours that begin at or after a moment. Among them are
-/// the calls of its product environment that were not told apart by key, because some of them may be its.
+/// Holds the calls of an access key of the account against a policy that it does not have yet, those of hours that begin at or after
+/// a moment. Among them are the calls of its product environment that were not told apart by key, because some of them may be its.
 pub(crate) async fn rehearse(
     grant: &AccountGrant,
     environment: EnvironmentId,
     api_key: &str,
-    rules: &KeyRules,
+    policy: &PolicyBook,
     since: DateTime<Utc>,
 ) -> Result<Rehearsal, StoreError> {
     let actor = key_subject(api_key);
@@ -93,7 +88,7 @@ pub(crate) async fn rehearse(
         let is_full = page.len() as u64 == PAGE;
         match page.last().filter(|_| is_full) {
             Some(last) => behind = Some(PageEnd { at: last.hour, id: last.id }),
-            None => return Ok(replay.against(&Draft::of(api_key, rules))),
+            None => return Ok(replay.against(&Draft { subject: &actor, book: policy })),
         }
     }
 }
@@ -145,7 +140,7 @@ impl Replay {
         tally.last_at = tally.last_at.max(record.last_at);
     }
 
-    fn against(self, draft: &Draft) -> Rehearsal {
+    fn against(self, draft: &Draft<'_>) -> Rehearsal {
         let mut rehearsal = Rehearsal { unknown: self.folded, ..Rehearsal::default() };
         for (kind, Tally { operation, calls, last_at }) in self.kinds {
             let Some(decision) = draft.decide(operation, kind.folder.as_deref()) else {
@@ -172,24 +167,16 @@ impl Replay {
     }
 }
 
-/// Rules that nobody has set yet, in the place of all rules of a key whose role permits everything.
-struct Draft {
-    subject: String,
-    book: PolicyBook,
+/// A policy that is not in force, and whom it is asked about.
+struct Draft<'a> {
+    subject: &'a str,
+    book: &'a PolicyBook,
 }
 
-impl Draft {
-    fn of(api_key: &str, rules: &KeyRules) -> Self {
-        let subject = key_subject(api_key);
-        let mut lines = vec![PolicyLine::new(ROLE, "*", "*", Effect::Allow)];
-        lines.extend(rules.lines(&rules_subject(&subject)));
-        let links = [RoleLink { member: subject.clone(), role: ROLE.to_owned() }];
-        Self { book: PolicyBook::new(&lines, &links), subject }
-    }
-
+impl Draft<'_> {
     /// What would be decided; none where that depends on a folder that is not known.
     fn decide(&self, operation: &Operation, folder: Option<&str>) -> Option<Explanation> {
-        let principal = Principal::unversioned(&self.subject, &self.book);
+        let principal = Principal::unversioned(self.subject, self.book);
         let place = match (operation.folder, folder) {
             (FolderOf::Nothing, _) => Place::None,
             (_, Some(folder)) => Place::In(folder),
@@ -207,9 +194,19 @@ impl Draft {
 
 #[cfg(test)]
 mod tests {
+    use plane_kit::policy::{Effect, PolicyLine, RoleLink, rule::KeyRules, rules_subject};
     use uuid::Uuid;
 
     use super::*;
+
+    /// What comes of a rule of a key that may do everything else.
+    fn held_against(replay: Replay, rule: &str) -> Rehearsal {
+        let subject = key_subject("1");
+        let mut lines = vec![PolicyLine::new("role:all", "*", "*", Effect::Allow)];
+        lines.extend(KeyRules::parse([rule]).unwrap().lines(&rules_subject(&subject)));
+        let links = [RoleLink { member: subject.clone(), role: "role:all".to_owned() }];
+        replay.against(&Draft { subject: &subject, book: &PolicyBook::new(&lines, &links) })
+    }
 
     fn record(folder: Option<String>, outcome: Outcome) -> rows::Model {
         let at = DateTime::from_timestamp(1_795_435_200, 0).unwrap();
@@ -245,7 +242,7 @@ mod tests {
         for (rules, refused, unknown) in
             [("@upload in 0", MOST_KINDS - 1, extra), ("@usage", MOST_KINDS + extra + 1, 0), ("@upload", 0, 0)]
         {
-            let rehearsal = replay().against(&Draft::of("1", &KeyRules::parse([rules]).unwrap()));
+            let rehearsal = held_against(replay(), rules);
             let found: i64 = rehearsal.newly_refused.iter().map(|calls| calls.calls).sum();
             assert_eq!((found, rehearsal.unknown), (refused as i64, unknown as i64), "{rules}");
             assert_eq!(rehearsal.calls(), (MOST_KINDS + extra + 1) as i64, "{rules}");
@@ -257,7 +254,7 @@ mod tests {
         for (outcome, refused, unchanged) in [(Outcome::Permitted, 1, 0), (Outcome::Refused, 0, 1)] {
             let mut replay = Replay::default();
             replay.add(&record(Some("a".into()), outcome));
-            let rehearsal = replay.against(&Draft::of("1", &KeyRules::parse(["deny *"]).unwrap()));
+            let rehearsal = held_against(replay, "deny *");
             assert_eq!((rehearsal.newly_refused.len(), rehearsal.unchanged), (refused, unchanged), "{outcome:?}");
         }
     }

@@ -10,16 +10,21 @@ use plane_kit::{
         params::{Params, missing},
         routes::Routes,
     },
+    ids::AccountId,
+    policy::{PolicyBook, rule::KeyRules},
     routes,
 };
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{key_permissions::rules, wire_time};
 use crate::{
-    access::ReadPermissions,
+    access::{AccountGrant, ReadPermissions},
+    access_keys::AccessKey,
     audit::{ChangedCalls, rehearse},
-    environments::Environments,
+    environments::{Environment, Environments},
+    permissions::{enforcement, error::PermissionsError},
 };
 
 /// How many days are looked back when nothing is said.
@@ -116,7 +121,7 @@ impl From<ChangedCalls> for RehearsedCalls {
 /// Rehearse permissions.
 ///
 /// Holds what an access key was used for in the last days against rules that it does not have yet, and says which calls would be
-/// decided otherwise than they were, and why. Nothing is changed. Call records of a region come in a moment after the calls.
+/// decided otherwise than they were, and why. Its roles and the custom policies are taken as they are. Nothing is changed. Call records of a region come in a moment after the calls.
 #[utoipa::path(
     post,
     path = "/v1_1/provisioning/accounts/{account_id}/permissions/rehearse",
@@ -142,7 +147,8 @@ async fn rehearse_permissions(
     let (environment, key) = Environments::of(allow.grant()).find_key(api_key).await?;
     // The hour in which the span begins is looked at whole.
     let since = hour_of(foundation.clock.now() - TimeDelta::days(days));
-    let found = rehearse(allow.grant(), environment.id(), key.api_key(), &draft, since).await?;
+    let policy = drafted(allow.grant(), &environment, &key, &draft).await?;
+    let found = rehearse(allow.grant(), environment.id(), key.api_key(), &policy, since).await?;
     Ok(Json(RehearsedPermissions {
         days,
         calls: found.calls(),
@@ -151,4 +157,18 @@ async fn rehearse_permissions(
         newly_refused: found.newly_refused.into_iter().map(RehearsedCalls::from).collect(),
         newly_allowed: found.newly_allowed.into_iter().map(RehearsedCalls::from).collect(),
     }))
+}
+
+/// The policy of a key as it would be with rules in the place of all that it has.
+async fn drafted(
+    grant: &AccountGrant,
+    environment: &Environment,
+    key: &AccessKey,
+    rules: &KeyRules,
+) -> Result<PolicyBook, PermissionsError> {
+    let mut row = key.row().clone();
+    row.rules = json!(rules.texts());
+    let (reader, account) = (grant.foundation().database.reader(), AccountId(grant.account().id));
+    let (lines, links) = enforcement::of_environment(reader, account, environment.id(), &[row]).await?;
+    Ok(PolicyBook::new(&lines, &links))
 }

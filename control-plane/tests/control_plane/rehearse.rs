@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    harness::{Body, REGION, Stage},
+    harness::{Body, REGION, Stage, basic},
     on_both_databases,
 };
 
 on_both_databases!(
     calls_are_held_against_rules,
+    roles_and_policies_stay,
     only_so_many_days_are_looked_back,
     more_than_a_page_is_looked_at,
     mistakes_are_named,
@@ -154,6 +155,30 @@ async fn calls_are_held_against_rules(stage: Stage) {
         stage.call(Method::GET, "/audit_log", Body::None).await.ok(),
     );
     assert_eq!(before, after, "nothing is changed by it");
+}
+
+/// Rules take the place of rules alone: roles and custom policies decide on as they do.
+async fn roles_and_policies_stay(stage: Stage) {
+    let demo = place(&stage, "demo").await;
+    let (now, key) = (stage.clock.now(), format!("key:{}", demo.api_key));
+    let calls = [("destroy", Some("cats"), Outcome::Refused, 3), ("upload", Some("cats"), Outcome::Permitted, 2)];
+    ship(&stage, calls.into_iter().map(|call| record(&demo, &key, call, now)).collect()).await;
+    let found = rehearse(&stage, &demo, json!({"rules": ["*"]})).await;
+    assert_eq!(shown(&found["newly_allowed"]), [("destroy", Some("cats"), 3)]);
+
+    let statement = format!(
+        r#"forbid(principal == Cloudinary::APIKey::"{}", action == Cloudinary::Action::"delete", resource);"#,
+        demo.api_key
+    );
+    let policy = json!({
+        "name": "No deleting", "scope_type": "prodenv", "scope_id": demo.id, "policy_statement": statement, "enabled": true,
+    });
+    let path = format!("/v2/accounts/{}/permissions/policies/custom", stage.account.account.id);
+    let credentials = format!("{}:{}", stage.account.api_key, stage.account.api_secret.expose());
+    let headers = [("authorization", basic(&credentials))];
+    assert_eq!(stage.send(Method::POST, &path, &headers, Body::Json(policy)).await.status, 201);
+    let found = rehearse(&stage, &demo, json!({"rules": ["*"]})).await;
+    assert_eq!((shown(&found["newly_allowed"]), &found["unchanged"]), (vec![], &json!(5)));
 }
 
 async fn only_so_many_days_are_looked_back(stage: Stage) {
