@@ -332,7 +332,7 @@ pub struct Usage {
     pub resources: i64,
     /// Derived assets.
     pub derived_resources: i64,
-    /// Everything before this moment is counted.
+    /// Everything before this moment is counted. A region that has not reported yet has counted nothing.
     pub complete_until: DateTime<Utc>,
 }
 
@@ -341,7 +341,6 @@ impl Usage {
         let number = |value: &Value, name: &str| {
             value.as_i64().unwrap_or_else(|| panic!("usage has no whole number `{name}`: {answer}"))
         };
-        let until = answer["complete_until"].as_str().unwrap_or_default();
         Self {
             transformations: number(&answer["transformations"]["usage"], "transformations.usage"),
             bandwidth: number(&answer["bandwidth"]["usage"], "bandwidth.usage"),
@@ -349,7 +348,9 @@ impl Usage {
             requests: number(&answer["requests"], "requests"),
             resources: number(&answer["resources"], "resources"),
             derived_resources: number(&answer["derived_resources"], "derived_resources"),
-            complete_until: until.parse().unwrap_or_else(|error| panic!("complete_until `{until}`: {error}")),
+            complete_until: answer["complete_until"].as_str().map_or(DateTime::<Utc>::MIN_UTC, |until| {
+                until.parse().unwrap_or_else(|error| panic!("complete_until `{until}`: {error}"))
+            }),
         }
     }
 
