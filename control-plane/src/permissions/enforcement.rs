@@ -175,7 +175,7 @@ pub(crate) async fn of_account<C: ConnectionTrait>(
 }
 
 /// The ids of the system policies of a role; nothing if there is no such role.
-pub(super) fn policies_of(role_id: &str, own: &[custom_roles::Model]) -> Vec<String> {
+fn policies_of(role_id: &str, own: &[custom_roles::Model]) -> Vec<String> {
     if let Some(role) = system::role(role_id) {
         return role.policies.iter().map(|id| (*id).to_owned()).collect();
     }
