@@ -14,7 +14,11 @@ pub mod range;
 pub mod respond;
 pub mod url;
 
-use actix_web::{HttpRequest, web};
+use actix_web::{
+    HttpRequest,
+    http::header::{ALLOW, HeaderValue},
+    web,
+};
 use plane_kit::{
     error::{ApiError, ErrorCode},
     http::{
@@ -69,7 +73,8 @@ pub async fn deliver(
 /// Delivery reads; whoever wants to change something has come to the wrong address.
 pub async fn refuse_method(_: Public<DeliveryDecides>, request: HttpRequest) -> Result<Delivered, ApiError> {
     let text = format!("{} is not allowed here; delivery answers GET, HEAD and OPTIONS", request.method());
-    Err(ApiError::new(ErrorCode::MethodNotAllowed, text).for_delivery())
+    let error = ApiError::new(ErrorCode::MethodNotAllowed, text).for_delivery();
+    Err(error.with_header(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS")))
 }
 
 async fn answer(request: &HttpRequest, plane: &DataPlane) -> Result<Delivered, ApiError> {
@@ -89,7 +94,8 @@ async fn answer(request: &HttpRequest, plane: &DataPlane) -> Result<Delivered, A
         // The asset was replaced while its picture was made: what is there now is asked for once more.
         Err(Failure::Replaced) => {
             plane.located.forget_all_of(tenant.id(), admitted.names());
-            attempt(request, plane, &tenant, &admitted, &conditions).await.map_err(Failure::into_error)?
+            let again = Box::pin(attempt(request, plane, &tenant, &admitted, &conditions));
+            again.await.map_err(Failure::into_error)?
         }
         outcome => outcome.map_err(Failure::into_error)?,
     };
@@ -122,6 +128,8 @@ impl From<ApiError> for Failure {
     }
 }
 
+/// What seldom happens stands in boxes, here and in the stages: a future is moved as large as its largest part, and the answer
+/// from memory is the one that counts.
 async fn attempt(
     request: &HttpRequest,
     plane: &DataPlane,
@@ -133,7 +141,7 @@ async fn attempt(
     match prepare(plane, tenant, admitted, &asset, request)? {
         Prepared::Original => {
             let answer = Answer::original(plane, admitted, &asset, conditions);
-            Ok(answer.with_original(plane, &asset).await?)
+            Ok(Box::pin(answer.with_original(plane, &asset)).await?)
         }
         Prepared::Derived(derived) => {
             let answer = Answer::derived(plane, admitted, &asset, &derived, conditions);

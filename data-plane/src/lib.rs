@@ -325,8 +325,7 @@ impl AdminRate {
     }
 }
 
-/// The operations of the data plane. Delivery stands last and takes every path that nothing else took, so these routes have to be
-/// configured after all others.
+/// The operations of the data plane. Delivery takes every path that nothing else takes.
 pub fn routes() -> Routes {
     use admin::{resources, service};
     let mut routes = Routes::new();

@@ -207,7 +207,7 @@ impl Tenants {
         if let Some(tenant) = self.find(cloud_name) {
             return Some(tenant);
         }
-        self.ask().await;
+        Box::pin(self.ask()).await;
         self.find(cloud_name)
     }
 
@@ -216,7 +216,7 @@ impl Tenants {
         if tenant.key(api_key).is_some() {
             return tenant;
         }
-        self.ask().await;
+        Box::pin(self.ask()).await;
         self.directory.load().by_id.get(&tenant.id()).cloned().unwrap_or(tenant)
     }
 

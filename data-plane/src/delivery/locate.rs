@@ -75,8 +75,8 @@ impl Located {
                 None => {
                     let assets = AssetStore::of(admitted, &plane.database, &plane.settings.region.name);
                     let name = key.1.clone();
-                    self.rows
-                        .try_get_with(key, async move { Ok(assets.find(&name).await?.map(Arc::new)) })
+                    let find = async move { Ok(assets.find(&name).await?.map(Arc::new)) };
+                    Box::pin(self.rows.try_get_with(key, find))
                         .await
                         .map_err(|error: Arc<sea_orm::DbErr>| ApiError::internal(error.as_ref()))?
                 }

@@ -1,6 +1,9 @@
 //! Renditions: from memory, from the derived store, or made. One make per key, however many ask.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -16,11 +19,7 @@ use transform::{key::RenditionKey, source::Format};
 use super::{Failure, locate::LocatedAsset, prepare::Derived};
 use crate::{
     Plane,
-    assets::{
-        ActsFor, AssetStore,
-        commit::{NewRendition, Spelling},
-        record::AssetRecord,
-    },
+    assets::{ActsFor, AssetStore, commit::NewRendition, record::AssetRecord},
     render::{RenderError, SourceFile},
     storage::{ObjectKey, StorageError},
     tenants::Tenant,
@@ -28,8 +27,6 @@ use crate::{
 
 /// How long a refusal of a make is remembered.
 const FAILURES_KEPT: Duration = Duration::from_secs(3);
-/// How many spellings are remembered as kept.
-const SPELLINGS: u64 = 50_000;
 /// How many mebibytes of sources may wait for a worker in memory; who comes when they are taken is answered 429.
 const SOURCES_MEBIBYTES: usize = 1024;
 /// How many refusals are remembered.
@@ -100,8 +97,6 @@ impl From<RenderError> for MakeError {
 pub struct Renditions {
     memory: moka::future::Cache<RenditionKey, Arc<Made>>,
     failures: moka::sync::Cache<RenditionKey, MakeError>,
-    /// Spellings that were kept lately.
-    noted: moka::sync::Cache<(RenditionKey, Spelling), ()>,
     /// Room for sources that wait for a worker or are in one, in units of a mebibyte.
     sources: Semaphore,
 }
@@ -127,7 +122,6 @@ impl Renditions {
         Self {
             memory: moka::future::Cache::builder().max_capacity(bytes).weigher(weigh).build(),
             failures: moka::sync::Cache::builder().max_capacity(FAILURES).time_to_live(FAILURES_KEPT).build(),
-            noted: moka::sync::Cache::builder().max_capacity(SPELLINGS).build(),
             sources: Semaphore::new(SOURCES_MEBIBYTES),
         }
     }
@@ -142,7 +136,7 @@ impl Renditions {
         request: RequestId,
     ) -> Result<Arc<Made>, Failure> {
         if let Some(made) = self.memory.get(&derived.key).await {
-            self.note_spelling(plane, tenant, asset, derived);
+            note_spelling(plane, tenant, asset, derived);
             plane.metrics.deliveries.with_label_values(&["memory"]).inc();
             return Ok(made);
         }
@@ -160,7 +154,7 @@ impl Renditions {
         };
         match task.await {
             Ok(Ok(made)) => {
-                self.note_spelling(plane, tenant, asset, derived);
+                note_spelling(plane, tenant, asset, derived);
                 Ok(made)
             }
             Ok(Err(error)) => {
@@ -174,24 +168,21 @@ impl Renditions {
     }
 }
 
-impl Renditions {
-    /// Keeps one more spelling of a rendition, once in a while for each. Nobody waits for it, and a delivery does not fail by it.
-    fn note_spelling(&self, plane: &Arc<Plane>, tenant: &Tenant, asset: &LocatedAsset, derived: &Arc<Derived>) {
-        let noted = (derived.key, derived.spelling.clone());
-        if self.noted.contains_key(&noted) {
-            return;
-        }
-        self.noted.insert(noted, ());
-        let (plane, derived) = (Arc::clone(plane), Arc::clone(derived));
-        let (on_behalf_of, version) = (OnBehalfOf(tenant.id()), asset.record.version.id);
-        tokio::spawn(async move {
-            let assets = AssetStore::of(&on_behalf_of, &plane.database, &plane.settings.region.name);
-            let now = plane.clock.now();
-            if let Err(error) = assets.note_spelling(&derived.key_text, version, &derived.spelling, now).await {
-                tracing::warn!(error = chain(&error), "a spelling of a derived asset was not kept");
-            }
-        });
+/// Keeps one more spelling of a rendition, once for each remembered plan. Nobody waits for it, and a delivery does not fail by it.
+fn note_spelling(plane: &Arc<Plane>, tenant: &Tenant, asset: &LocatedAsset, derived: &Arc<Derived>) {
+    // Read before it is written: what every delivery writes to would go from core to core.
+    if derived.noted.load(Ordering::Relaxed) || derived.noted.swap(true, Ordering::Relaxed) {
+        return;
     }
+    let (plane, derived) = (Arc::clone(plane), Arc::clone(derived));
+    let (on_behalf_of, version) = (OnBehalfOf(tenant.id()), asset.record.version.id);
+    tokio::spawn(async move {
+        let assets = AssetStore::of(&on_behalf_of, &plane.database, &plane.settings.region.name);
+        let now = plane.clock.now();
+        if let Err(error) = assets.note_spelling(&derived.key_text, version, &derived.spelling, now).await {
+            tracing::warn!(error = chain(&error), "a spelling of a derived asset was not kept");
+        }
+    });
 }
 
 struct Work<'a> {

@@ -1,6 +1,6 @@
 //! From a located asset to a plan and its key. Pure but for remembering.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use actix_web::HttpRequest;
 use plane_kit::{error::ApiError, ids::VersionId};
@@ -43,6 +43,8 @@ pub struct Derived {
     pub key: RenditionKey,
     /// Its identity in hexadecimal digits.
     pub key_text: String,
+    /// Its entity tag, without quotes.
+    pub etag: String,
     /// What is counted once.
     pub count_key: Uuid,
     /// Which headers decided.
@@ -51,6 +53,8 @@ pub struct Derived {
     pub cost: u64,
     /// How it was asked for.
     pub spelling: Spelling,
+    /// Whether the spelling was kept with the rendition since this plan was made.
+    pub noted: AtomicBool,
 }
 
 /// Plans by what they depend on.
@@ -84,7 +88,9 @@ pub fn prepare(
     let Some(source) = &asset.record.version.source else {
         return Ok(Prepared::Original);
     };
-    let hints = ClientHints::from_headers(|name| request.headers().get(name).and_then(|value| value.to_str().ok()));
+    let hints = ClientHints::from_headers(
+        request.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))),
+    );
     let spelling = Spelling {
         transformation: url.spelling.clone(),
         extension: asset.extension.as_deref().unwrap_or_default().to_ascii_lowercase(),
@@ -123,12 +129,14 @@ pub fn prepare(
             let rendition = RenditionKey::new(&planned.plan, version, ENGINE_REVISION);
             Prepared::Derived(Arc::new(Derived {
                 key_text: rendition.to_string(),
+                etag: rendition.etag(0),
                 key: rendition,
                 count_key: Uuid::from_bytes(count_key(version, &planned.plan, asset.record.version.epoch)),
                 vary: planned.vary,
                 cost: planned.cost.weight(),
                 plan: planned.plan,
                 spelling: key.spelling.clone(),
+                noted: AtomicBool::new(false),
             }))
         }
     };

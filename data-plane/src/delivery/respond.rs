@@ -11,7 +11,7 @@ use actix_web::{
     body::{BodySize, BoxBody, MessageBody},
     http::{
         Method, StatusCode,
-        header::{self, HeaderName},
+        header::{self, HeaderName, HeaderValue},
     },
 };
 use bytes::Bytes;
@@ -39,6 +39,18 @@ use crate::{
 const CHUNK: usize = 256 * 1024;
 /// What keeps scripts in a delivered document from doing anything.
 const DOCUMENT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+
+/// What every answer with a body, or in place of one, says.
+const ALWAYS: [(HeaderName, &str); 5] = [
+    (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+    (
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        "Content-Length,ETag,Server-Timing,Vary,X-Content-Type-Options,X-Cld-Error,X-Request-Id",
+    ),
+    (HeaderName::from_static("timing-allow-origin"), "*"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::ACCEPT_RANGES, "bytes"),
+];
 
 /// The request headers that decide how much is answered.
 #[derive(Debug, Clone)]
@@ -93,7 +105,7 @@ pub struct Answer {
 
 struct Head {
     etag: String,
-    content_type: String,
+    content_type: HeaderValue,
     cache_control: String,
     vary: Vary,
     changed_at: Option<DateTime<Utc>>,
@@ -120,13 +132,13 @@ impl Answer {
     ) -> Self {
         let version = &asset.record.version;
         let content_type = match (asset.record.name.resource_type, Format::from_name(&version.format)) {
-            (ResourceType::Image, Some(format)) => format.content_type().to_owned(),
-            _ => mime_guess::from_path(&asset.record.name.public_id).first_or_octet_stream().to_string(),
+            (ResourceType::Image, Some(format)) => format.content_type(),
+            _ => mime_guess::from_path(&asset.record.name.public_id).first_raw().unwrap_or("application/octet-stream"),
         };
         let is_document = content_type.contains("html") || content_type.contains("xml");
         let head = Head {
             etag: version.md5.clone(),
-            content_type,
+            content_type: HeaderValue::from_static(content_type),
             cache_control: cache_control(plane, admitted, Vary::default()),
             vary: Vary::default(),
             changed_at: Some(version.uploaded_at),
@@ -147,8 +159,8 @@ impl Answer {
     ) -> Self {
         let format = derived.plan.encode.format;
         let head = Head {
-            etag: derived.key.etag(0),
-            content_type: format.content_type().to_owned(),
+            etag: derived.etag.clone(),
+            content_type: HeaderValue::from_static(format.content_type()),
             cache_control: cache_control(plane, admitted, derived.vary),
             vary: derived.vary,
             changed_at: None,
@@ -274,18 +286,13 @@ impl Responder for Delivered {
 }
 
 impl Head {
-    fn write_to(&self, response: &mut HttpResponseBuilder, status: StatusCode) {
+    fn write_to(self, response: &mut HttpResponseBuilder, status: StatusCode) {
         response
             .insert_header((header::ETAG, format!("\"{}\"", self.etag)))
-            .insert_header((header::CACHE_CONTROL, self.cache_control.as_str()))
-            .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-            .insert_header((
-                header::ACCESS_CONTROL_EXPOSE_HEADERS,
-                "Content-Length,ETag,Server-Timing,Vary,X-Content-Type-Options,X-Cld-Error,X-Request-Id",
-            ))
-            .insert_header(("timing-allow-origin", "*"))
-            .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-            .insert_header((header::ACCEPT_RANGES, "bytes"));
+            .insert_header((header::CACHE_CONTROL, self.cache_control));
+        for (name, value) in ALWAYS {
+            response.insert_header((name, HeaderValue::from_static(value)));
+        }
         if !self.vary.is_empty() {
             response.insert_header((header::VARY, self.vary.headers().join(", ")));
         }
@@ -296,12 +303,12 @@ impl Head {
         if status == StatusCode::NOT_MODIFIED {
             return;
         }
-        response.insert_header((header::CONTENT_TYPE, self.content_type.as_str()));
-        if let Some(range) = &self.content_range {
-            response.insert_header((header::CONTENT_RANGE, range.as_str()));
+        response.insert_header((header::CONTENT_TYPE, self.content_type));
+        if let Some(range) = self.content_range {
+            response.insert_header((header::CONTENT_RANGE, range));
         }
-        if let Some(attachment) = &self.attachment {
-            response.insert_header((header::CONTENT_DISPOSITION, attachment.as_str()));
+        if let Some(attachment) = self.attachment {
+            response.insert_header((header::CONTENT_DISPOSITION, attachment));
         }
         if self.is_document {
             response.insert_header((header::CONTENT_SECURITY_POLICY, DOCUMENT_POLICY));

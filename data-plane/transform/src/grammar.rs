@@ -27,12 +27,16 @@ use crate::refusal::Refusal;
 /// How long a chain may be. Far beyond what anybody writes, and short enough that planning one costs nothing.
 const MAX_COMPONENTS: usize = 100;
 
-/// Every key of the language, built or not.
-const KEYS: &[&str] = &[
-    "a", "ac", "af", "ar", "b", "bl", "bo", "br", "c", "co", "cs", "d", "dl", "dn", "dpr", "dr", "du", "e", "eo", "f",
-    "fl", "fn", "fps", "g", "h", "if", "ki", "l", "o", "p", "pg", "q", "r", "so", "sp", "t", "u", "vc", "vs", "w", "x",
-    "y", "z",
-];
+/// Whether a key is one of the language, built or not.
+#[rustfmt::skip]
+fn is_key(key: &str) -> bool {
+    matches!(
+        key,
+        "a" | "ac" | "af" | "ar" | "b" | "bl" | "bo" | "br" | "c" | "co" | "cs" | "d" | "dl" | "dn" | "dpr" | "dr" | "du"
+            | "e" | "eo" | "f" | "fl" | "fn" | "fps" | "g" | "h" | "if" | "ki" | "l" | "o" | "p" | "pg" | "q" | "r" | "so"
+            | "sp" | "t" | "u" | "vc" | "vs" | "w" | "x" | "y" | "z"
+    )
+}
 
 /// A chain of components, each of which takes the picture that the one before it gives.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -91,13 +95,18 @@ impl Transformation {
     /// Items without a known key are refused as components, unreadable values by parameter, and everything that the
     /// language knows and this build does not carry out by name.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
-        let pieces = text.split('/').filter(|piece| !piece.is_empty());
-        let count = pieces.clone().count();
+        let pieces: Vec<&str> = text.split('/').filter(|piece| !piece.is_empty()).collect();
+        Self::of(&pieces, Component::parse)
+    }
+
+    /// Reads the pieces one by one.
+    fn of(pieces: &[&str], read: impl Fn(&str) -> Result<Component, Refusal>) -> Result<Self, Refusal> {
+        let count = pieces.len();
         if count > MAX_COMPONENTS {
             let sentence = format!("Maximum is {MAX_COMPONENTS} transformation components. Requested {count}");
             return Err(Refusal::too_large(sentence));
         }
-        Ok(Self { components: pieces.map(Component::parse).collect::<Result<_, _>>()? })
+        Ok(Self { components: pieces.iter().map(|piece| read(piece)).collect::<Result<_, _>>()? })
     }
 
     /// The components in order.
@@ -152,11 +161,13 @@ impl Component {
     /// # Errors
     /// As [`Transformation::parse`].
     pub fn parse(piece: &str) -> Result<Self, Refusal> {
+        if is_component(piece) { Self::of_items(piece) } else { Err(Refusal::component(piece)) }
+    }
+
+    /// Reads a piece that [`is_component`].
+    fn of_items(piece: &str) -> Result<Self, Refusal> {
         let mut component = Self::default();
         for item in piece.split(',') {
-            if !is_transformation_item(item) {
-                return Err(Refusal::component(piece));
-            }
             component.read(item)?;
         }
         Ok(component)
@@ -164,12 +175,38 @@ impl Component {
 
     /// Whether it says how the file is handed over and nothing about its contents.
     pub fn is_delivery_only(&self) -> bool {
-        let rest = Self {
-            attachment: None,
-            flags: self.flags.iter().copied().filter(|flag| !flag.is_delivery_only()).collect(),
-            ..self.clone()
-        };
-        rest == Self::default()
+        // Taken apart without a rest, so that a new field has to say here what it is. Every delivery asks this.
+        let Self {
+            turns,
+            aspect_ratio,
+            background,
+            border,
+            crop,
+            dpr,
+            effect,
+            format,
+            flags,
+            attachment: _,
+            gravity,
+            height,
+            page,
+            quality,
+            radius,
+            width,
+            x,
+            y,
+            zoom,
+        } = self;
+        flags.iter().all(|flag| flag.is_delivery_only())
+            && turns.is_empty()
+            && (aspect_ratio.is_none() && background.is_none() && border.is_none() && crop.is_none() && dpr.is_none())
+            && (effect.is_none() && format.is_none() && gravity.is_none() && height.is_none() && page.is_none())
+            && (quality.is_none()
+                && radius.is_none()
+                && width.is_none()
+                && x.is_none()
+                && y.is_none()
+                && zoom.is_none())
     }
 
     fn read(&mut self, item: &str) -> Result<(), Refusal> {
@@ -247,11 +284,16 @@ fn not_built_item(item: &str) -> Refusal {
     Refusal::not_built(&item[..end.unwrap_or(item.len())])
 }
 
+/// Whether a piece is nothing but items of the language.
+fn is_component(piece: &str) -> bool {
+    piece.split(',').all(is_transformation_item)
+}
+
 /// Whether an item begins with a known key, mentions a variable or belongs to a condition.
 fn is_transformation_item(item: &str) -> bool {
     match item.strip_prefix('$') {
         Some(name) => !name.is_empty(),
-        None => item.split_once('_').is_some_and(|(key, _)| KEYS.contains(&key)),
+        None => item.split_once('_').is_some_and(|(key, _)| is_key(key)),
     }
 }
 

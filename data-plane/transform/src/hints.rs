@@ -20,24 +20,44 @@ pub struct ClientHints {
 }
 
 impl ClientHints {
-    /// Reads the hints. `header` looks a header up by its lower-case name. Unreadable values count as absent.
-    pub fn from_headers<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Self {
-        let number = |names: [&str; 2]| {
-            let text = names.into_iter().find_map(&header)?;
+    /// Reads the hints from all headers of a request, names in lower case. Of a name that occurs twice the first one counts.
+    /// Unreadable values count as absent.
+    pub fn from_headers<'a>(headers: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut found = Self::default();
+        let mut accept = None;
+        let mut save_data = None;
+        // The newer names, which begin with `sec-ch-`, go before the older ones.
+        let (mut dpr, mut width, mut viewport_width) = ([None; 2], [None; 2], [None; 2]);
+        for (name, value) in headers {
+            let place = match name {
+                "accept" => &mut accept,
+                "save-data" => &mut save_data,
+                "sec-ch-dpr" => &mut dpr[0],
+                "dpr" => &mut dpr[1],
+                "sec-ch-width" => &mut width[0],
+                "width" => &mut width[1],
+                "sec-ch-viewport-width" => &mut viewport_width[0],
+                "viewport-width" => &mut viewport_width[1],
+                _ => continue,
+            };
+            place.get_or_insert(value);
+        }
+        let number = |[newer, older]: [Option<&str>; 2]| {
+            let text = newer.or(older)?;
             text.trim().parse::<f64>().ok().filter(|value| value.is_finite() && *value > 0.0)
         };
         // A cast from `f64` saturates, and a width beyond `u32` is refused by every limit.
-        let pixels = |names| number(names).map(|value: f64| value.ceil() as u32);
-        let accept = header("accept").unwrap_or_default();
-        Self {
-            avif: accepts(accept, "image/avif"),
-            webp: accepts(accept, "image/webp"),
-            jxl: accepts(accept, "image/jxl"),
-            save_data: header("save-data").is_some_and(|value| value.trim().eq_ignore_ascii_case("on")),
-            dpr: number(["sec-ch-dpr", "dpr"]),
-            width: pixels(["sec-ch-width", "width"]),
-            viewport_width: pixels(["sec-ch-viewport-width", "viewport-width"]),
+        let pixels = |values| number(values).map(|value: f64| value.ceil() as u32);
+        if let Some(accept) = accept {
+            found.avif = accepts(accept, "image/avif");
+            found.webp = accepts(accept, "image/webp");
+            found.jxl = accepts(accept, "image/jxl");
         }
+        found.save_data = save_data.is_some_and(|value| value.trim().eq_ignore_ascii_case("on"));
+        found.dpr = number(dpr);
+        found.width = pixels(width);
+        found.viewport_width = pixels(viewport_width);
+        found
     }
 }
 

@@ -71,14 +71,14 @@ pub async fn edge<B: MessageBody + 'static>(
         if decision.by().is_some() { response.map_into_left_body() } else { undecided(response, id) }
     };
 
-    log_outcome(&response, id, started);
+    log_outcome(&response, &decision, id, started);
     response = in_its_envelope(response, id);
     let figures = response.request().extensions().get::<RateFigures>().copied();
     let headers = response.headers_mut();
     if let Some(figures) = figures {
         figures.write_to(headers);
     }
-    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+    if let Ok(value) = HeaderValue::try_from(id.to_string()) {
         headers.insert(X_REQUEST_ID, value);
     }
     if is_api {
@@ -106,13 +106,19 @@ fn preflight() -> HttpResponse {
         .finish()
 }
 
-/// The second net: an answer that no witness decided about is not given. The only such answer that may occur is the router's
-/// own "no such route", which is turned into the vendor's envelope.
+/// The second net: an answer that no witness decided about is not given. The only such answers that may occur are the router's
+/// own "no such route" and "not by this method", which are turned into the vendor's envelope.
 fn undecided<B>(response: ServiceResponse<B>, id: RequestId) -> ServiceResponse<EitherBody<B>> {
     let (request, inner) = response.into_parts();
     let error = match inner.status() {
         StatusCode::NOT_FOUND => ApiError::not_found(format!("No such resource: {}", request.path())),
-        StatusCode::METHOD_NOT_ALLOWED => ApiError::new(ErrorCode::MethodNotAllowed, "This method is not allowed here"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            let allowed = inner.headers().get(header::ALLOW).cloned();
+            let allowed = allowed.unwrap_or_else(|| HeaderValue::from_static(""));
+            let listed = allowed.to_str().unwrap_or_default();
+            let text = format!("{} is not allowed here; allowed: {listed}", request.method());
+            ApiError::new(ErrorCode::MethodNotAllowed, text).with_header(header::ALLOW, allowed)
+        }
         StatusCode::BAD_REQUEST => ApiError::invalid("Malformed request"),
         status => ApiError::new(ErrorCode::Forbidden, "Not permitted")
             .with_operator_text(format!("an answer with status {status} carried no access decision")),
@@ -143,13 +149,14 @@ fn in_its_envelope<B>(response: ServiceResponse<EitherBody<B>>, id: RequestId) -
     ServiceResponse::new(request, answer).map_into_right_body()
 }
 
-fn log_outcome<B>(response: &ServiceResponse<B>, id: RequestId, started: Instant) {
+fn log_outcome<B>(response: &ServiceResponse<B>, decision: &Decision, id: RequestId, started: Instant) {
     let status = response.status();
     let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
     if !status.is_server_error() && !tracing::enabled!(tracing::Level::DEBUG) {
         return;
     }
-    let operation = response.request().match_pattern().unwrap_or_default();
+    let pattern = response.request().match_pattern();
+    let operation = pattern.as_deref().or(decision.by()).unwrap_or_default();
     let duration_ms = started.elapsed().as_millis();
     match error {
         Some(error) if status.is_server_error() => tracing::error!(

@@ -4,12 +4,19 @@
 //! an access witness. Method, path and operation id are therefore written once, and the same entry feeds the router, the
 //! OpenAPI document with its `x-permission`, the access matrix and the attack test.
 
-use std::{future::Future, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    future::{Future, ready},
+    rc::Rc,
+    sync::Arc,
+};
 
+use actix_service::{Service, ServiceFactory, fn_factory, fn_service};
 use actix_web::{
-    FromRequest, Handler, HttpMessage, HttpRequest, Responder,
+    FromRequest, Handler, HttpMessage, HttpRequest, HttpResponse, Responder, Route,
+    dev::{ResourceDef, ServiceRequest, ServiceResponse},
     guard::{self, Guard, GuardContext},
-    http::Method,
+    http::{Method, header},
     web,
 };
 use serde_json::json;
@@ -31,7 +38,7 @@ use super::{
 use crate::operations::{self as table, operations};
 
 /// Path parameters that take the rest of the path, slashes included, when they stand last.
-const TAIL_PARAMETERS: [&str; 4] = ["public_id", "folder_path", "transformation", "delivery_path"];
+const TAIL_PARAMETERS: [&str; 3] = ["public_id", "folder_path", "transformation"];
 
 /// The schema of the permissions' errors.
 const PERMISSIONS_ENVELOPE: &str = "PermissionsErrorEnvelope";
@@ -64,8 +71,11 @@ pub fn operation_of(request: &HttpRequest) -> Option<&'static table::Operation> 
 /// delivery URL is never held against the patterns of the APIs.
 const SCOPES: [&str; 3] = ["/v1_1", "/v2", "/internal"];
 
-/// Adds one route to a scope; the pattern has already lost the scope's own piece.
-type Configure = Arc<dyn Fn(&mut web::ServiceConfig) + Send + Sync>;
+/// The path that takes every request that nothing else takes. It is given no pattern: there is nothing to hold against one.
+const EVERYTHING: &str = "/{delivery_path}";
+
+/// Makes a route. Each HTTP worker has its own.
+type MakeRoute = Arc<dyn Fn() -> Route + Send + Sync>;
 type Schemas = Vec<(String, RefOr<utoipa::openapi::schema::Schema>)>;
 
 struct Entry {
@@ -74,7 +84,7 @@ struct Entry {
     operation: Operation,
     described: bool,
     schemas: Schemas,
-    configure: Configure,
+    route: MakeRoute,
 }
 
 /// A set of operations.
@@ -112,8 +122,8 @@ impl Routes {
             access: Args::ACCESS,
             operation: methods.first().and_then(|method| operations().of_route(method_name(method).as_str(), &path)),
         };
-        let configure = configure::<F, Args>(&methods, &path, info.operation, handler);
-        self.entries.push(Entry { info, methods, operation, described: true, schemas, configure });
+        let route = route_maker(methods.iter().map(method_name).collect(), info.operation, handler);
+        self.entries.push(Entry { info, methods, operation, described: true, schemas, route });
     }
 
     /// Adds a handler under a second spelling of an operation that is already described. It stays out of the descriptions.
@@ -131,20 +141,14 @@ impl Routes {
             access: Args::ACCESS,
             operation: operations().of_route(method.as_str(), path),
         };
-        let operation = info.operation;
-        let pattern = actix_pattern(in_scope(path).1);
-        let configure: Configure = Arc::new(move |config| {
-            let route = web::method(method.clone()).guard(marked(operation)).to(handler.clone());
-            #[expect(clippy::disallowed_methods, reason = "this is the one place that adds routes")]
-            config.route(&pattern, route);
-        });
+        let route = route_maker(vec![method], info.operation, handler);
         self.entries.push(Entry {
             info,
             methods: Vec::new(),
             operation: Operation::default(),
             described: false,
             schemas: Vec::new(),
-            configure,
+            route,
         });
     }
 
@@ -154,27 +158,35 @@ impl Routes {
     }
 
     /// Registers everything with the router, in the order of addition, the scopes first. Called once per HTTP worker.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that adds routes")]
     pub fn configure(&self, config: &mut web::ServiceConfig) {
         for scope in SCOPES {
-            let entries: Vec<Configure> = self.entries_of(Some(scope));
-            if entries.is_empty() {
-                continue;
+            let mut service = web::scope(scope);
+            let mut known = Vec::new();
+            for entry in self.entries_of(Some(scope)) {
+                let pattern = actix_pattern(in_scope(&entry.info.path).1);
+                service = service.route(&pattern, (entry.route)());
+                known.push((ResourceDef::new(pattern), entry.info.methods.clone()));
             }
-            #[expect(clippy::disallowed_methods, reason = "this is the one place that adds routes")]
-            config.service(web::scope(scope).configure(move |config| {
-                for configure in entries {
-                    configure(config);
-                }
-            }));
+            if !known.is_empty() {
+                let known = Rc::new(known);
+                let refused = fn_service(move |request| ready(Ok(nothing_there(request, &known))));
+                config.service(service.default_service(refused));
+            }
         }
-        for configure in self.entries_of(None) {
-            configure(config);
+        let (everything, others): (Vec<_>, Vec<_>) =
+            self.entries_of(None).partition(|entry| entry.info.path == EVERYTHING);
+        for entry in others {
+            config.route(&actix_pattern(&entry.info.path), (entry.route)());
+        }
+        if !everything.is_empty() {
+            let routes: Vec<MakeRoute> = everything.into_iter().map(|entry| Arc::clone(&entry.route)).collect();
+            config.default_service(fn_factory(move || first_of(routes.iter().map(|route| route()).collect())));
         }
     }
 
-    fn entries_of(&self, scope: Option<&str>) -> Vec<Configure> {
-        let entries = self.entries.iter().filter(|entry| in_scope(&entry.info.path).0 == scope);
-        entries.map(|entry| Arc::clone(&entry.configure)).collect()
+    fn entries_of(&self, scope: Option<&'static str>) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(move |entry| in_scope(&entry.info.path).0 == scope)
     }
 
     /// The operations, for tables and tests.
@@ -256,26 +268,47 @@ fn describe(entry: &Entry) -> Operation {
     operation
 }
 
-fn configure<F, Args>(
-    methods: &[HttpMethod],
-    path: &str,
-    operation: Option<&'static table::Operation>,
-    handler: F,
-) -> Configure
+/// The answer where no route took a request: 405 with the methods that are taken there, or 404 if there are none. No witness
+/// decided about it, so the edge puts the error in its envelope.
+fn nothing_there(request: ServiceRequest, known: &[(ResourceDef, Vec<String>)]) -> ServiceResponse {
+    let path = request.match_info().unprocessed();
+    let taken = known.iter().filter(|(pattern, _)| pattern.is_match(path)).flat_map(|(_, methods)| methods);
+    let methods: BTreeSet<&str> = taken.map(String::as_str).collect();
+    let response = if methods.is_empty() {
+        HttpResponse::NotFound().finish()
+    } else {
+        let allowed = methods.into_iter().collect::<Vec<_>>().join(", ");
+        HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, allowed)).finish()
+    };
+    request.into_response(response)
+}
+
+/// A service that gives each request to the first route whose guards let it pass.
+async fn first_of(
+    routes: Vec<Route>,
+) -> Result<impl Service<ServiceRequest, Response = ServiceResponse, Error = actix_web::Error>, ()> {
+    let services = Rc::new(futures::future::try_join_all(routes.iter().map(|route| route.new_service(()))).await?);
+    Ok(fn_service(move |mut request: ServiceRequest| {
+        let taken = services.iter().find(|route| route.check(&mut request));
+        match taken {
+            Some(route) => route.call(request),
+            None => Box::pin(ready(Ok(nothing_there(request, &[])))),
+        }
+    }))
+}
+
+fn route_maker<F, Args>(methods: Vec<Method>, operation: Option<&'static table::Operation>, handler: F) -> MakeRoute
 where
     F: Handler<Args> + Send + Sync,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    let methods: Vec<Method> = methods.iter().map(method_name).collect();
-    let pattern = actix_pattern(in_scope(path).1);
-    Arc::new(move |config| {
+    Arc::new(move || {
         let route = match methods.as_slice() {
             [method] => web::method(method.clone()),
             several => web::route().guard(any_of(several)),
         };
-        #[expect(clippy::disallowed_methods, reason = "this is the one place that adds routes")]
-        config.route(&pattern, route.guard(marked(operation)).to(handler.clone()));
+        route.guard(marked(operation)).to(handler.clone())
     })
 }
 

@@ -1,6 +1,6 @@
 //! Where the transformation ends in the path of a delivery URL.
 
-use super::{Transformation, is_transformation_item, looks_like_item};
+use super::{Component, Transformation, is_component, is_transformation_item, looks_like_item};
 use crate::refusal::Refusal;
 
 /// The path behind the delivery type and the signature, taken apart.
@@ -39,7 +39,7 @@ pub fn split_path(pieces: &[&str]) -> Result<SplitPath, Refusal> {
             next += 1;
             break;
         }
-        if piece.split(',').all(is_transformation_item) {
+        if is_component(piece) {
             transformation.push(piece);
             next += 1;
             continue;
@@ -49,10 +49,9 @@ pub fn split_path(pieces: &[&str]) -> Result<SplitPath, Refusal> {
         }
         break;
     }
-    let spelling = transformation.join("/");
     Ok(SplitPath {
-        transformation: Transformation::parse(&spelling)?,
-        spelling,
+        spelling: transformation.join("/"),
+        transformation: Transformation::of(&transformation, Component::of_items)?,
         version,
         public_id: filled.get(next).copied().unwrap_or(pieces.len()),
     })
