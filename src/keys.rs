@@ -10,6 +10,9 @@ use crate::{
     settings::Settings,
 };
 
+/// The file of the key in a data folder.
+pub const LOCAL_KEY: &str = "key-encryption-key";
+
 /// The keys of the settings. The one that seals must be there.
 pub fn configured(settings: &Settings) -> Outcome<SealingRing> {
     if settings.control.key_encryption_key.is_empty() {
@@ -26,7 +29,7 @@ pub fn configured_or_local(settings: &Settings, data: &Path) -> Outcome<SealingR
     if !settings.control.key_encryption_key.is_empty() {
         return configured(settings);
     }
-    let path = data.join("key-encryption-key");
+    let path = data.join(LOCAL_KEY);
     if path.is_file() {
         let key = SealingKey::parse(&std::fs::read_to_string(&path)?)?;
         return Ok(SealingRing::new(key, settings.control.earlier_keys()?));

@@ -3,6 +3,7 @@
 mod app;
 mod commands;
 mod data_folder;
+mod installation;
 mod keys;
 mod local_ca;
 mod samples;
@@ -17,9 +18,8 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(version, about, propagate_version = true)]
 struct Cli {
-    /// Configuration file (TOML); the environment (`SAFELIGHT_…`) and flags win over it
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    given: settings::Given,
 
     #[command(subcommand)]
     command: Command,
@@ -42,7 +42,10 @@ enum Command {
     /// Regions
     #[command(subcommand)]
     Region(commands::region::Command),
-    /// Print the audit log of an account, newest first
+    /// Print the audit log of an account or of the installation, newest first
+    ///
+    /// It holds what was changed. What an access key asked for and was refused changed nothing: that stands in the call records, which
+    /// GET …/call_records of the Provisioning API lists.
     Audit(commands::audit::Arguments),
     /// Access keys
     #[command(subcommand)]
@@ -78,21 +81,21 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let cli = Cli::parse();
-    let file = cli.config;
+    let given = cli.given;
     let outcome = actix_web::rt::System::new().block_on(async {
         match cli.command {
-            Command::Dev(arguments) => commands::dev::run(file, arguments).await,
-            Command::ControlPlane(arguments) => commands::control_plane::run(file, arguments).await,
-            Command::DataPlane(arguments) => commands::data_plane::run(file, arguments).await,
-            Command::Account(command) => commands::account::run(file, command).await,
-            Command::Kek(command) => commands::kek::run(file, command).await,
-            Command::Region(command) => commands::region::run(file, command).await,
-            Command::Audit(arguments) => commands::audit::run(file, arguments).await,
-            Command::Key(command) => commands::key::run(file, command).await,
-            Command::User(command) => commands::user::run(file, command).await,
-            Command::Migrate => commands::migrate::run(file).await,
-            Command::Config(command) => commands::config::run(file, command),
-            Command::Doctor(arguments) => commands::doctor::run(file, arguments).await,
+            Command::Dev(arguments) => commands::dev::run(given, arguments).await,
+            Command::ControlPlane(arguments) => commands::control_plane::run(given, arguments).await,
+            Command::DataPlane(arguments) => commands::data_plane::run(given, arguments).await,
+            Command::Account(command) => commands::account::run(given, command).await,
+            Command::Kek(command) => commands::kek::run(given, command).await,
+            Command::Region(command) => commands::region::run(given, command).await,
+            Command::Audit(arguments) => commands::audit::run(given, arguments).await,
+            Command::Key(command) => commands::key::run(given, command).await,
+            Command::User(command) => commands::user::run(given, command).await,
+            Command::Migrate => commands::migrate::run(given).await,
+            Command::Config(command) => commands::config::run(given, command),
+            Command::Doctor(arguments) => commands::doctor::run(given, arguments).await,
             Command::Policy(command) => commands::policy::run(command),
             Command::Openapi(arguments) => commands::openapi::run(arguments),
             Command::RenderWorker => Ok(()),

@@ -127,6 +127,17 @@ impl Settings {
     }
 }
 
+/// What may stand with every command and says where settings come from.
+#[derive(Debug, Default, clap::Args)]
+pub struct Given {
+    /// Configuration file (TOML); the environment (`SAFELIGHT_…`) and flags win over it
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Data folder. Commands on an installation take the one that a `safelight dev` has there, unless a control database is configured
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<String>,
+}
+
 /// What a command says for itself: defaults of its own, and flags.
 #[derive(Default)]
 pub struct Says {
@@ -149,27 +160,27 @@ impl Says {
 }
 
 /// Lays defaults, file, environment and flags on each other.
-pub fn layers(file: Option<PathBuf>, says: Says) -> Result<Layers, ConfigError> {
+pub fn layers(given: Given, says: Says) -> Result<Layers, ConfigError> {
     let mut layers = Layers::new::<Settings>()?;
-    for (key, value) in says.defaults {
-        layers.preset(key, value)?;
+    for (key, value) in &says.defaults {
+        layers.preset(key, value.clone())?;
     }
-    if let Some(file) = file {
+    if let Some(file) = given.config {
         layers.file(&file)?;
     }
     let tests_and_tools = ["SAFELIGHT_BIN", "SAFELIGHT_REFRESH"];
     let variables = std::env::vars()
         .filter(|(name, _)| !tests_and_tools.contains(&name.as_str()) && !name.starts_with("SAFELIGHT_TEST_"));
     layers.environment(variables)?;
-    for (flag, key, value) in says.flags {
+    for (flag, key, value) in says.flag("--data", "data.folder", given.data).flags {
         layers.flag(flag, key, value)?;
     }
     Ok(layers)
 }
 
 /// The checked settings.
-pub fn load(file: Option<PathBuf>, says: Says) -> Result<Settings, ConfigError> {
-    let settings: Settings = layers(file, says)?.finish()?;
+pub fn load(given: Given, says: Says) -> Result<Settings, ConfigError> {
+    let settings: Settings = layers(given, says)?.finish()?;
     settings.validate()?;
     Ok(settings)
 }

@@ -123,7 +123,10 @@ pub(crate) async fn set_account_enabled(
     let operation = if enabled { "resume_account" } else { "suspend_account" };
     let (before, after) = (json!({"enabled": former.enabled}), json!({"enabled": enabled}));
     let entry = Entry::changed(operation, format!("account {account}"), before, after);
-    audit::write(foundation, &transaction, account, None, origin, entry).await?;
+    // Asked for again it is no change, but whoever asks again may have waited in vain for the regions the first time.
+    if former.enabled != enabled {
+        audit::write(foundation, &transaction, account, None, origin, entry).await?;
+    }
     transaction.commit().await?;
     newest.acknowledged(foundation).await;
     Ok(())

@@ -193,14 +193,17 @@ impl ControlPlane {
         rotation::rotate(&self.foundation).await
     }
 
-    /// A page of an account's audit log, newest first, and where it ended if there is more.
+    /// A page of the audit log of an account, or of the installation without one, newest first, and where it ended if there is more.
     pub async fn audit_log(
         &self,
-        account: AccountId,
+        account: Option<AccountId>,
         filter: &AuditFilter,
         behind: Option<PageEnd>,
         limit: u64,
     ) -> Result<(Vec<AuditEntry>, Option<PageEnd>), StoreError> {
+        if let Some(account) = account {
+            accounts::get(&self.foundation, account).await?;
+        }
         let (records, end) =
             audit::AuditLog::for_operator(&self.foundation, account).page(filter, behind, limit).await?;
         Ok((records.into_iter().map(AuditEntry::from).collect(), end))

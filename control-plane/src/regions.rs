@@ -1,14 +1,16 @@
 //! Regions: their names, their tokens, and the keys under which they get secrets.
 
 use plane_kit::{
+    audit::Entry,
     ids::generate_api_secret,
     seal::{SealError, SealingKey},
     secret::{Secret, constant_time_eq},
 };
 use sea_orm::{ActiveValue::Set, DbErr, EntityTrait, QueryOrder, SqlErr};
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::{foundation::Foundation, names, tables::regions};
+use crate::{audit, foundation::Foundation, names, tables::regions};
 
 /// Why a region cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -56,13 +58,18 @@ pub(crate) async fn add(foundation: &Foundation, name: &str) -> Result<RegionCre
         polled_at: Set(None),
         created_at: Set(foundation.clock.now()),
     };
-    match regions::Entity::insert(row).exec_without_returning(foundation.database.writer()).await {
-        Ok(_) => Ok(credentials(foundation, name, Some(token), &region_key)),
+    let transaction = foundation.database.begin().await?;
+    match regions::Entity::insert(row).exec_without_returning(&transaction).await {
+        Ok(_) => {}
         Err(error) if matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
-            Err(RegionError::NameTaken(name.to_owned()))
+            return Err(RegionError::NameTaken(name.to_owned()));
         }
-        Err(error) => Err(error.into()),
+        Err(error) => return Err(error.into()),
     }
+    let entry = Entry::made(audit::ADD_REGION, format!("region {name}"), json!({"name": name}));
+    audit::write_of_installation(foundation, &transaction, &audit::OPERATOR, entry).await?;
+    transaction.commit().await?;
+    Ok(credentials(foundation, name, Some(token), &region_key))
 }
 
 /// The region of that name, added if there is none. The token is in the answer only in that case.

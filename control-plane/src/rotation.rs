@@ -4,13 +4,18 @@
 //! secrets takes is locked for one short transaction, and each text is replaced only if it is still the one that was read. A
 //! rotation that was broken off goes on where it ended; one that finds nothing to do changes nothing.
 
-use plane_kit::seal::{SealError, SealingRing};
+use plane_kit::{
+    audit::Entry,
+    seal::{SealError, SealingRing},
+};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, sea_query::Expr,
 };
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
+    audit,
     foundation::Foundation,
     tables::{access_keys, accounts, installation, product_environments, provisioning_keys, regions},
 };
@@ -47,6 +52,14 @@ pub struct Rotation {
 
 /// Seals everything anew that an earlier key of the ring has sealed.
 pub(crate) async fn rotate(foundation: &Foundation) -> Result<Rotation, RotationError> {
+    let present = foundation.key_encryption_key.present().id().to_owned();
+    let waiting = earlier(foundation).await?.iter().map(|(_, count)| count).sum::<u64>();
+    if waiting > 0 {
+        // Written first: the work is many transactions, and of one that is broken off the log has to know.
+        let after = json!({"present_key": &present, "to_seal_anew": waiting});
+        let entry = Entry::made(audit::ROTATE_KEY_ENCRYPTION_KEY, format!("key_encryption_key {present}"), after);
+        audit::write_of_installation(foundation, foundation.database.writer(), &audit::OPERATOR, entry).await?;
+    }
     let sealed_anew = vec![
         (ACCESS_KEYS.name, of_environments(foundation, &ACCESS_KEYS).await?),
         (NEXT_SECRETS.name, of_environments(foundation, &NEXT_SECRETS).await?),
@@ -54,11 +67,16 @@ pub(crate) async fn rotate(foundation: &Foundation) -> Result<Rotation, Rotation
         (REGIONS.name, of_rows(foundation, &REGIONS).await?),
         (INSTALLATION.name, of_rows(foundation, &INSTALLATION).await?),
     ];
+    Ok(Rotation { present, sealed_anew, earlier: earlier(foundation).await? })
+}
+
+/// The ids of the earlier keys, each with the number of texts that are sealed under it.
+async fn earlier(foundation: &Foundation) -> Result<Vec<(String, u64)>, DbErr> {
     let mut earlier = Vec::new();
     for key in foundation.key_encryption_key.earlier() {
         earlier.push((key.id().to_owned(), sealed_under(foundation, key.id()).await?));
     }
-    Ok(Rotation { present: foundation.key_encryption_key.present().id().to_owned(), sealed_anew, earlier })
+    Ok(earlier)
 }
 
 /// A column of texts that are sealed under the key-encryption key. A text that is absent is passed over.

@@ -1,11 +1,15 @@
 //! Upload presets: named sets of upload parameters.
 
 use chrono::{DateTime, Utc};
-use plane_kit::{database::Database, ids::EnvironmentId};
+use plane_kit::{
+    audit::{AuditRecord, Entry, Origin},
+    database::Database,
+    ids::EnvironmentId,
+};
 use sea_orm::{ActiveValue::Set, DbErr, EntityTrait, sea_query::OnConflict};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::{tables::upload_presets, tenants::Tenant};
+use crate::{Plane, audit, tables::upload_presets, tenants::Tenant};
 
 /// A preset as an upload sees it.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,9 +34,9 @@ pub async fn find(database: &Database, tenant: &Tenant, name: &str) -> Result<Op
     }))
 }
 
-/// Writes a preset if there is none of its name.
+/// Writes a preset if there is none of its name, on the program's own behalf.
 pub async fn ensure(
-    database: &Database,
+    plane: &Plane,
     environment: EnvironmentId,
     preset: &Preset,
     now: DateTime<Utc>,
@@ -45,9 +49,20 @@ pub async fn ensure(
         settings: Set(Value::Object(preset.settings.clone())),
         created_at: Set(now),
     };
-    upload_presets::Entity::insert(row)
+    let transaction = plane.database.begin().await?;
+    let written = upload_presets::Entity::insert(row)
         .on_conflict(OnConflict::columns([Column::EnvironmentId, Column::Name]).do_nothing().to_owned())
-        .exec_without_returning(database.writer())
+        .exec_without_returning(&transaction)
         .await?;
-    Ok(())
+    if written > 0 {
+        let shown = json!({"name": preset.name, "unsigned": preset.unsigned, "settings": preset.settings});
+        let entry = Entry::made("create_upload_preset", format!("upload_preset {}", preset.name), shown);
+        let record = AuditRecord {
+            environment: Some(environment),
+            region: plane.settings.region.name.clone(),
+            ..AuditRecord::new(now, &Origin::PROGRAM, entry)
+        };
+        audit::put(&transaction, record).await?;
+    }
+    transaction.commit().await
 }

@@ -1,6 +1,6 @@
 //! `safelight account …`
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use control_plane::{ControlPlane, OperatedAccount};
@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::{Failure, Outcome, print};
 use crate::{
-    keys,
-    settings::{Says, Settings, load},
+    installation, keys,
+    settings::{Given, Settings},
 };
 
 #[derive(Debug, Subcommand)]
@@ -68,8 +68,8 @@ pub async fn control(settings: &Settings) -> Outcome<ControlPlane> {
     Ok(ControlPlane::open(settings.control.clone(), keys, Arc::new(SystemClock)).await?)
 }
 
-pub async fn run(file: Option<PathBuf>, command: Command) -> Outcome {
-    let settings = load(file, Says::default())?;
+pub async fn run(given: Given, command: Command) -> Outcome {
+    let settings = installation::load(given)?;
     match command {
         Command::Create(arguments) => create(&settings, arguments).await,
         Command::List(arguments) => list(&settings, arguments).await,

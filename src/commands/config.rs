@@ -1,11 +1,9 @@
 //! `safelight config …`
 
-use std::path::PathBuf;
-
 use clap::Subcommand;
 
 use super::{Outcome, print};
-use crate::settings::{Says, Settings, layers};
+use crate::settings::{Given, Says, Settings, layers};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -13,9 +11,9 @@ pub enum Command {
     Show,
 }
 
-pub fn run(file: Option<PathBuf>, command: Command) -> Outcome {
+pub fn run(given: Given, command: Command) -> Outcome {
     let Command::Show = command;
-    let layers = layers(file, Says::default())?;
+    let layers = layers(given, Says::default())?;
     layers.finish::<Settings>()?.validate()?;
     let lines = layers.describe();
     let width = lines.iter().map(|(key, ..)| key.len()).max().unwrap_or(0);

@@ -1,7 +1,6 @@
 //! `safelight control-plane`
 
 use std::{
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,7 +14,7 @@ use super::{Failure, Outcome, account::control, print};
 use crate::{
     app::Planes,
     serve,
-    settings::{Says, load},
+    settings::{Given, Says, load},
 };
 
 #[derive(Debug, Args)]
@@ -47,10 +46,10 @@ pub fn close_unclaimed_clouds(control: ControlPlane) {
     });
 }
 
-pub async fn run(file: Option<PathBuf>, arguments: Arguments) -> Outcome {
+pub async fn run(given: Given, arguments: Arguments) -> Outcome {
     let started = Instant::now();
     let says = Says::default().flag("--port", "http.port", arguments.port).flag("--bind", "http.bind", arguments.bind);
-    let settings = load(file, says)?;
+    let settings = load(given, says)?;
     start_logging(settings.log.format, &settings.log.filter).map_err(Failure::new)?;
     let socket = serve::bind(&settings)?;
     let address = socket.local_addr()?;

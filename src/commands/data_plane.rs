@@ -1,6 +1,6 @@
 //! `safelight data-plane`
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use clap::Args;
 use data_plane::{Opening, Plane, render::WorkerCommand};
@@ -19,7 +19,7 @@ use crate::{
     app::Planes,
     data_folder::DataFolder,
     serve,
-    settings::{Says, Settings, load},
+    settings::{Given, Says, Settings, load},
 };
 
 #[derive(Debug, Args)]
@@ -33,9 +33,6 @@ pub struct Arguments {
     /// Address to listen on
     #[arg(long)]
     bind: Option<String>,
-    /// Data folder of this node
-    #[arg(long, value_name = "DIR")]
-    data: Option<String>,
     /// Print one line of JSON when ready
     #[arg(long)]
     json: bool,
@@ -71,14 +68,13 @@ pub fn settle_public_url(settings: &mut Settings, port: u16) {
     }
 }
 
-pub async fn run(file: Option<PathBuf>, arguments: Arguments) -> Outcome {
+pub async fn run(given: Given, arguments: Arguments) -> Outcome {
     let started = Instant::now();
     let says = Says::default()
         .flag("--region", "region.name", Some(arguments.region))
         .flag("--port", "http.port", arguments.port)
-        .flag("--bind", "http.bind", arguments.bind)
-        .flag("--data", "data.folder", arguments.data);
-    let mut settings = load(file, says)?;
+        .flag("--bind", "http.bind", arguments.bind);
+    let mut settings = load(given, says)?;
     start_logging(settings.log.format, &settings.log.filter).map_err(Failure::new)?;
     let region = settings.region.clone();
     let base = match region.control_url.as_str() {

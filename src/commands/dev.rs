@@ -32,12 +32,11 @@ use super::{
 use crate::{
     app::{Planes, Showcase, upload_address},
     data_folder::{DataFolder, write_private},
+    installation::{self, REGION},
     keys, local_ca, samples, serve,
-    settings::{Says, Settings, load},
+    settings::{Given, Says, Settings, load},
 };
 
-/// The one region of a development server.
-const REGION: &str = "local";
 /// The account that the first start makes.
 const ACCOUNT: &str = "Development";
 /// The product environment that the first start makes.
@@ -57,9 +56,6 @@ pub struct Arguments {
     /// Address to listen on
     #[arg(long)]
     bind: Option<String>,
-    /// Data folder
-    #[arg(long, value_name = "DIR")]
-    data: Option<String>,
     /// Print one line of JSON when ready, and nothing else on standard output
     #[arg(long)]
     json: bool,
@@ -104,7 +100,7 @@ struct Ready {
     owner_login_url: Option<String>,
 }
 
-pub async fn run(file: Option<PathBuf>, arguments: Arguments) -> Outcome {
+pub async fn run(given: Given, arguments: Arguments) -> Outcome {
     let started = Instant::now();
     let says = Says::default()
         .preset("metering.window_seconds", 1)
@@ -119,15 +115,15 @@ pub async fn run(file: Option<PathBuf>, arguments: Arguments) -> Outcome {
         .preset("control.rates.signups_burst", RATE_BURST)
         .preset("control.anonymous_signup", true)
         .flag("--port", "http.port", arguments.port)
-        .flag("--bind", "http.bind", arguments.bind.clone())
-        .flag("--data", "data.folder", arguments.data.clone());
-    let mut settings = load(file, says)?;
+        .flag("--bind", "http.bind", arguments.bind.clone());
+    let mut settings = load(given, says)?;
     start_logging(settings.log.format, &settings.log.filter).map_err(Failure::new)?;
     let socket = serve::bind(&settings)?;
     let port = socket.local_addr()?.port();
     let api_url = listening_url(&settings, port);
     settle_public_url(&mut settings, port);
     let folder = DataFolder::open(&settings.data_folder(), arguments.reset)?;
+    installation::leave_address(folder.path(), &api_url)?;
     let tls = local_ca::open(&folder.path().join("tls"), &certificate_names(&settings))?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -190,7 +186,7 @@ fn certificate_names(settings: &Settings) -> Vec<String> {
 async fn open_control(settings: &mut Settings, folder: &DataFolder, clock: &Arc<dyn Clock>) -> Outcome<ControlPlane> {
     let key = keys::configured_or_local(settings, folder.path())?;
     if settings.control.database_url.is_empty() {
-        settings.control.database_url = folder.sqlite("control.db");
+        settings.control.database_url = folder.sqlite(installation::CONTROL_DATABASE);
     }
     Ok(ControlPlane::open(settings.control.clone(), key, Arc::clone(clock)).await?)
 }
@@ -218,7 +214,7 @@ async fn open_data(
 ) -> Outcome<DataPlane> {
     let region = control.ensure_region(REGION).await?;
     let database_url = match settings.region.database_url.as_str() {
-        "" => folder.sqlite(&format!("region-{REGION}.db")),
+        "" => folder.sqlite(installation::REGIONAL_DATABASE),
         url => url.to_owned(),
     };
     let opening = Opening {
@@ -242,7 +238,7 @@ async fn furnish(data: &DataPlane, environment: &EnvironmentCredentials, seed: S
         .await
         .ok_or_else(|| Failure::new(format!("the product environment {CLOUD_NAME} did not reach the data plane")))?;
     let preset = Preset { name: PRESET.into(), unsigned: true, settings: Map::new() };
-    presets::ensure(&data.database, environment.id, &preset, clock.now()).await?;
+    presets::ensure(data, environment.id, &preset, clock.now()).await?;
     if seed == Seed::Demo {
         let missing = data_plane::samples::missing(data, environment.id, &samples::NAMES).await?;
         if !missing.is_empty() {

@@ -1,6 +1,6 @@
 //! `safelight doctor`: what would keep this installation from working, and what in an account deserves a second look.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use data_plane::{render::RenderPool, storage::Storage};
@@ -8,8 +8,8 @@ use plane_kit::{database::Database, ids::AccountId, telemetry::metrics::Metrics}
 
 use super::{Failure, Outcome, account::control as control_plane, data_plane::worker_command, print};
 use crate::{
-    samples,
-    settings::{Says, Settings, load},
+    installation, samples,
+    settings::{Given, Says, Settings, load},
 };
 
 #[derive(Debug, Args)]
@@ -34,16 +34,21 @@ impl Findings {
     }
 }
 
-pub async fn run(file: Option<PathBuf>, arguments: Arguments) -> Outcome {
+pub async fn run(given: Given, arguments: Arguments) -> Outcome {
     let mut findings = Findings(0);
-    let loaded = load(file, Says::default());
-    let settings = match loaded {
+    let loaded = load(given, Says::default());
+    let is_configured = loaded.is_ok();
+    let mut settings = match loaded {
         Ok(settings) => settings,
         Err(error) => {
             findings.note::<()>("the configuration", Err(error.into()));
             Settings::default()
         }
     };
+    // Of a configuration that cannot be read nobody knows which installation it means.
+    if is_configured && let Err(error) = installation::complete(&mut settings) {
+        findings.note::<()>("the installation in the data folder", Err(error));
+    }
     findings.note("the data folder can be written", writable(&settings.data_folder()));
     findings.note("pictures can be rendered", renders(&settings).await);
     findings.note("the object store answers", storage(&settings).await);
@@ -53,6 +58,12 @@ pub async fn run(file: Option<PathBuf>, arguments: Arguments) -> Outcome {
     }
     if !settings.region.database_url.is_empty() {
         findings.note("the regional database answers and is at the newest state", regional(&settings).await);
+    }
+    if is_configured && settings.control.database_url.is_empty() && settings.region.database_url.is_empty() {
+        print(format_args!(
+            "note  no database was looked at: none is configured, and there is no installation of `safelight dev` in {}",
+            settings.data_folder().display()
+        ));
     }
     if let Some(account) = arguments.account {
         findings.note("the account was looked through", advise(&settings, account).await);
@@ -109,7 +120,16 @@ async fn advise(settings: &Settings, account: AccountId) -> Outcome {
         return Err(Failure::new("control.database_url is not set"));
     }
     control(settings).await?;
-    for found in control_plane(settings).await?.secrets_beyond_roles(account).await? {
+    let control = control_plane(settings).await?;
+    let found = control.accounts().await?.into_iter().find(|known| known.id == account);
+    let found = found.ok_or_else(|| Failure::new(format!("Cannot find account with id {account}")))?;
+    if found.standing().name() != "active" {
+        print(format_args!(
+            "note  account {account} is {}: its keys are refused and nothing of it is delivered",
+            found.standing().name()
+        ));
+    }
+    for found in control.secrets_beyond_roles(account).await? {
         print(format_args!("note  {found}"));
     }
     Ok(())

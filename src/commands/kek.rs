@@ -1,13 +1,11 @@
 //! `safelight kek …`
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
 use control_plane::Rotation;
 use serde_json::json;
 
 use super::{Outcome, account::control, print};
-use crate::settings::{Says, load};
+use crate::{installation, settings::Given};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -22,9 +20,9 @@ pub struct RotateArguments {
     json: bool,
 }
 
-pub async fn run(file: Option<PathBuf>, command: Command) -> Outcome {
+pub async fn run(given: Given, command: Command) -> Outcome {
     let Command::Rotate(arguments) = command;
-    let settings = load(file, Says::default())?;
+    let settings = installation::load(given)?;
     let rotation = control(&settings).await?.rotate_key_encryption_key().await?;
     if arguments.json {
         let sealed_anew: serde_json::Map<String, serde_json::Value> =

@@ -1,13 +1,13 @@
 //! `safelight key …`
 
-use std::{io::BufRead, path::PathBuf};
+use std::io::BufRead;
 
 use clap::{Args, Subcommand};
 use plane_kit::{ids::AccountId, secret::Secret};
 use serde_json::json;
 
 use super::{Failure, Outcome, account::control, print};
-use crate::settings::{Says, load};
+use crate::{installation, settings::Given};
 
 /// No more than this is read of standard input, in bytes; a longer secret is refused anyway.
 const LONGEST_LINE: u64 = 1024;
@@ -40,9 +40,9 @@ pub struct ImportArguments {
     json: bool,
 }
 
-pub async fn run(file: Option<PathBuf>, command: Command) -> Outcome {
+pub async fn run(given: Given, command: Command) -> Outcome {
     let Command::Import(arguments) = command;
-    let settings = load(file, Says::default())?;
+    let settings = installation::load(given)?;
     let secret = read_secret(std::io::stdin().lock())?;
     let control = control(&settings).await?;
     let ImportArguments { account, cloud, name, api_key, json } = arguments;

@@ -1,11 +1,12 @@
 //! `safelight migrate`
 
-use std::path::PathBuf;
-
 use plane_kit::database::Database;
 
 use super::{Failure, Outcome, print};
-use crate::settings::{Says, load};
+use crate::{
+    installation,
+    settings::{Given, Says, load},
+};
 
 /// Opens and migrates a regional database.
 pub async fn open_regional(url: &str, region: &str) -> Outcome<Database> {
@@ -15,8 +16,9 @@ pub async fn open_regional(url: &str, region: &str) -> Outcome<Database> {
     Ok(database)
 }
 
-pub async fn run(file: Option<PathBuf>) -> Outcome {
-    let settings = load(file, Says::default())?;
+pub async fn run(given: Given) -> Outcome {
+    let mut settings = load(given, Says::default())?;
+    installation::complete(&mut settings)?;
     let mut count = 0;
     if !settings.control.database_url.is_empty() {
         let database = Database::open(&settings.control.database_url, "control").await?;

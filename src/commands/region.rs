@@ -1,12 +1,10 @@
 //! `safelight region …`
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{Failure, Outcome, account::control, print};
-use crate::settings::{Says, load};
+use crate::{installation, settings::Given};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -23,9 +21,9 @@ pub struct AddArguments {
     json: bool,
 }
 
-pub async fn run(file: Option<PathBuf>, command: Command) -> Outcome {
+pub async fn run(given: Given, command: Command) -> Outcome {
     let Command::Add(arguments) = command;
-    let settings = load(file, Says::default())?;
+    let settings = installation::load(given)?;
     let region = control(&settings).await?.add_region(&arguments.name).await?;
     let token = region.token.as_ref().ok_or_else(|| Failure::new("the region exists already"))?.expose().to_owned();
     let (key, trusted) = (region.region_key.expose().to_owned(), region.trusted_key);

@@ -1,20 +1,19 @@
 //! `safelight user …`
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
 use plane_kit::ids::AccountId;
 use serde_json::json;
 
 use super::{Outcome, account::control, data_plane::listening_url, print};
-use crate::settings::{Says, load};
+use crate::{installation, settings::Given};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Print a link by which a person accepts to be a user; the user is made if the account has none of that address
     ///
     /// The link works once and for seven days, and earlier ones of the user stop working. A user that is there keeps its name and role.
-    /// The link begins with control.public_url or, if that is not set, with the address that this machine would listen on.
+    /// The link begins with control.public_url or, if that is not set, with the address where `safelight dev` listened last or this
+    /// machine would listen.
     Invite(InviteArguments),
 }
 
@@ -37,9 +36,9 @@ pub struct InviteArguments {
     json: bool,
 }
 
-pub async fn run(file: Option<PathBuf>, command: Command) -> Outcome {
+pub async fn run(given: Given, command: Command) -> Outcome {
     let Command::Invite(arguments) = command;
-    let settings = load(file, Says::default())?;
+    let settings = installation::load(given)?;
     let control = control(&settings).await?;
     let InviteArguments { account, email, name, role, json } = arguments;
     let reached_at = listening_url(&settings, settings.http.port);

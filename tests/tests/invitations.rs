@@ -5,14 +5,11 @@ use serde_json::{Value, json};
 
 /// Runs `user invite` beside the server.
 fn invite(server: &Dev, arguments: &[&str]) -> std::process::Output {
-    let data = &server.ready.data_dir;
-    let sealing = std::fs::read_to_string(data.join("key-encryption-key")).expect("the key of the data folder");
     command(server.folder())
         .args(["user", "invite", "--account", &server.ready.account_id])
+        .arg("--data")
+        .arg(&server.ready.data_dir)
         .args(arguments)
-        .env("SAFELIGHT_CONTROL__DATABASE_URL", format!("sqlite://{}", data.join("control.db").display()))
-        .env("SAFELIGHT_CONTROL__KEY_ENCRYPTION_KEY", sealing.trim())
-        .env("SAFELIGHT_CONTROL__PUBLIC_URL", &server.ready.api_url)
         .output()
         .expect("the program ends")
 }

@@ -115,6 +115,18 @@ fn the_key_encryption_key_is_changed() {
     let again = succeeded(operator.run_with(NEW, OLD, &["kek", "rotate"]));
     assert!(again.contains("nothing is sealed under it any more"), "{again}");
 
+    // The rotation that found nothing to do is no change. What is of no account is in the log of the installation.
+    let logged = succeeded(operator.run_with(NEW, "", &["audit", "--json"]));
+    let records: Vec<Value> = logged.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let told: Vec<Value> = records.iter().map(|one| json!([one["operation"], one["actor"], one["after"]])).collect();
+    let rotated = json!({"present_key": rotated["present_key"], "to_seal_anew": 3});
+    let added = json!({"name": "eu"});
+    let expected =
+        [json!(["rotate_key_encryption_key", "operator", rotated]), json!(["add_region", "operator", added])];
+    assert_eq!(told, expected);
+    operator.refused(&["audit", "--operation", "bogus"], "bogus");
+    operator.refused(&["audit", "--actor", "bogus"], "bogus");
+
     let listed = succeeded(operator.run_with(NEW, "", &["account", "list"]));
     assert!(listed.contains("First"), "{listed}");
     let shown = succeeded(operator.run_with(NEW, OLD, &["config", "show"]));

@@ -42,6 +42,12 @@ async fn a_second_start_finds_everything_and_changes_nothing() {
     assert_eq!(lasting(&server.ready), first);
     assert_eq!(assets(&server).await, samples);
     assert_eq!(server.tenant().settled_usage().await.counts(), usage.counts());
+    // What the program makes for itself is in the audit log, once.
+    let data = server.ready.data_dir.to_str().expect("a path in UTF-8");
+    let arguments = ["audit", "--data", data, "--account", &server.ready.account_id, "--actor", "program", "--json"];
+    let logged = server::run(server.folder(), &arguments, &[]).stdout;
+    let presets = logged.lines().filter(|line| line.contains("create_upload_preset") && line.contains("unsigned"));
+    assert_eq!(presets.count(), 1, "{logged}");
 }
 
 #[tokio::test]

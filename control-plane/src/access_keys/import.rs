@@ -4,6 +4,7 @@ use plane_kit::{audit::Entry, secret::Secret};
 
 use super::{AccessKey, AccessKeys, NewKey, insert, shown, target};
 use crate::{
+    audit,
     changes::Change,
     names::{check_api_key, check_api_secret, check_display_name},
     store_error::StoreError,
@@ -18,7 +19,7 @@ impl AccessKeys<'_> {
         let change = Change::of(self.foundation, self.account, self.environment.0).await?;
         let new = NewKey { api_key: api_key.to_owned(), secret, name: name.to_owned(), enabled: true, root: false };
         let key = insert(self.foundation, &change, new).await?;
-        let entry = Entry::made("import_access_key", target(&key.row), shown(&key.row));
+        let entry = Entry::made(audit::IMPORT_ACCESS_KEY, target(&key.row), shown(&key.row));
         change.commit(self.origin, entry).await?;
         Ok(key)
     }

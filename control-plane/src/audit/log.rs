@@ -1,4 +1,4 @@
-//! The audit log as an account reads it.
+//! The audit log as an account reads it, and the operator that of the installation.
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use plane_kit::{
@@ -41,28 +41,36 @@ impl AuditFilter {
         };
         Some(Self { from: Some(from), ..self })
     }
+
+    /// The name and value of the part that no record can have, if there is one.
+    pub fn impossible(&self) -> Option<(&'static str, &str)> {
+        super::impossible(self.operation.as_deref(), self.actor.as_deref(), None)
+    }
 }
 
-/// The audit log of one account. The account is part of every query.
+/// The audit log of one account, or of the installation. Whose it is is part of every query.
 pub(crate) struct AuditLog<'a> {
     foundation: &'a Foundation,
-    account: AccountId,
+    account: Option<AccountId>,
 }
 
 impl<'a> AuditLog<'a> {
     /// The log of the account that was granted.
     pub(crate) fn of(grant: &'a AccountGrant) -> Self {
-        Self { foundation: grant.foundation(), account: AccountId(grant.account().id) }
+        Self { foundation: grant.foundation(), account: Some(AccountId(grant.account().id)) }
     }
 
-    /// The log of an account on behalf of the operator.
-    pub(crate) fn for_operator(foundation: &'a Foundation, account: AccountId) -> Self {
+    /// The log of an account, or of the changes that are of none, on behalf of the operator.
+    pub(crate) fn for_operator(foundation: &'a Foundation, account: Option<AccountId>) -> Self {
         Self { foundation, account }
     }
 
     /// The base of every query.
     fn mine(&self) -> Select<rows::Entity> {
-        rows::Entity::find().filter(rows::Column::AccountId.eq(self.account.0))
+        rows::Entity::find().filter(match self.account {
+            Some(account) => rows::Column::AccountId.eq(account.0),
+            None => rows::Column::AccountId.is_null(),
+        })
     }
 
     /// A page of the records that pass the filter, newest first, and where it ended if there is more.

@@ -87,23 +87,29 @@ pub(crate) async fn held<C: ConnectionTrait>(
     Ok(held)
 }
 
-/// A change of assignments as the audit log shows it.
-fn entry(by: &'static str, operation: Operation, assignments: &[Assignment]) -> Entry {
-    let shown: Vec<Value> = assignments
-        .iter()
-        .map(|one| {
-            json!({
-                "principal": format!("{} {}", one.principal.kind.name(), one.principal.id),
-                "role": one.role_id,
-                "scope_id": one.scope_id,
-                "policy_parameters": one.parameters,
-            })
-        })
-        .collect();
-    match operation {
-        Operation::Add => Entry::made(by, "roles".to_owned(), json!({"added": shown})),
-        Operation::Remove => Entry::removed(by, "roles".to_owned(), json!({"removed": shown})),
+/// The principals of a change as the audit log names them: the one, or how many.
+fn target(principals: &BTreeSet<Principal>) -> String {
+    match principals.iter().collect::<Vec<_>>().as_slice() {
+        [one] => named(one),
+        several => format!("{} principals", several.len()),
     }
+}
+
+/// The roles of principals, by their names.
+type Shown = BTreeMap<String, Vec<Value>>;
+
+/// Takes out what is the same before and after: a principal may have more roles than a record has room for.
+fn leave_what_differs(before: &mut Shown, after: &mut Shown) {
+    for (name, earlier) in before {
+        let Some(later) = after.get_mut(name) else { continue };
+        let kept: Vec<Value> = earlier.iter().filter(|role| later.contains(role)).cloned().collect();
+        earlier.retain(|role| !kept.contains(role));
+        later.retain(|role| !kept.contains(role));
+    }
+}
+
+fn named(principal: &Principal) -> String {
+    format!("{} {}", principal.kind.name(), principal.id)
 }
 
 /// The assignments of one account. The account is part of every query.
@@ -140,9 +146,10 @@ impl<'a> Assignments<'a> {
         assignments: Vec<Assignment>,
     ) -> Result<(), PermissionsError> {
         let now = self.foundation.clock.now();
-        let entry = entry(by, operation, &assignments);
+        let principals: BTreeSet<Principal> = assignments.iter().map(|one| one.principal.clone()).collect();
         let change = changes::begin_of_principals(self.foundation, self.account).await?;
         let transaction = change.transaction();
+        let mut before = self.shown(transaction, &principals).await?;
         let mut environments = BTreeSet::new();
         for assignment in assignments {
             let known = principals::find(transaction, self.account, &assignment.principal).await?;
@@ -165,8 +172,28 @@ impl<'a> Assignments<'a> {
             }
         }
         guard_last_administrator(transaction, self.account).await?;
+        let mut after = self.shown(transaction, &principals).await?;
+        leave_what_differs(&mut before, &mut after);
+        let entry = Entry::changed(by, target(&principals), json!(before), json!(after));
         let concerned = Concerned::These(environments);
         Ok(change.commit_with_environments(self.origin, entry, concerned).await?)
+    }
+
+    /// The roles of principals as the audit log shows them.
+    async fn shown(
+        &self,
+        transaction: &DatabaseTransaction,
+        principals: &BTreeSet<Principal>,
+    ) -> Result<Shown, PermissionsError> {
+        let mut shown = Shown::new();
+        for principal in principals {
+            let held = held(transaction, self.account, Some(principal)).await?;
+            let roles = held
+                .iter()
+                .map(|one| json!({"role": one.role_id, "scope_id": one.scope_id, "policy_parameters": one.parameters}));
+            shown.insert(named(principal), roles.collect());
+        }
+        Ok(shown)
     }
 
     /// From now on a principal has the roles of its rows; the first of them is the one that it had by default.

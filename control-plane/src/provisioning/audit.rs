@@ -7,7 +7,7 @@ use actix_web::{
 use chrono::{DateTime, SecondsFormat, Utc};
 use futures::{StreamExt, stream};
 use plane_kit::{
-    audit::{AuditRecord, Outcome, State},
+    audit::{AuditRecord, OTHER, Outcome, State},
     error::ApiError,
     http::{
         access::Allow,
@@ -24,7 +24,7 @@ use utoipa::ToSchema;
 use super::{users::moment, wire_time};
 use crate::{
     access::{AccountGrant, DestroyAudit, ReadAudit},
-    audit::{AuditFilter, AuditLog, CallFilter, Calls, PageEnd},
+    audit::{self, AuditFilter, AuditLog, CallFilter, Calls, PageEnd},
     tables::call_records,
 };
 
@@ -55,7 +55,7 @@ pub struct AuditEntry {
     /// The region where it happened; null on the control plane.
     #[schema(example = "eu")]
     pub region: Option<String>,
-    /// `key:…`, `provisioning_key:…`, `preset:…`, `operator` or `program`.
+    /// `key:…`, `provisioning_key:…`, `user:…`, `preset:…`, `anonymous`, `operator` or `program`.
     #[schema(example = "key:814799152538476")]
     pub actor: String,
     /// The operation.
@@ -196,14 +196,18 @@ fn page_length(params: &Params) -> Result<u64, ApiError> {
 }
 
 fn audit_filter(params: &Params) -> Result<AuditFilter, ApiError> {
-    Ok(AuditFilter {
+    let filter = AuditFilter {
         from: moment(params, "from")?.map(|span| span.0),
         to: moment(params, "to")?.map(|span| span.1),
         actor: params.text("actor")?,
         operation: params.text("operation")?,
         environment: environment(params)?,
         target: params.text("target")?,
-    })
+    };
+    match filter.impossible() {
+        Some((name, value)) => Err(invalid_value(name, &Value::from(value))),
+        None => Ok(filter),
+    }
 }
 
 fn call_filter(params: &Params) -> Result<CallFilter, ApiError> {
@@ -213,14 +217,18 @@ fn call_filter(params: &Params) -> Result<CallFilter, ApiError> {
             Some(Outcome::from_name(&name).ok_or_else(|| invalid_value("outcome", &Value::from(name.as_str())))?)
         }
     };
-    Ok(CallFilter {
+    let filter = CallFilter {
         from: moment(params, "from")?.map(|span| span.0),
         to: moment(params, "to")?.map(|span| span.1),
         actor: params.text("actor")?,
         operation: params.text("operation")?,
         outcome,
         environment: environment(params)?,
-    })
+    };
+    match audit::impossible(filter.operation.as_deref(), filter.actor.as_deref(), Some(OTHER)) {
+        Some((name, value)) => Err(invalid_value(name, &Value::from(value))),
+        None => Ok(filter),
+    }
 }
 
 /// Get the audit log.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::Method;
-use control_plane::AccountCredentials;
+use control_plane::{AccountCredentials, AuditFilter};
 use plane_kit::{
     operations::operations,
     policy::{Place, Policies, PolicyBook, Principal, key_subject},
@@ -282,7 +282,9 @@ async fn roles_are_given_and_taken(stage: Stage) {
 }
 
 async fn a_narrower_role_reaches_the_regions(stage: Stage) {
-    let (_, api_key) = key(&stage, "demo").await;
+    let (environment, api_key) = key(&stage, "demo").await;
+    let permissions = format!("/sub_accounts/{environment}/access_keys/{api_key}/permissions");
+    assert_eq!(stage.call(Method::GET, &permissions, Body::None).await.ok()["warnings"], json!([]));
     assert!(permits(&stage, &api_key, "upload", Place::In("")).await);
     change(&stage, "add", &api_key, json!({"id": REPORTS})).await;
     assert!(permits(&stage, &api_key, "upload", Place::In("")).await, "the default stays until it is taken away");
@@ -298,6 +300,13 @@ async fn a_narrower_role_reaches_the_regions(stage: Stage) {
     for (place, expected) in [("clients/acme", true), ("clients/acme/x", true), ("clients", false), ("", false)] {
         assert_eq!(permits(&stage, &api_key, "upload", Place::In(place)).await, expected, "{place}");
     }
+    let asked = json!({"principal": api_key, "method": "POST", "path": "/image/upload", "folder": "other"});
+    let explained = stage.call(Method::POST, "/permissions/explain", Body::Json(asked)).await.ok();
+    assert_eq!(explained["reason"], "its roles permit it only in clients/acme", "{explained}");
+    // Nothing of this keeps the key from signing deliveries, which whoever narrows it has to know.
+    let told = stage.call(Method::GET, &permissions, Body::None).await.ok();
+    assert_eq!(told["signs_delivery"], true);
+    assert!(told["warnings"][0].as_str().unwrap().contains("say nothing of deliveries"), "{told}");
 }
 
 async fn custom_policies_reach_the_regions(stage: Stage) {
@@ -410,7 +419,16 @@ async fn the_last_administrator_is_not_locked_out(stage: Stage) {
     }
     // Another role that may change roles will do; what it may not do is refused from then on.
     assert_eq!(call(&stage, Method::PUT, "/principal_roles", roles("add", admin)).await.status, 200);
+    stage.clock.advance(Duration::from_secs(1));
     assert_eq!(call(&stage, Method::PUT, "/principal_roles", roles("remove", master)).await.status, 200);
+    let filter = AuditFilter { operation: Some("update_principal_roles".into()), ..AuditFilter::default() };
+    let (logged, _) = stage.plane.audit_log(Some(stage.account.account.id), &filter, None, 1).await.unwrap();
+    let (record, name) = (json!(logged[0]), format!("provisioningKey {}", stage.account.api_key));
+    assert_eq!(record["target"], name);
+    let held = |state: &str| -> Vec<&str> {
+        record[state][&name].as_array().unwrap().iter().map(|one| one["role"].as_str().unwrap()).collect()
+    };
+    assert_eq!((held("before"), held("after")), (vec![master], vec![]));
     stage.call(Method::GET, "/users", Body::None).await.ok();
     stage.call(Method::GET, "/billing_usage", Body::None).await.refused(403, "needs billing:read; no role permits it");
     let viewers = "cld::role::prodenv::reports";

@@ -66,7 +66,7 @@ async fn an_agent_s_account_waits_for_the_operator(stage: Stage) {
     assert_eq!(standing(&stage, &made).await, AccountStanding::Suspended);
 
     let account: AccountId = made["external_id"].as_str().unwrap().parse().unwrap();
-    let (records, _) = stage.plane.audit_log(account, &AuditFilter::default(), None, 50).await.unwrap();
+    let (records, _) = stage.plane.audit_log(Some(account), &AuditFilter::default(), None, 50).await.unwrap();
     let records: Vec<Value> = records.iter().map(|record| json!(record)).collect();
     assert_eq!(records.len(), 4, "account, suspension, environment, user");
     assert!(records.iter().all(|record| record["actor"] == "anonymous"), "{records:?}");
