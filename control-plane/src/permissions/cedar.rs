@@ -112,8 +112,13 @@ pub(crate) struct Statement {
 pub(crate) fn check(text: &str) -> Result<Vec<Statement>, Complaints> {
     let policies = parse(text)?;
     let validated = validator()?.validate(&policies, ValidationMode::Strict);
-    let wrong: Vec<Complaint> =
-        validated.validation_errors().map(|error| complaint(text, &DetailedError::from(error))).collect();
+    let mut wrong: Vec<Complaint> = Vec::new();
+    // A statement is checked for every kind of principal and resource that it can be about; once is enough to read.
+    for error in validated.validation_errors().map(|error| complaint(text, &DetailedError::from(error))) {
+        if !wrong.contains(&error) {
+            wrong.push(error);
+        }
+    }
     if wrong.is_empty() { compile_all(text, &policies) } else { Err(Complaints(wrong)) }
 }
 

@@ -85,6 +85,14 @@ impl AccessKeyPermissions {
         if forbids_delete && reach.everywhere.contains(&"destroy") {
             warnings.push(DESTROY_IS_A_POST.to_owned());
         }
+        let is_narrowed = reach.everywhere.len() < operations().of(Plane::Data).count();
+        if permissions.rules.is_empty() && is_narrowed {
+            warnings.push(
+                "The key is narrowed by roles or policies, which say nothing of deliveries: delivery URLs signed with it \
+                 are accepted. With a rule they are not, unless sign_delivery is true."
+                    .to_owned(),
+            );
+        }
         if !permissions.signs_delivery() {
             warnings.push("Delivery URLs signed with this key are refused while sign_delivery is false.".to_owned());
         }

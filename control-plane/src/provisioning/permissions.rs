@@ -26,6 +26,9 @@ use crate::{
 /// Stands before the public half of a provisioning key where a principal is named.
 const PROVISIONING: &str = "provisioning_key:";
 
+/// Of a key that is switched off.
+const DISABLED: (&str, &str) = ("the key is disabled", "enable it");
+
 pub(super) fn routes() -> Routes {
     let mut routes = Routes::new();
     routes!(routes; get_permission_templates, get_permission_operations, explain_permission);
@@ -226,8 +229,8 @@ struct Asked {
     subject: String,
     plane: Plane,
     book: PolicyBook,
-    /// Why nothing at all is accepted of it, if that is so.
-    refused_because: Option<&'static str>,
+    /// Why nothing at all is accepted of it and what would change that, if that is so.
+    refused_because: Option<(&'static str, &'static str)>,
 }
 
 impl Asked {
@@ -241,7 +244,7 @@ impl Asked {
                 book: account_policy(reader, account, std::slice::from_ref(&key))
                     .await
                     .map_err(PermissionsError::from)?,
-                refused_because: (!key.enabled).then_some("the key is disabled"),
+                refused_because: (!key.enabled).then_some(DISABLED),
             });
         }
         let api_key = name.strip_prefix("key:").unwrap_or(name);
@@ -250,11 +253,11 @@ impl Asked {
         let policy = environment_policy(reader, account, environment.id(), rows).await;
         let (lines, links) = policy.map_err(PermissionsError::from)?;
         let refused_because = if !key.enabled() {
-            Some("the key is disabled")
+            Some(DISABLED)
         } else if key.expires_at().is_some_and(|moment| moment <= grant.foundation().clock.now()) {
-            Some("the key has expired")
+            Some(("the key has expired", "give it a later expires_at"))
         } else if !environment.enabled() {
-            Some("the product environment is disabled")
+            Some(("the product environment is disabled", "enable the product environment"))
         } else {
             None
         };
@@ -275,12 +278,12 @@ impl Asked {
             principal: self.subject.clone(),
             operation: explanation.operation,
             permission: explanation.permission.clone(),
-            reason: self.refused_because.map_or_else(|| explanation.reason(), str::to_owned),
+            reason: self.refused_because.map_or_else(|| explanation.reason(), |(reason, _)| reason.to_owned()),
             line: explanation.line().filter(|_| self.refused_because.is_none()).map(ToString::to_string),
             folder: has_folder.then(|| folder.to_owned()),
             allowed_in,
             would_allow: match self.refused_because {
-                Some(_) => vec!["enable it, or give it a later expiry".to_owned()],
+                Some((_, advice)) => vec![advice.to_owned()],
                 None => explanation.would_allow(),
             },
         }

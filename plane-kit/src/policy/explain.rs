@@ -21,6 +21,8 @@ pub enum Ground {
     RoleForbids(PolicyLine),
     /// No role of the principal permits it.
     NoRole,
+    /// Roles of the principal permit it, but elsewhere; the folders.
+    RolesElsewhere(Vec<String>),
     /// A rule of the principal allows.
     Rule(PolicyLine),
     /// A rule of the principal denies.
@@ -80,7 +82,7 @@ impl Explanation {
             Ground::Role(line) | Ground::RoleForbids(line) | Ground::Rule(line) | Ground::RuleDenies(line) => {
                 Some(line)
             }
-            Ground::NoRole | Ground::NoRule | Ground::Elsewhere(_) => None,
+            Ground::NoRole | Ground::RolesElsewhere(_) | Ground::NoRule | Ground::Elsewhere(_) => None,
         }
     }
 
@@ -90,12 +92,15 @@ impl Explanation {
             Ground::Role(line) => format!("{} permits it by `{line}`", line.subject),
             Ground::RoleForbids(line) => format!("{} forbids it by `{line}`", line.subject),
             Ground::NoRole => "no role permits it".to_owned(),
+            Ground::RolesElsewhere(folders) => format!("its roles permit it only in {}", folders.join(", ")),
             Ground::Rule(line) if line.action == ANY && line.object == ANY => {
                 "no rule denies it, and all else is allowed".to_owned()
             }
             Ground::Rule(line) => format!("the rule `{line}` allows it"),
             Ground::RuleDenies(line) => format!("the rule `{line}` denies it"),
-            Ground::NoRule => "none of its rules allows it".to_owned(),
+            Ground::NoRule => {
+                "none of its rules allows it, and what roles and policies permit does not widen rules".to_owned()
+            }
             Ground::Elsewhere(folders) => format!("its rules allow it only in {}", folders.join(", ")),
         }
     }
@@ -107,7 +112,9 @@ impl Explanation {
         match &self.ground {
             Ground::Role(_) | Ground::Rule(_) => Vec::new(),
             Ground::RoleForbids(line) => vec![format!("take `{line}` off {}", line.subject)],
-            Ground::NoRole => vec![format!("give the principal a role with {}", self.permission)],
+            Ground::NoRole | Ground::RolesElsewhere(_) => {
+                vec![format!("give the principal a role with {}{within}", self.permission)]
+            }
             Ground::RuleDenies(line) => vec![format!("take the rule `{line}` away")],
             Ground::NoRule | Ground::Elsewhere(_) => vec![
                 format!("add the rule `{} {}{within}`", self.method, self.path),
@@ -120,7 +127,12 @@ impl Explanation {
     pub fn refusal(&self) -> ApiError {
         let line = self.line().map(|line| format!("; line=\"{line}\"")).unwrap_or_default();
         let call = format!("{} {}", self.method, self.path);
-        refusal(&call, self.operation, &self.permission, &self.reason(), &line)
+        // Folders of its rules are what the key was made for; those of roles are the account's and not for it to read.
+        let reason = match self.ground {
+            Ground::RolesElsewhere(_) => "its roles permit it only in some folders".to_owned(),
+            _ => self.reason(),
+        };
+        refusal(&call, self.operation, &self.permission, &reason, &line)
     }
 
     /// The refusal of a call about something that is not within reach, be it elsewhere or nowhere.
@@ -151,7 +163,10 @@ fn ground(principal: &Principal<'_>, operation: &Operation, place: &str) -> Grou
         return Ground::RoleForbids(line.clone());
     }
     let Some(role) = of_roles.first() else {
-        return Ground::NoRole;
+        return match folders_of(book.role_lines(subject), operation) {
+            folders if folders.is_empty() => Ground::NoRole,
+            folders => Ground::RolesElsewhere(folders),
+        };
     };
     let rules = book.rule_lines(subject);
     if rules.is_empty() {
@@ -164,13 +179,18 @@ fn ground(principal: &Principal<'_>, operation: &Operation, place: &str) -> Grou
     if let Some(line) = fitting.first() {
         return Ground::Rule((*line).clone());
     }
-    let elsewhere = rules.iter().filter(|line| line.covers(operation) && line.effect == Effect::Allow);
-    let mut folders: Vec<String> = elsewhere.filter_map(|line| line.condition().map(str::to_owned)).collect();
-    folders.sort_unstable();
-    folders.dedup();
-    if folders.is_empty() || operation.folder == FolderOf::Nothing {
-        Ground::NoRule
-    } else {
-        Ground::Elsewhere(folders)
+    match folders_of(rules.iter(), operation) {
+        folders if folders.is_empty() => Ground::NoRule,
+        folders => Ground::Elsewhere(folders),
     }
+}
+
+/// The folders in which lines permit an operation, sorted; none for an operation that is about no folder.
+fn folders_of<'a>(lines: impl Iterator<Item = &'a PolicyLine>, operation: &Operation) -> Vec<String> {
+    if operation.folder == FolderOf::Nothing {
+        return Vec::new();
+    }
+    let permitting = lines.filter(|line| line.covers(operation) && line.effect == Effect::Allow);
+    let folders: BTreeSet<&str> = permitting.filter_map(PolicyLine::condition).collect();
+    folders.into_iter().map(str::to_owned).collect()
 }
