@@ -146,7 +146,7 @@ impl Tenant {
     pub fn upload(&self, bytes: impl Into<Vec<u8>>) -> Upload<'_> {
         Upload {
             tenant: self,
-            action: "image/upload",
+            action: "image/upload".into(),
             file: Some(bytes.into()),
             file_name: "picture.jpg".into(),
             parameters: BTreeMap::new(),
@@ -156,8 +156,8 @@ impl Tenant {
     }
 
     /// Begins a signed call of the Upload API without a file, as `image/destroy`.
-    pub fn signed(&self, action: &'static str) -> Upload<'_> {
-        Upload { action, file: None, ..self.upload(Vec::new()) }
+    pub fn signed(&self, action: &str) -> Upload<'_> {
+        Upload { action: action.into(), file: None, ..self.upload(Vec::new()) }
     }
 
     /// Removes an image.
@@ -199,7 +199,7 @@ enum Credentials {
 /// A call of the Upload API under construction.
 pub struct Upload<'a> {
     tenant: &'a Tenant,
-    action: &'static str,
+    action: String,
     file: Option<Vec<u8>>,
     file_name: String,
     parameters: BTreeMap<String, String>,
@@ -209,8 +209,8 @@ pub struct Upload<'a> {
 
 impl Upload<'_> {
     /// Another operation than `image/upload`.
-    pub fn action(mut self, action: &'static str) -> Self {
-        self.action = action;
+    pub fn action(mut self, action: &str) -> Self {
+        self.action = action.into();
         self
     }
 
@@ -299,7 +299,7 @@ impl Upload<'_> {
         if let Some(file) = self.file {
             form = form.part("file", multipart::Part::bytes(file).file_name(self.file_name));
         }
-        let mut request = self.tenant.http.post(self.tenant.api_url(self.action)).multipart(form);
+        let mut request = self.tenant.http.post(self.tenant.api_url(&self.action)).multipart(form);
         for (name, value) in self.headers {
             request = request.header(name, value);
         }
