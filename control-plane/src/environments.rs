@@ -8,7 +8,10 @@ use plane_kit::{
     ids::{AccountId, EnvironmentId},
     seam::snapshot::{FolderMode, Limits},
 };
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select};
+use sea_orm::{
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    sea_query::SimpleExpr,
+};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -177,27 +180,31 @@ impl<'a> Environments<'a> {
         let of_chosen = chosen.clone().select_only().column(rows::Column::Id).into_query();
         let in_order = chosen.clone().order_by_asc(rows::Column::CreatedAt).order_by_asc(rows::Column::Id);
         let reader = self.foundation.database.reader();
-        let found = match page {
-            None => in_order.all(reader).await?,
+        let keys_of = |of_found: SimpleExpr| {
+            let keys = key_rows::Entity::find().filter(of_found).order_by_asc(key_rows::Column::CreatedAt);
+            keys.order_by_asc(key_rows::Column::ApiKey).all(reader)
+        };
+        let (found, keys, total) = match page {
+            None => {
+                let found = in_order.all(reader).await?;
+                let keys = keys_of(key_rows::Column::EnvironmentId.in_subquery(of_chosen)).await?;
+                let total = u64::try_from(found.len()).unwrap_or(u64::MAX);
+                (found, keys, total)
+            }
             Some((page, size)) => {
-                in_order.limit(size).offset(page.saturating_sub(1).saturating_mul(size)).all(reader).await?
+                let on_page = async {
+                    let on_page = in_order.limit(size).offset(page.saturating_sub(1).saturating_mul(size));
+                    let found = on_page.all(reader).await?;
+                    // The ids are named: they are few, and what a page holds must not move between the two queries.
+                    let ids = found.iter().map(|row| row.id);
+                    let keys = keys_of(key_rows::Column::EnvironmentId.is_in(ids)).await?;
+                    Ok((found, keys))
+                };
+                // Counting reads the index of all of them, so nobody waits for it longer than for the page.
+                let ((found, keys), total) = tokio::try_join!(on_page, chosen.count(reader))?;
+                (found, keys, total)
             }
         };
-        let total = match page {
-            None => u64::try_from(found.len()).unwrap_or(u64::MAX),
-            Some(_) => chosen.count(reader).await?,
-        };
-        // Of a page the ids are named: it is short, and what it holds must not move between the two queries.
-        let of_found = match page {
-            None => key_rows::Column::EnvironmentId.in_subquery(of_chosen),
-            Some(_) => key_rows::Column::EnvironmentId.is_in(found.iter().map(|row| row.id)),
-        };
-        let keys = key_rows::Entity::find()
-            .filter(of_found)
-            .order_by_asc(key_rows::Column::CreatedAt)
-            .order_by_asc(key_rows::Column::ApiKey)
-            .all(reader)
-            .await?;
         let mut by_environment: HashMap<Uuid, Vec<AccessKey>> = HashMap::new();
         for key in keys {
             let of_environment = by_environment.entry(key.environment_id).or_default();

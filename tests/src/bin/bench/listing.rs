@@ -100,7 +100,7 @@ async fn catch_up(planes: &mut Planes) -> f64 {
     assert!(wanted > 0.0, "the data plane has seen nothing");
     planes.data().stop().await;
     let empty = planes.data_folder().join("empty.db");
-    planes.set_data(&[("SAFELIGHT_REGION__DATABASE_URL", &format!("sqlite://{}?mode=rwc", empty.display()))]);
+    planes.set_data(&[("SAFELIGHT_REGION__DATABASE_URL", &format!("sqlite://{}", empty.display()))]);
     let started = Instant::now();
     planes.restart_data().await;
     eventually("a data plane that has caught up", PATIENCE, async || {
