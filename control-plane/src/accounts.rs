@@ -110,6 +110,7 @@ pub(crate) async fn create(
         plan: plan.name().to_owned(),
         enabled: true,
         version: 1,
+        environment_count: 0,
         created_at: now,
         closed_at: None,
     };

@@ -10,8 +10,8 @@ use plane_kit::{
     ids::{AccountId, EnvironmentId},
 };
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, sea_query::Expr,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -41,8 +41,21 @@ pub(crate) struct Change<'a> {
 impl<'a> Change<'a> {
     /// Begins a change of an environment of `account`, and locks it. An environment of another account is not found.
     pub(crate) async fn of(foundation: &'a Foundation, account: AccountId, id: Uuid) -> Result<Self, StoreError> {
+        Self::locked(foundation, account, id, Lock::Shared).await
+    }
+
+    /// Begins the removal of an environment of `account`, which ends with [`bury`](Self::bury).
+    pub(crate) async fn of_removal(
+        foundation: &'a Foundation,
+        account: AccountId,
+        id: Uuid,
+    ) -> Result<Self, StoreError> {
+        Self::locked(foundation, account, id, Lock::Exclusive).await
+    }
+
+    async fn locked(foundation: &'a Foundation, account: AccountId, id: Uuid, lock: Lock) -> Result<Self, StoreError> {
         let transaction = foundation.database.begin().await?;
-        let account_enabled = lock_account(&transaction, account, Lock::Shared).await?.enabled;
+        let account_enabled = lock_account(&transaction, account, lock).await?.enabled;
         let environment = next_version(&transaction, account, id).await?;
         Ok(Self { foundation, transaction, account_enabled, environment })
     }
@@ -54,7 +67,8 @@ impl<'a> Change<'a> {
     ) -> Result<Self, StoreError> {
         let transaction = foundation.database.begin().await?;
         let account = lock_account(&transaction, AccountId(environment.account_id), Lock::Exclusive).await?;
-        check_plan(&transaction, &account).await?;
+        check_plan(&account)?;
+        count_environments(&transaction, AccountId(account.id), 1).await?;
         environments::Entity::insert(environment.clone().into_active_model().reset_all())
             .exec_without_returning(&transaction)
             .await
@@ -80,6 +94,15 @@ impl<'a> Change<'a> {
             .await
             .map_err(|error| StoreError::or_taken(error, taken))?;
         Ok(())
+    }
+
+    /// Leaves the environment's row as a tombstone and takes what does not outlive it.
+    pub(crate) async fn bury(&mut self) -> Result<(), StoreError> {
+        let account = AccountId(self.environment.account_id);
+        strip(&self.transaction, account, self.environment.id).await?;
+        count_environments(&self.transaction, account, -1).await?;
+        let now = self.foundation.clock.now();
+        self.write(environments::Model { deleted_at: Some(now), updated_at: now, ..self.environment.clone() }).await
     }
 
     /// Issues the snapshot, writes down who did what, commits, and waits (at most as long as configured) until the connected
@@ -144,6 +167,7 @@ pub(crate) async fn close_account(
     let changed = accounts::Entity::update_many()
         .col_expr(accounts::Column::Enabled, Expr::val(false))
         .col_expr(accounts::Column::ClosedAt, Expr::val(now))
+        .col_expr(accounts::Column::EnvironmentCount, Expr::val(0_i64))
         .col_expr(accounts::Column::Version, Expr::col(accounts::Column::Version).add(1))
         .filter(accounts::Column::Id.eq(account.0))
         .filter(accounts::Column::ClosedAt.is_null())
@@ -220,11 +244,7 @@ async fn living(
 }
 
 /// Takes from an environment what does not outlive it: its keys with their secrets and roles, and the users that were given it.
-pub(crate) async fn strip(
-    transaction: &DatabaseTransaction,
-    account: AccountId,
-    environment: Uuid,
-) -> Result<(), StoreError> {
+async fn strip(transaction: &DatabaseTransaction, account: AccountId, environment: Uuid) -> Result<(), StoreError> {
     let gone: Vec<String> = key_rows::Entity::find()
         .select_only()
         .column(key_rows::Column::ApiKey)
@@ -337,17 +357,27 @@ async fn lock_account(
 
 /// Refuses one more environment than the plan allows. Called under the exclusive lock of the account, so that of two that are made
 /// at once the second sees the first. A name that is no plan of this version of the program allows everything.
-async fn check_plan(transaction: &DatabaseTransaction, account: &accounts::Model) -> Result<(), StoreError> {
+fn check_plan(account: &accounts::Model) -> Result<(), StoreError> {
     let Some((plan, limit)) = PricePlan::named(&account.plan).and_then(|plan| Some((plan, plan.environments()?)))
     else {
         return Ok(());
     };
-    let present = environments::Entity::find()
-        .filter(environments::Column::AccountId.eq(account.id))
-        .filter(environments::Column::DeletedAt.is_null())
-        .count(transaction)
-        .await?;
+    let present = account.environment_count.unsigned_abs();
     if present < limit { Ok(()) } else { Err(StoreError::TooManyEnvironments { plan: plan.name(), limit }) }
+}
+
+/// Keeps the number of environments in the account's row, under its exclusive lock.
+async fn count_environments(
+    transaction: &DatabaseTransaction,
+    account: AccountId,
+    more: i64,
+) -> Result<(), StoreError> {
+    accounts::Entity::update_many()
+        .col_expr(accounts::Column::EnvironmentCount, Expr::col(accounts::Column::EnvironmentCount).add(more))
+        .filter(accounts::Column::Id.eq(account.0))
+        .exec(transaction)
+        .await?;
+    Ok(())
 }
 
 /// Raises the version of an environment, which also locks its row.

@@ -9,7 +9,7 @@ use plane_kit::{
     seam::snapshot::{FolderMode, Limits},
 };
 use sea_orm::{
-    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
     sea_query::SimpleExpr,
 };
 use serde_json::{Map, Value, json};
@@ -19,13 +19,13 @@ use crate::{
     access::AccountGrant,
     access_keys::{self, AccessKey, AccessKeys},
     audit::OPERATOR,
-    changes::{Change, strip},
+    changes::Change,
     foundation::Foundation,
     names::{can_be_a_name, check_cloud_name, check_display_name, generate_cloud_name},
     regions,
     snapshots::{IssueError, folder_mode_name},
     store_error::StoreError,
-    tables::{access_keys as key_rows, begins_with, can_be_kept, product_environments as rows},
+    tables::{access_keys as key_rows, accounts, begins_with, can_be_kept, product_environments as rows},
 };
 
 /// A product environment that the store of its account has found; holding one is the proof that it is the account's.
@@ -93,6 +93,13 @@ pub(crate) struct EnvironmentFilter {
     pub cloud_names: Option<Vec<String>>,
     /// Only those whose display name begins with this text, in any case.
     pub prefix: Option<String>,
+}
+
+impl EnvironmentFilter {
+    /// Whether it leaves any environment out.
+    fn restricts(&self) -> bool {
+        self.enabled.is_some() || self.ids.is_some() || self.cloud_names.is_some() || self.prefix.is_some()
+    }
 }
 
 /// A product environment to be made.
@@ -167,7 +174,7 @@ impl<'a> Environments<'a> {
 
     /// A page of the environments that pass the filter, oldest first, and how many pass it in all. The page is given by its number,
     /// from 1, and its size; everything when absent. However many they are, it takes one query for them and one for their keys, and
-    /// one more to count beyond a page.
+    /// one more for the number of them beyond a page.
     pub(crate) async fn list_page(
         &self,
         filter: &EnvironmentFilter,
@@ -200,8 +207,10 @@ impl<'a> Environments<'a> {
                     let keys = keys_of(key_rows::Column::EnvironmentId.is_in(ids)).await?;
                     Ok((found, keys))
                 };
-                // Counting reads the index of all of them, so nobody waits for it longer than for the page.
-                let ((found, keys), total) = tokio::try_join!(on_page, chosen.count(reader))?;
+                let total =
+                    async { if filter.restricts() { chosen.count(reader).await } else { self.how_many().await } };
+                // Counting what passes a filter reads all of it, so nobody waits for it longer than for the page.
+                let ((found, keys), total) = tokio::try_join!(on_page, total)?;
                 (found, keys, total)
             }
         };
@@ -215,6 +224,12 @@ impl<'a> Environments<'a> {
             Environment { row, keys }
         };
         Ok((found.into_iter().map(with_keys).collect(), total))
+    }
+
+    /// How many the account has, as its row says.
+    async fn how_many(&self) -> Result<u64, DbErr> {
+        let row = accounts::Entity::find_by_id(self.account.0).one(self.foundation.database.reader()).await?;
+        Ok(row.map_or(0, |row| row.environment_count.unsigned_abs()))
     }
 
     fn filtered(&self, filter: &EnvironmentFilter) -> Select<rows::Entity> {
@@ -359,12 +374,10 @@ impl<'a> Environments<'a> {
     /// Deletes an environment. Its row stays as a tombstone, its keys go with their secrets, no user has it any more, and its
     /// cloud name is free again.
     pub(crate) async fn delete(&self, environment: &Environment) -> Result<(), StoreError> {
-        let mut change = Change::of(self.foundation, self.account, environment.row.id).await?;
-        strip(change.transaction(), self.account, environment.row.id).await?;
-        let now = self.foundation.clock.now();
-        let row = rows::Model { deleted_at: Some(now), updated_at: now, ..change.environment().clone() };
-        let entry = Entry::removed("delete_product_environment", target(&row), shown(change.environment()));
-        change.write(row).await?;
+        let mut change = Change::of_removal(self.foundation, self.account, environment.row.id).await?;
+        let row = change.environment();
+        let entry = Entry::removed("delete_product_environment", target(row), shown(row));
+        change.bury().await?;
         change.commit(self.origin, entry).await?;
         Ok(())
     }

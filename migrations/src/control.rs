@@ -13,6 +13,7 @@ mod m20261124_000008_permissions;
 mod m20261124_000009_audit;
 mod m20261124_000010_invitations;
 mod m20261124_000011_environments_in_order;
+mod m20261125_000012_environment_counts;
 
 /// The control set.
 pub struct Migrator;
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000009_audit::Migration),
             Box::new(m20261124_000010_invitations::Migration),
             Box::new(m20261124_000011_environments_in_order::Migration),
+            Box::new(m20261125_000012_environment_counts::Migration),
         ]
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Model {
     pub enabled: bool,
     /// Grows with every change of what its principals may do.
     pub version: i64,
+    /// Product environments that it has, deleted ones not among them.
+    pub environment_count: i64,
     /// When it was made.
     pub created_at: DateTimeUtc,
     /// When it was closed; what is closed is not taken back.

@@ -27,6 +27,8 @@ on_both_databases!(
     keys_from_elsewhere_are_taken_over,
     keys_that_are_none_or_taken_are_not_imported,
     environments_are_paged,
+    the_total_follows_what_is_made_and_deleted,
+    an_upgrade_counts_what_is_there,
     a_plan_bounds_the_environments,
     two_at_once_do_not_pass_the_limit,
 );
@@ -314,6 +316,45 @@ async fn environments_are_paged(stage: Stage) {
     ] {
         stage.call(Method::GET, &format!("/sub_accounts{query}"), Body::None).await.refused(400, text);
     }
+}
+
+/// What `X-Total-Count` says of all environments.
+async fn total(stage: &Stage) -> String {
+    let answer = stage.call(Method::GET, "/sub_accounts?page_size=1", Body::None).await;
+    answer.headers.get("x-total-count").unwrap().to_str().unwrap().to_owned()
+}
+
+async fn the_total_follows_what_is_made_and_deleted(stage: Stage) {
+    assert_eq!(total(&stage).await, "0");
+    let first = stage.environment("first").await;
+    stage.environment("second").await;
+    assert_eq!(total(&stage).await, "2");
+    // A cloud name that is taken makes nothing, and what is deleted is not deleted twice.
+    let taken = Body::Json(json!({"name": "more", "cloud_name": "second"}));
+    stage.call(Method::POST, "/sub_accounts", taken).await.refused(409, "second");
+    assert_eq!(total(&stage).await, "2");
+    let path = format!("/sub_accounts/{first}");
+    stage.call(Method::DELETE, &path, Body::None).await.ok();
+    stage.call(Method::DELETE, &path, Body::None).await.refused(404, &first);
+    assert_eq!(total(&stage).await, "1");
+}
+
+async fn an_upgrade_counts_what_is_there(stage: Stage) {
+    for name in ["one", "two", "three"] {
+        stage.environment(name).await;
+    }
+    let gone = stage.environment("gone").await;
+    stage.call(Method::DELETE, &format!("/sub_accounts/{gone}"), Body::None).await.ok();
+    stage.plane.create_account("Other", "free").await.unwrap();
+    // The state before counts were kept.
+    for statement in [
+        "ALTER TABLE {}accounts DROP COLUMN environment_count",
+        "DELETE FROM {}seaql_migrations WHERE version = 'm20261125_000012_environment_counts'",
+    ] {
+        stage.execute(statement).await;
+    }
+    stage.second_node().await;
+    assert_eq!(total(&stage).await, "3");
 }
 
 /// Fills the account of the stage, which has the plan Free, with as many environments as leave `free` places.
