@@ -200,7 +200,11 @@ impl<'a> Environments<'a> {
             }
             Some((page, size)) => {
                 let on_page = async {
-                    let on_page = in_order.limit(size).offset(page.saturating_sub(1).saturating_mul(size));
+                    // What comes before the page is passed over in the index: chosen by their ids alone, those rows are never read.
+                    let skipped = page.saturating_sub(1).saturating_mul(size);
+                    let of_page = in_order.clone().select_only().column(rows::Column::Id).limit(size).offset(skipped);
+                    let on_page = rows::Entity::find().filter(rows::Column::Id.in_subquery(of_page.into_query()));
+                    let on_page = on_page.order_by_asc(rows::Column::CreatedAt).order_by_asc(rows::Column::Id);
                     let found = on_page.all(reader).await?;
                     // The ids are named: they are few, and what a page holds must not move between the two queries.
                     let ids = found.iter().map(|row| row.id);

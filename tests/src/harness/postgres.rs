@@ -69,6 +69,11 @@ impl Postgres {
         format!("postgres://safelight@{host}/safelight")
     }
 
+    /// Vacuums and analyses everything, as autovacuum does in its own time.
+    pub fn vacuum(&self) {
+        assert!(self.admin("vacuumdb", &["--analyze", "--quiet", "safelight"]), "vacuumdb: {}", self.log());
+    }
+
     fn admin(&self, program: &str, arguments: &[&str]) -> bool {
         let output = Command::new(programs().join(program))
             .arg("-h")
