@@ -203,7 +203,7 @@ impl<'a> Environments<'a> {
                     // What comes before the page is passed over in the index: chosen by their ids alone, those rows are never read.
                     // As one query with a subquery PostgreSQL plans it, once it is prepared, for a page of unknown size, and reads all.
                     let skipped = page.saturating_sub(1).saturating_mul(size);
-                    let ids = in_order.clone().select_only().column(rows::Column::Id).limit(size).offset(skipped);
+                    let ids = in_order.select_only().column(rows::Column::Id).limit(size).offset(skipped);
                     let ids: Vec<Uuid> = ids.into_tuple().all(reader).await?;
                     let keys = keys_of(key_rows::Column::EnvironmentId.is_in(ids.iter().copied()));
                     // Nothing but the ids, which are this account's: with more to go by, a planner that has no figures yet goes by that.
@@ -214,7 +214,9 @@ impl<'a> Environments<'a> {
                 let total =
                     async { if filter.restricts() { chosen.count(reader).await } else { self.how_many().await } };
                 // Counting what passes a filter reads all of it, so nobody waits for it longer than for the page.
-                let ((found, keys), total) = tokio::try_join!(on_page, total)?;
+                let ((mut found, keys), total) = tokio::try_join!(on_page, total)?;
+                // One may have been deleted after its id was found.
+                found.retain(|row| row.deleted_at.is_none());
                 (found, keys, total)
             }
         };
