@@ -362,8 +362,11 @@ fn check_plan(account: &accounts::Model) -> Result<(), StoreError> {
     else {
         return Ok(());
     };
-    let present = account.environment_count.unsigned_abs();
-    if present < limit { Ok(()) } else { Err(StoreError::TooManyEnvironments { plan: plan.name(), limit }) }
+    if account.environments() < limit {
+        Ok(())
+    } else {
+        Err(StoreError::TooManyEnvironments { plan: plan.name(), limit })
+    }
 }
 
 /// Keeps the number of environments in the account's row, under its exclusive lock.

@@ -180,7 +180,7 @@ impl<'a> Environments<'a> {
         filter: &EnvironmentFilter,
         page: Option<(u64, u64)>,
     ) -> Result<(Vec<Environment>, u64), StoreError> {
-        if filter.prefix.as_deref().is_some_and(|prefix| !can_be_a_name(prefix)) {
+        if filter.ids.is_none() && filter.prefix.as_deref().is_some_and(|prefix| !can_be_a_name(prefix)) {
             return Ok((Vec::new(), 0));
         }
         let chosen = self.filtered(filter);
@@ -235,7 +235,7 @@ impl<'a> Environments<'a> {
     /// How many the account has, as its row says.
     async fn how_many(&self) -> Result<u64, DbErr> {
         let row = accounts::Entity::find_by_id(self.account.0).one(self.foundation.database.reader()).await?;
-        Ok(row.map_or(0, |row| row.environment_count.unsigned_abs()))
+        Ok(row.map_or(0, |row| row.environments()))
     }
 
     fn filtered(&self, filter: &EnvironmentFilter) -> Select<rows::Entity> {

@@ -29,4 +29,11 @@ pub(crate) struct Model {
 #[derive(Debug, Clone, Copy, EnumIter, DeriveRelation)]
 pub(crate) enum Relation {}
 
+impl Model {
+    /// Product environments that it has. A number below nothing, which only a program that does not know of it could leave, is none.
+    pub(crate) fn environments(&self) -> u64 {
+        u64::try_from(self.environment_count).unwrap_or(0)
+    }
+}
+
 impl ActiveModelBehavior for ActiveModel {}

@@ -84,6 +84,7 @@ async fn lists_are_filtered(stage: Stage) {
         ("?cloud_names[]=a2&enabled=true".into(), &[]),
         (format!("?ids={}", ids[1]), &["a2"]),
         (format!("?ids={},{}", ids[0], ids[3]), &["a1", "b2"]),
+        (format!("?ids={}&prefix=%01", ids[1]), &["a2"]),
         (format!("?ids[]={}&ids[]=nonsense&enabled=false&prefix=x", ids[2]), &["b1"]),
     ];
     for (query, named) in [("?prefix=%00", "prefix"), ("?cloud_names=b1&cloud_names=%00", "cloud_names")] {
