@@ -199,6 +199,11 @@ fn find<'a>(values: &'a mut Map<String, Value>, key: &str) -> Option<&'a mut Val
     }
 }
 
+fn item_default(defaults: &[Value]) -> &Value {
+    static TEXT: Value = Value::String(String::new());
+    defaults.first().unwrap_or(&TEXT)
+}
+
 /// Brings a value into the type of the default in its place. Text from the environment is read as that type.
 fn convert(key: &str, default: &Value, value: Value, origin: &Origin) -> Result<Value, ConfigError> {
     let wrong = |expected, value: &Value| ConfigError::WrongType {
@@ -221,10 +226,14 @@ fn convert(key: &str, default: &Value, value: Value, origin: &Origin) -> Result<
             Err(_) => Err(wrong("a number", &Value::String(text))),
         },
         (Value::Number(_), other) => Err(wrong("a number", &other)),
-        (Value::Array(_), Value::String(text)) => {
-            Ok(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect())
+        // A list is of what its default is of; one that is empty by default is of texts.
+        (Value::Array(defaults), Value::String(text)) => {
+            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from);
+            items.map(|item| convert(key, item_default(defaults), item, origin)).collect()
         }
-        (Value::Array(_), Value::Array(items)) => Ok(Value::Array(items)),
+        (Value::Array(defaults), Value::Array(items)) => {
+            items.into_iter().map(|item| convert(key, item_default(defaults), item, origin)).collect()
+        }
         (Value::Array(_), other) => Err(wrong("a list", &other)),
         (_, value @ (Value::Object(_) | Value::Array(_))) => Err(wrong("a single value", &value)),
         (Value::String(_), Value::String(text)) => Ok(Value::String(text)),
@@ -243,6 +252,7 @@ mod tests {
     struct Settings {
         http: Http,
         regions: Vec<String>,
+        ports: Vec<u16>,
         control_token: String,
         earlier_key_encryption_keys: Vec<String>,
     }
@@ -256,7 +266,14 @@ mod tests {
     impl Default for Settings {
         fn default() -> Self {
             let http = Http { workers: 2, public_url: String::new() };
-            Self { http, regions: Vec::new(), control_token: String::new(), earlier_key_encryption_keys: Vec::new() }
+            let ports = vec![80, 443];
+            Self {
+                http,
+                regions: Vec::new(),
+                ports,
+                control_token: String::new(),
+                earlier_key_encryption_keys: Vec::new(),
+            }
         }
     }
 
@@ -278,6 +295,16 @@ mod tests {
             layers.describe().into_iter().map(|(key, _, origin)| format!("{key}: {origin}")).collect();
         assert!(origins.contains(&"http.workers: environment SAFELIGHT_HTTP__WORKERS".to_owned()), "{origins:?}");
         assert!(origins.contains(&"http.public_url: flag --public-url".to_owned()), "{origins:?}");
+    }
+
+    #[test]
+    fn lists_are_of_what_their_defaults_are_of() {
+        let mut layers = Layers::new::<Settings>().unwrap();
+        layers.environment(variables(&[("SAFELIGHT_PORTS", "80, 8080"), ("SAFELIGHT_REGIONS", "eu,7")])).unwrap();
+        let settings: Settings = layers.finish().unwrap();
+        assert_eq!((settings.ports, settings.regions), (vec![80, 8080], vec!["eu".to_owned(), "7".to_owned()]));
+        let error = layers.environment(variables(&[("SAFELIGHT_PORTS", "80,http")])).unwrap_err().to_string();
+        assert!(error.contains("ports") && error.contains("http"), "{error}");
     }
 
     #[test]
