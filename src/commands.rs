@@ -7,6 +7,7 @@ pub mod control_plane;
 pub mod data_plane;
 pub mod dev;
 pub mod doctor;
+pub mod environment;
 pub mod kek;
 pub mod key;
 pub mod migrate;

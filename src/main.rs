@@ -47,6 +47,9 @@ enum Command {
     /// It holds what was changed. What an access key asked for and was refused changed nothing: that stands in the call records, which
     /// GET …/call_records of the Provisioning API lists.
     Audit(commands::audit::Arguments),
+    /// Product environments
+    #[command(subcommand)]
+    Environment(commands::environment::Command),
     /// Access keys
     #[command(subcommand)]
     Key(commands::key::Command),
@@ -91,6 +94,7 @@ fn main() -> ExitCode {
             Command::Kek(command) => commands::kek::run(given, command).await,
             Command::Region(command) => commands::region::run(given, command).await,
             Command::Audit(arguments) => commands::audit::run(given, arguments).await,
+            Command::Environment(command) => commands::environment::run(given, command).await,
             Command::Key(command) => commands::key::run(given, command).await,
             Command::User(command) => commands::user::run(given, command).await,
             Command::Migrate => commands::migrate::run(given).await,

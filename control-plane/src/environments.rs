@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use plane_kit::{
     audit::{Entry, Origin},
     ids::{AccountId, EnvironmentId},
-    seam::snapshot::{FolderMode, Limits},
+    seam::snapshot::{EnvironmentSettings, FolderMode, Limits},
 };
 use sea_orm::{
     ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
@@ -23,6 +23,7 @@ use crate::{
     foundation::Foundation,
     names::{can_be_a_name, check_cloud_name, check_display_name, generate_cloud_name},
     regions,
+    settings::SettingsChanges,
     snapshots::{IssueError, folder_mode_name},
     store_error::StoreError,
     tables::{access_keys as key_rows, accounts, begins_with, can_be_kept, product_environments as rows},
@@ -64,6 +65,11 @@ impl Environment {
     /// The caller's own attributes, an object.
     pub(crate) fn custom_attributes(&self) -> &Value {
         &self.row.custom_attributes
+    }
+
+    /// What its administrators have set.
+    pub(crate) fn settings(&self) -> Result<EnvironmentSettings, StoreError> {
+        Ok(serde_json::from_value(self.row.settings.clone()).map_err(IssueError::from)?)
     }
 
     /// When it was made.
@@ -325,6 +331,10 @@ impl<'a> Environments<'a> {
                 Some(base) => base.limits.clone(),
                 None => serde_json::to_value(Limits::default()).map_err(IssueError::from)?,
             },
+            settings: match &base {
+                Some(base) => base.settings.clone(),
+                None => json!({}),
+            },
             folder_mode: match &base {
                 Some(base) => base.folder_mode.clone(),
                 None => folder_mode_name(FolderMode::Dynamic).to_owned(),
@@ -373,6 +383,26 @@ impl<'a> Environments<'a> {
         change.write(row).await?;
         let row = change.environment();
         let entry = Entry::changed("update_product_environment", target(row), before, shown(row));
+        let row = change.commit(self.origin, entry).await?;
+        self.with_keys(row).await
+    }
+
+    /// Sets what the changes name; the rest stays.
+    pub(crate) async fn set(
+        &self,
+        environment: &Environment,
+        changes: SettingsChanges,
+    ) -> Result<Environment, StoreError> {
+        let mut change = Change::of(self.foundation, self.account, environment.row.id).await?;
+        let mut row = change.environment().clone();
+        let before = row.settings.clone();
+        let mut settings = serde_json::from_value(before.clone()).map_err(IssueError::from)?;
+        changes.apply(&mut settings);
+        row.settings = serde_json::to_value(settings).map_err(IssueError::from)?;
+        row.updated_at = self.foundation.clock.now();
+        change.write(row).await?;
+        let row = change.environment();
+        let entry = Entry::changed("update_environment_settings", target(row), before, row.settings.clone());
         let row = change.commit(self.origin, entry).await?;
         self.with_keys(row).await
     }

@@ -32,6 +32,7 @@ mod rates;
 mod regions;
 mod roles;
 mod rotation;
+mod settings;
 mod signup;
 mod snapshots;
 mod store_error;
@@ -43,8 +44,15 @@ use std::sync::Arc;
 use actix_web::web;
 use chrono::{DateTime, Utc};
 use plane_kit::{
-    clock::Clock, config::ConfigError, database::Database, http::routes::Routes, ids::AccountId, ids::EnvironmentId,
-    seal::SealingRing, seam::ControlLink, secret::Secret,
+    clock::Clock,
+    config::ConfigError,
+    database::Database,
+    error::ApiError,
+    http::{params::Params, routes::Routes},
+    ids::{AccountId, EnvironmentId},
+    seal::SealingRing,
+    seam::{ControlLink, snapshot::EnvironmentSettings},
+    secret::Secret,
 };
 use sea_orm::DbErr;
 
@@ -66,6 +74,7 @@ pub use users::invitations::UserInvitation;
 use environments::{Environment, Environments, NewEnvironment};
 use foundation::Foundation;
 use link::LocalLink;
+use settings::SettingsChanges;
 
 /// The PostgreSQL schema of the control database.
 const SCHEMA: &str = "control";
@@ -284,6 +293,23 @@ impl ControlPlane {
     /// then, it is done when nobody comes.
     pub async fn close_unclaimed_clouds(&self) -> Result<(), StoreError> {
         signup::close_unclaimed(&self.foundation).await
+    }
+
+    /// The settings of a product environment, after `changes` by their names on the wire, if there are any.
+    pub async fn environment_settings(
+        &self,
+        account: AccountId,
+        cloud_name: &str,
+        changes: &Params,
+    ) -> Result<EnvironmentSettings, ApiError> {
+        let changes = SettingsChanges::read(changes)?;
+        let environments = Environments::for_operator(&self.foundation, account);
+        let environment = environments.find_by_cloud_name(cloud_name).await?;
+        let mut environment = environment.ok_or_else(|| StoreError::CloudNotFound(cloud_name.to_owned()))?;
+        if !changes.is_empty() {
+            environment = environments.set(&environment, changes).await?;
+        }
+        Ok(environment.settings()?)
     }
 
     /// Takes an access key over that was made elsewhere, so that what was signed with it in the past stays valid. It is enabled and

@@ -13,6 +13,7 @@ mod permissions;
 mod permissions_v2;
 mod provisioning_keys;
 mod rehearse;
+mod settings;
 mod user_groups;
 mod users;
 
@@ -46,6 +47,7 @@ const LAST_ENVIRONMENT_PAGE: i64 = 100_000;
 pub(crate) fn routes() -> Routes {
     let mut routes = Routes::new();
     routes.merge(environments::routes());
+    routes.merge(settings::routes());
     routes.merge(access_keys::routes());
     routes.merge(key_permissions::routes());
     routes.merge(key_lifecycle::routes());

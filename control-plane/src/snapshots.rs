@@ -39,7 +39,7 @@ pub enum IssueError {
     /// A stored policy cannot be read.
     #[error("a stored policy cannot be read: {0}")]
     Policy(String),
-    /// Stored limits cannot be read, or the snapshot not be written as text.
+    /// Stored limits or settings cannot be read, or the snapshot not be written as text.
     #[error("the snapshot cannot be put into words")]
     Text(#[from] serde_json::Error),
 }
@@ -135,6 +135,7 @@ fn build(
         standing,
         limits: serde_json::from_value(environment.limits.clone())?,
         folder_mode: read_folder_mode(&environment.folder_mode),
+        settings: serde_json::from_value(environment.settings.clone())?,
         hosts: Vec::new(),
         keys: sealed_keys,
         policies,

@@ -14,6 +14,7 @@ mod m20261124_000009_audit;
 mod m20261124_000010_invitations;
 mod m20261124_000011_environments_in_order;
 mod m20261125_000012_environment_counts;
+mod m20261127_000013_environment_settings;
 
 /// The control set.
 pub struct Migrator;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000010_invitations::Migration),
             Box::new(m20261124_000011_environments_in_order::Migration),
             Box::new(m20261125_000012_environment_counts::Migration),
+            Box::new(m20261127_000013_environment_settings::Migration),
         ]
     }
 }

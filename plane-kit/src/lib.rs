@@ -8,6 +8,7 @@ pub mod audit;
 pub mod clock;
 pub mod config;
 pub mod database;
+pub mod domains;
 pub mod error;
 pub mod http;
 pub mod ids;

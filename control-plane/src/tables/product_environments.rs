@@ -25,6 +25,8 @@ pub(crate) struct Model {
     pub custom_attributes: Json,
     /// A JSON text of `plane_kit::seam::snapshot::Limits`.
     pub limits: Json,
+    /// A JSON text of `plane_kit::seam::snapshot::EnvironmentSettings`.
+    pub settings: Json,
     /// `fixed` or `dynamic`.
     pub folder_mode: String,
     /// Grows with every change of the environment or of its keys.

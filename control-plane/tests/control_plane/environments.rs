@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Answer, Body, Stage},
+    harness::{Answer, Body, REGION, Stage},
     on_both_databases,
 };
 
@@ -14,6 +14,7 @@ on_both_databases!(
     mistakes_are_named,
     another_account_s_environments_are_not_there,
     settings_are_copied_from_a_base,
+    settings_are_set_one_by_one,
     every_form_of_body_is_read,
     a_second_start_finds_the_same_credentials,
 );
@@ -194,6 +195,55 @@ async fn settings_are_copied_from_a_base(stage: Stage) {
     let own = json!({"name": "own", "base_sub_account_id": base["id"], "custom_attributes": {}});
     let own = stage.call(Method::POST, "/sub_accounts", Body::Json(own)).await.ok();
     assert_eq!(own["custom_attributes"], json!({}));
+    let settings = |environment: &Value| format!("/sub_accounts/{}/settings", environment["id"].as_str().unwrap());
+    let change = json!({"allowed_fetch_domains": ["a.test"]});
+    let set = stage.call(Method::PUT, &settings(&base), Body::Json(change)).await.ok();
+    let copy = json!({"name": "later", "base_sub_account_id": base["id"]});
+    let copy = stage.call(Method::POST, "/sub_accounts", Body::Json(copy)).await.ok();
+    assert_eq!(stage.call(Method::GET, &settings(&copy), Body::None).await.ok(), set);
+    let untouched = stage.call(Method::GET, &settings(&own), Body::None).await.ok();
+    assert_eq!(untouched["allowed_fetch_domains"], json!([]));
+}
+
+async fn settings_are_set_one_by_one(stage: Stage) {
+    let path = format!("/sub_accounts/{}/settings", stage.environment("demo").await);
+    let defaults = stage.call(Method::GET, &path, Body::None).await.ok();
+    assert_eq!(defaults, json!({"allowed_fetch_domains": []}));
+    let carried = async || {
+        let page = stage.plane.link_for_region(REGION).snapshots(0, std::time::Duration::ZERO).await.unwrap();
+        let snapshot = stage.read(page.items.last().unwrap());
+        (snapshot.version, snapshot.settings.allowed_fetch_domains)
+    };
+    for (body, expected, version) in [
+        (Body::Json(json!({"allowed_fetch_domains": ["A.test", "*.b.test"]})), vec!["a.test", "*.b.test"], 2),
+        (Body::Json(json!({"allowed_fetch_domains": null})), vec!["a.test", "*.b.test"], 2),
+        (Body::None, vec!["a.test", "*.b.test"], 2),
+        (
+            Body::Form("allowed_fetch_domains[]=c.test&allowed_fetch_domains[]=192.0.2.7"),
+            vec!["c.test", "192.0.2.7"],
+            3,
+        ),
+        (Body::Form("allowed_fetch_domains="), vec![], 4),
+    ] {
+        stage.clock.advance(std::time::Duration::from_secs(1));
+        let changed = stage.call(Method::PUT, &path, body).await.ok();
+        assert_eq!(changed["allowed_fetch_domains"], json!(expected));
+        assert_eq!(stage.call(Method::GET, &path, Body::None).await.ok(), changed);
+        assert_eq!(carried().await, (version, expected.iter().map(|domain| (*domain).to_owned()).collect()));
+    }
+    for (body, says) in [
+        (json!({"allowed_fetch_domain": ["a.test"]}), "did you mean allowed_fetch_domains?"),
+        (json!({"allowed_fetch_domains": ["https://a.test/"]}), "https://a.test/"),
+        (json!({"allowed_fetch_domains": [7.5, {}]}), "allowed_fetch_domains"),
+    ] {
+        stage.call(Method::PUT, &path, Body::Json(body)).await.refused(400, says);
+    }
+    assert_eq!(carried().await.0, 4, "what is refused changes nothing");
+    let log = stage.call(Method::GET, "/audit_log?operation=update_environment_settings", Body::None).await.ok();
+    let entries = log["audit_log"].as_array().unwrap();
+    assert_eq!(entries.len(), 3, "{log}");
+    assert_eq!(entries[0]["before"]["allowed_fetch_domains"], json!(["c.test", "192.0.2.7"]));
+    assert_eq!(entries[0]["after"]["allowed_fetch_domains"], json!([]));
 }
 
 async fn every_form_of_body_is_read(stage: Stage) {

@@ -82,6 +82,14 @@ pub enum FolderMode {
     Dynamic,
 }
 
+/// What the administrators of an environment set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EnvironmentSettings {
+    /// Hosts that remote files may come from, with all below them; `*.example.com` is only what lies below. All when empty.
+    pub allowed_fetch_domains: Vec<String>,
+}
+
 /// The whole of what a data plane knows of one product environment. Applied only when its version is higher.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantSnapshot {
@@ -99,6 +107,9 @@ pub struct TenantSnapshot {
     pub limits: Limits,
     /// Folder mode.
     pub folder_mode: FolderMode,
+    /// What its administrators have set.
+    #[serde(default)]
+    pub settings: EnvironmentSettings,
     /// Host names that mean this environment without its cloud name in the path.
     pub hosts: Vec<String>,
     /// Access keys, oldest first.
@@ -221,6 +232,7 @@ mod tests {
             standing: Standing::Active,
             limits: Limits::default(),
             folder_mode: FolderMode::Dynamic,
+            settings: EnvironmentSettings::default(),
             hosts: Vec::new(),
             keys: Vec::new(),
             policies: Vec::new(),
