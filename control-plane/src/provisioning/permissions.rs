@@ -5,6 +5,7 @@ use plane_kit::{
     error::ApiError,
     http::{access::Allow, params::Params, routes::Routes},
     ids::AccountId,
+    nearest::nearest,
     operations::{FolderOf, Operation, Plane, operations},
     policy::{Explanation, PolicyBook, Principal, Region, key_subject, provisioning_subject, template},
     routes,
@@ -195,6 +196,9 @@ async fn get_permission_operations(_: Allow<ReadPermissions>) -> Json<Permission
     Json(PermissionOperations { operations: operations().iter().map(view).collect() })
 }
 
+/// What a call is explained by. Any other name is refused: left out unseen, it would change the answer.
+const EXPLAIN_PARAMETERS: [&str; 5] = ["principal", "method", "path", "folder", "asset_folder"];
+
 /// Explain a decision.
 ///
 /// Whether a principal may make a call, which line decides that, and what would allow it. Nothing is called.
@@ -215,7 +219,13 @@ async fn explain_permission(
 ) -> Result<Json<ExplainedDecision>, ApiError> {
     let (name, method, path) =
         (params.required_text("principal")?, params.required_text("method")?, params.required_text("path")?);
-    let folder = params.text("folder")?.unwrap_or_default();
+    if let Some(unknown) = params.names().find(|name| !EXPLAIN_PARAMETERS.contains(name)) {
+        let hint = nearest(unknown, EXPLAIN_PARAMETERS).map(|name| format!("; did you mean {name}?"));
+        let text = format!("There is no parameter {unknown}{}", hint.unwrap_or_default());
+        return Err(ApiError::invalid(text));
+    }
+    // Uploads call it asset_folder, and whoever asks about one may too.
+    let folder = params.text("folder")?.or(params.text("asset_folder")?).unwrap_or_default();
     let asked = Asked::find(allow.grant(), &name).await?;
     let operation = operations().resolve(asked.plane, &method, &path).ok_or_else(|| {
         let unknown = operations().unknown(asked.plane, &method, &path);

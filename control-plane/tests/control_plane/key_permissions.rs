@@ -150,6 +150,10 @@ async fn decisions_are_explained(stage: Stage) {
     assert_eq!(elsewhere["allowed_in"], json!(["clients/acme"]));
     assert_eq!(elsewhere["would_allow"][0], "add the rule `POST /:resource_type/upload in x`");
     explain(json!({"method": "GET", "path": "/usages"})).await.refused(400, "did you mean `GET /usage`?");
+    let as_uploaded = explain(json!({"method": "POST", "path": "/image/upload", "asset_folder": "x"})).await.ok();
+    assert_eq!(as_uploaded, elsewhere, "uploads call it asset_folder");
+    let mistaken = json!({"method": "POST", "path": "/image/upload", "folders": "x"});
+    explain(mistaken).await.refused(400, "There is no parameter folders; did you mean folder?");
     explain(json!({"path": "/usage"})).await.refused(400, "Missing required parameter - method");
     explain(json!({"principal": "1", "method": "GET", "path": "/usage"}))
         .await
