@@ -6,6 +6,7 @@ use control_plane::ControlConfig;
 use data_plane::{
     Settings as DataSettings,
     config::{DeliveryConfig, MeteringConfig, RegionConfig, StorageConfig, UploadConfig},
+    outbound::OutboundConfig,
     render::RenderConfig,
 };
 use plane_kit::{
@@ -33,6 +34,8 @@ pub struct Settings {
     pub delivery: DeliveryConfig,
     /// Uploads.
     pub uploads: UploadConfig,
+    /// What is reached outside.
+    pub outbound: OutboundConfig,
     /// Counting.
     pub metering: MeteringConfig,
     /// Render workers.
@@ -95,6 +98,7 @@ impl Settings {
             self.storage.validate(),
             self.delivery.validate(),
             self.uploads.validate(),
+            self.outbound.validate(),
             self.metering.validate(),
             self.render.validate(),
         ];
@@ -121,6 +125,7 @@ impl Settings {
             storage: self.storage.clone(),
             delivery: self.delivery.clone(),
             uploads: self.uploads.clone(),
+            outbound: self.outbound.clone(),
             metering: self.metering.clone(),
             render: self.render.clone(),
         }

@@ -1,6 +1,7 @@
 //! Assets: their names, their rows, and the store that reads and changes them for one tenant.
 
 pub mod commit;
+pub mod fetched;
 pub mod list;
 pub mod record;
 
@@ -40,6 +41,11 @@ impl<'a> AssetStore<'a> {
     /// The store of the tenant that the witness is for.
     pub fn of(witness: &impl ActsFor, database: &'a Database, region: &'a str) -> Self {
         Self { database, region, environment: witness.environment(), scope: witness.scope() }
+    }
+
+    /// Whose assets they are.
+    pub fn environment(&self) -> EnvironmentId {
+        self.environment
     }
 
     fn base(&self) -> Select<assets::Entity> {

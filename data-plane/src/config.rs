@@ -122,6 +122,8 @@ pub struct DeliveryConfig {
     pub output_pixels: u64,
     /// Longest side of an output in pixels.
     pub output_side: u32,
+    /// How long the copy of a fetched file is delivered before its remote server is asked whether it has changed, in seconds.
+    pub fetch_keep_seconds: u32,
 }
 
 impl Default for DeliveryConfig {
@@ -133,6 +135,7 @@ impl Default for DeliveryConfig {
             max_age_days: 30,
             output_pixels: 50_000_000,
             output_side: 16_384,
+            fetch_keep_seconds: 7 * 86_400,
         }
     }
 }

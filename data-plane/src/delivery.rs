@@ -7,12 +7,16 @@
 //! Each stage is a type whose constructor is the check. Delivery does not ask casbin; [`admit`] decides by a truth table of its own.
 
 pub mod admit;
+pub mod fetched;
+pub mod inside;
 pub mod locate;
 pub mod make;
 pub mod prepare;
 pub mod range;
 pub mod respond;
 pub mod url;
+
+use std::sync::Arc;
 
 use actix_web::{
     HttpRequest,
@@ -29,11 +33,11 @@ use plane_kit::{
 
 use self::{
     admit::AdmittedDelivery,
-    prepare::{Prepared, prepare},
+    prepare::{Prepared, hints_of, prepare},
     respond::{Answer, Conditions, Delivered},
     url::DeliveryUrl,
 };
-use crate::{DataPlane, metering::ticket::UsageTicket, tenants::Tenant};
+use crate::{DataPlane, assets::record::DeliveryType, metering::ticket::UsageTicket, tenants::Tenant};
 
 /// Delivery is open; every URL is admitted or refused by its own rules.
 pub struct DeliveryDecides;
@@ -106,6 +110,7 @@ async fn answer(request: &HttpRequest, plane: &DataPlane) -> Result<Delivered, A
 }
 
 /// Why there is no answer.
+#[derive(Debug)]
 pub(crate) enum Failure {
     /// The version was replaced meanwhile.
     Replaced,
@@ -133,12 +138,15 @@ impl From<ApiError> for Failure {
 async fn attempt(
     request: &HttpRequest,
     plane: &DataPlane,
-    tenant: &Tenant,
+    tenant: &Arc<Tenant>,
     admitted: &AdmittedDelivery<'_>,
     conditions: &Conditions,
 ) -> Result<Answer, Failure> {
-    let asset = plane.located.locate(plane, admitted).await?;
-    match prepare(plane, tenant, admitted, &asset, request)? {
+    let asset = match admitted.url().delivery_type {
+        DeliveryType::Fetch => Box::pin(fetched::locate(request, plane, tenant, admitted)).await?,
+        _ => plane.located.locate(plane, admitted).await?,
+    };
+    match prepare(plane, tenant, admitted, &asset, || hints_of(request))? {
         Prepared::Original => {
             let answer = Answer::original(plane, admitted, &asset, conditions);
             Ok(Box::pin(answer.with_original(plane, &asset)).await?)

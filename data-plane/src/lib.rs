@@ -10,6 +10,7 @@ pub mod audit;
 pub mod config;
 pub mod delivery;
 pub mod metering;
+pub mod outbound;
 pub mod presets;
 pub mod render;
 pub mod samples;
@@ -49,11 +50,12 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use audit::calls::Calls;
 use config::{DeliveryConfig, MeteringConfig, RegionConfig, StorageConfig, UploadConfig};
-use delivery::{locate::Located, make::Renditions, prepare::Plans};
+use delivery::{fetched::Fetches, locate::Located, make::Renditions, prepare::Plans};
 use metering::{
     counters::Counters,
     shipper::{Shipper, stopped},
 };
+use outbound::{Outbound, OutboundConfig, SystemNames};
 use render::{RenderPool, WorkerCommand};
 use storage::{ObjectKey, Storage};
 use tenants::{Tenant, Tenants};
@@ -77,6 +79,8 @@ pub struct Settings {
     pub delivery: DeliveryConfig,
     /// How uploads are taken.
     pub uploads: UploadConfig,
+    /// What is reached outside.
+    pub outbound: OutboundConfig,
     /// How usage is summed.
     pub metering: MeteringConfig,
     /// How pictures are made.
@@ -136,6 +140,8 @@ pub struct Plane {
     pub storage: Storage,
     /// Where uploads are staged.
     pub scratch: Scratch,
+    /// The way to what is outside.
+    pub outbound: Outbound,
     /// The render workers.
     pub render: RenderPool,
     /// Rows that were read a moment ago.
@@ -144,6 +150,8 @@ pub struct Plane {
     pub plans: Plans,
     /// Renditions in memory.
     pub renditions: Renditions,
+    /// Remote files that are being fetched.
+    pub fetches: Fetches,
     /// Delivery addresses.
     pub links: Links,
     /// The carrier of the seam.
@@ -170,6 +178,9 @@ pub enum OpenError {
     /// What an earlier run had counted.
     #[error("what an earlier run had counted cannot be taken over")]
     Recovery(#[from] metering::ship_error::ShipError),
+    /// The client of what is outside.
+    #[error("the client for remote files cannot be made")]
+    Outbound(#[from] outbound::OutboundError),
     /// The render workers.
     #[error("the render workers cannot be started")]
     Render(#[source] std::io::Error),
@@ -201,10 +212,12 @@ impl Plane {
         let tenants =
             Tenants::load(database.clone(), &region, region_key, trusted, Arc::clone(&link), Arc::clone(&metrics))
                 .await?;
+        let outbound = Outbound::new(settings.outbound.clone(), &settings.delivery.public_url, Arc::new(SystemNames))?;
         let render = RenderPool::start(settings.render.clone(), worker).map_err(OpenError::Render)?;
         Ok(Arc::new(Self {
             located: Located::new(Duration::from_millis(settings.delivery.row_cache_ms)),
             renditions: Renditions::new(settings.delivery.memory_cache_bytes),
+            fetches: Fetches::new(settings.delivery.fetch_keep_seconds),
             links: Links::new(&settings.delivery.public_url, Arc::clone(&clock)),
             plans: Plans::default(),
             policies: Policies::default(),
@@ -224,6 +237,7 @@ impl Plane {
             shipper,
             storage,
             scratch,
+            outbound,
             render,
             link,
         }))

@@ -80,6 +80,7 @@ pub async fn ensure(plane: &Plane, environment: EnvironmentId, public_id: &str, 
         access_key: None,
         request: String::new(),
         overwrite: false,
+        remote: None,
     };
     assets.commit_upload(Permitted::by_decision(name, Origin::PROGRAM), new, now).await?;
     Ok(())

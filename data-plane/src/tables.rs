@@ -55,6 +55,21 @@ table! {
 }
 
 table! {
+    /// The remote file that a fetched asset is a copy of.
+    fetched_sources, "fetched_sources" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub asset_id: Uuid,
+        pub environment_id: Uuid,
+        #[sea_orm(column_type = "Text", nullable)]
+        pub etag: Option<String>,
+        #[sea_orm(column_type = "Text", nullable)]
+        pub last_modified: Option<String>,
+        pub checked_at: DateTimeUtc,
+        pub times_missing: i32,
+    }
+}
+
+table! {
     /// Stored bytes and what is known of them.
     asset_versions, "asset_versions" {
         #[sea_orm(primary_key, auto_increment = false)]

@@ -86,6 +86,12 @@ impl Tenant {
         expired.map(move |key| (key, self.secrets_of(key)))
     }
 
+    /// Keys that are accepted at a moment and may not sign delivery URLs, with their secrets.
+    pub fn withheld_delivery_keys(&self, now: DateTime<Utc>) -> impl Iterator<Item = (&KeySnapshot, &[Secret])> {
+        let keys = self.snapshot.keys.iter();
+        keys.filter(move |key| key.is_usable(now) && !key.signs_delivery).map(move |key| (key, self.secrets_of(key)))
+    }
+
     /// The secret that signs results at a moment: the present one of the oldest key that is accepted.
     pub fn result_secret(&self, now: DateTime<Utc>) -> Option<&Secret> {
         self.snapshot.keys.iter().find(|key| key.is_usable(now)).and_then(|key| self.secrets_of(key).first())

@@ -11,7 +11,9 @@ pub mod authorize;
 pub mod context;
 pub mod form;
 pub mod handlers;
+pub mod keep;
 pub mod parameters;
+pub mod remote;
 pub mod stage;
 
 use plane_kit::http::access::Reason;

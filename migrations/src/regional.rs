@@ -5,6 +5,7 @@ use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait};
 mod m20261123_000001_assets;
 mod m20261123_000002_seam;
 mod m20261124_000003_audit;
+mod m20261127_000004_fetched_sources;
 
 /// The regional set.
 pub struct Migrator;
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000001_assets::Migration),
             Box::new(m20261123_000002_seam::Migration),
             Box::new(m20261124_000003_audit::Migration),
+            Box::new(m20261127_000004_fetched_sources::Migration),
         ]
     }
 }

@@ -80,11 +80,24 @@ async fn uploads_that_cannot_be_accepted_leave_nothing_behind() {
             ("truncated image", tenant.upload(truncated()), 400, "image"),
             ("over the pixel limit", tenant.upload(pictures::png_that_claims(50_000, 50_000)), 400, "2500"),
             (
-                "address as a file",
-                tenant.signed("image/upload").parameter("file", "http://example.com/a.jpg"),
+                "address that is not public",
+                tenant.signed("image/upload").parameter("file", "http://169.254.169.254/latest/meta-data"),
                 400,
-                "not built",
+                "Error in loading http://169.254.169.254/latest/meta-data - the host has no public address",
             ),
+            (
+                "address of another scheme",
+                tenant.signed("image/upload").parameter("file", "s3://bucket/a.jpg"),
+                400,
+                "s3:// (parameter file) is not built",
+            ),
+            (
+                "address that is none",
+                tenant.signed("image/upload").parameter("file", "http://"),
+                400,
+                "not a valid address",
+            ),
+            ("a fetched type", tenant.upload(picture()).parameter("type", "fetch"), 400, "Invalid value fetch"),
             (
                 "damaged data address",
                 tenant.signed("image/upload").parameter("file", "data:image/png;base64,%%%"),

@@ -338,7 +338,10 @@ async fn a_bound_key_signs_deliveries_only_when_it_is_told_to() {
     let fetch = async |tenant: &Tenant| tenant.fetch(&signed(tenant)).await.status;
     assert_eq!(fetch(&bound.bound).await, 200);
     bound.rules(&["@all:read"]).await;
-    assert_eq!(fetch(&bound.bound).await, 401);
+    let refused = bound.bound.fetch(&signed(&bound.bound)).await;
+    assert_eq!(refused.status, 401);
+    let reason = format!("api_key {} does not sign delivery URLs", bound.bound.key);
+    assert!(refused.message().starts_with(&reason), "{}", refused.message());
     assert_eq!(fetch(&bound.free).await, 200);
     bound.permit(json!({"sign_delivery": true})).await;
     assert_eq!(fetch(&bound.bound).await, 200);

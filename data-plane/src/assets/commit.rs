@@ -68,7 +68,7 @@ pub struct NewVersion {
     pub sha256: String,
     /// What is known of a picture.
     pub source: Option<SourceMeta>,
-    /// `upload` or `internal`.
+    /// `upload`, `fetch` or `internal`.
     pub origin: &'static str,
     /// The access key that uploaded it, if one did.
     pub access_key: Option<String>,
@@ -76,6 +76,17 @@ pub struct NewVersion {
     pub request: String,
     /// What happens when the name is taken.
     pub overwrite: bool,
+    /// What its remote server said of it, if it is to be asked again.
+    pub remote: Option<RemoteSource>,
+}
+
+/// What a remote server said of a file, to be asked by whether it has changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RemoteSource {
+    /// `ETag`.
+    pub etag: Option<String>,
+    /// `Last-Modified`.
+    pub last_modified: Option<String>,
 }
 
 /// What an upload led to.
@@ -205,6 +216,9 @@ impl AssetStore<'_> {
             .exec_without_returning(&transaction)
             .await?;
         self.put_folders(&transaction, &asset.asset_folder, now).await?;
+        if let Some(remote) = new.remote {
+            self.put_fetched_source(&transaction, asset_id, remote, now).await?;
+        }
         outbox::put(&transaction, self.region, &usage).await?;
         let asset = AssetRecord::from_rows(asset, row)?;
         let entry = match &existing {

@@ -54,11 +54,12 @@ pub enum DeliveryType {
     Private,
     /// Only by signature.
     Authenticated,
+    /// Everybody; the public id is the address of a remote file.
+    Fetch,
 }
 
 /// Delivery types of the wire that are not built yet.
-const DELIVERY_TYPES_NOT_BUILT: [&str; 18] = [
-    "fetch",
+const DELIVERY_TYPES_NOT_BUILT: [&str; 17] = [
     "list",
     "text",
     "sprite",
@@ -85,12 +86,13 @@ impl DeliveryType {
             Self::Upload => "upload",
             Self::Private => "private",
             Self::Authenticated => "authenticated",
+            Self::Fetch => "fetch",
         }
     }
 
     /// Reads a name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Upload, Self::Private, Self::Authenticated].into_iter().find(|kind| kind.name() == name)
+        [Self::Upload, Self::Private, Self::Authenticated, Self::Fetch].into_iter().find(|kind| kind.name() == name)
     }
 
     /// Reads a name; one that is known and not built is refused as such.
@@ -99,7 +101,9 @@ impl DeliveryType {
             return Err(ApiError::not_built(format!("The delivery type {name}")));
         }
         Self::from_name(name).ok_or_else(|| {
-            ApiError::invalid(format!("Invalid value {name} for parameter type: upload, private or authenticated"))
+            ApiError::invalid(format!(
+                "Invalid value {name} for parameter type: upload, private, authenticated or fetch"
+            ))
         })
     }
 }
@@ -155,7 +159,7 @@ pub struct VersionRecord {
     pub md5: String,
     /// What is known of a picture.
     pub source: Option<SourceMeta>,
-    /// Where it came from: `upload`, or `internal` for samples that the program made.
+    /// Where it came from: `upload`, `fetch`, or `internal` for samples that the program made.
     pub origin: String,
     /// Grows when all derived assets are dropped, so that they count again.
     pub epoch: u64,

@@ -5,6 +5,7 @@ use plane_kit::{
     error::{ApiError, ErrorCode},
     ids::EnvironmentId,
     policy::Scope,
+    seam::snapshot::KeySnapshot,
     secret::Secret,
     signature::verify_delivery,
 };
@@ -39,11 +40,18 @@ fn is_admitted(is_active: bool, delivery_type: DeliveryType, is_original: bool, 
         (false, _) | (_, Signature::Wrong) => false,
         (true, Signature::Valid) => true,
         (true, Signature::Absent) => match delivery_type {
-            DeliveryType::Upload => true,
+            DeliveryType::Upload | DeliveryType::Fetch => true,
             DeliveryType::Private => !is_original,
             DeliveryType::Authenticated => false,
         },
     }
+}
+
+/// The refusal of a signature that is right, of a key that may not sign.
+fn withheld(key: &KeySnapshot) -> ApiError {
+    let text =
+        format!("api_key {} does not sign delivery URLs; a key with rules needs sign_delivery for that", key.api_key);
+    ApiError::unauthorized(text)
 }
 
 impl<'a> AdmittedDelivery<'a> {
@@ -68,14 +76,17 @@ impl<'a> AdmittedDelivery<'a> {
             return Err(ApiError::new(ErrorCode::Disabled, text));
         }
         Err(match &url.signature {
-            // Whose signature held until the key expired is told so; to everybody else the key is not there.
-            Some(signature) => tenant
-                .expired_delivery_keys(now)
-                .find(|(_, secrets)| secrets.iter().any(|secret| is_signed_by(secret, signature)))
-                .map_or_else(
-                    || ApiError::new(ErrorCode::InvalidSignature, format!("Invalid signature {signature}")),
-                    |(key, _)| expired(key),
-                ),
+            // Whose signature would hold is told why it does not; to everybody else the key is not there.
+            Some(signature) => {
+                let signed = |(_, secrets): &(&KeySnapshot, &[Secret])| {
+                    secrets.iter().any(|secret| is_signed_by(secret, signature))
+                };
+                let has_expired = tenant.expired_delivery_keys(now).find(signed).map(|(key, _)| expired(key));
+                let is_withheld = || tenant.withheld_delivery_keys(now).find(signed).map(|(key, _)| withheld(key));
+                has_expired.or_else(is_withheld).unwrap_or_else(|| {
+                    ApiError::new(ErrorCode::InvalidSignature, format!("Invalid signature {signature}"))
+                })
+            }
             None => ApiError::unauthorized(format!(
                 "A signature is required for delivery type {}",
                 url.delivery_type.name()
@@ -95,7 +106,7 @@ impl<'a> AdmittedDelivery<'a> {
 
     /// Whether the answer may be kept by caches that many share.
     pub fn is_public(&self) -> bool {
-        self.url.delivery_type == DeliveryType::Upload
+        matches!(self.url.delivery_type, DeliveryType::Upload | DeliveryType::Fetch)
     }
 }
 
@@ -116,7 +127,7 @@ mod tests {
 
     #[test]
     fn the_truth_table() {
-        use DeliveryType::{Authenticated, Private, Upload};
+        use DeliveryType::{Authenticated, Fetch, Private, Upload};
         use Signature::{Absent, Valid, Wrong};
         let cases = [
             // active, type, original, signature → admitted
@@ -124,6 +135,10 @@ mod tests {
             (true, Upload, false, Absent, true),
             (true, Upload, true, Valid, true),
             (true, Upload, true, Wrong, false),
+            (true, Fetch, true, Absent, true),
+            (true, Fetch, false, Absent, true),
+            (true, Fetch, true, Wrong, false),
+            (false, Fetch, true, Absent, false),
             (true, Private, true, Absent, false),
             (true, Private, false, Absent, true),
             (true, Private, true, Valid, true),

@@ -101,9 +101,9 @@ pub struct Renditions {
     sources: Semaphore,
 }
 
-/// The right to read what a tenant has, handed on to a task that outlives the request.
+/// The right to what a tenant has, handed on to a task that outlives the request.
 #[derive(Clone, Copy)]
-struct OnBehalfOf(EnvironmentId);
+pub(super) struct OnBehalfOf(pub(super) EnvironmentId);
 
 impl ActsFor for OnBehalfOf {
     fn environment(&self) -> EnvironmentId {

@@ -73,13 +73,20 @@ impl Default for Plans {
     }
 }
 
-/// Plans a delivery, or finds the plan made before.
+/// What a client says of itself.
+pub fn hints_of(request: &HttpRequest) -> ClientHints {
+    ClientHints::from_headers(
+        request.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))),
+    )
+}
+
+/// Plans a delivery, or finds the plan made before. `hints` are asked for only where they may matter.
 pub fn prepare(
     plane: &DataPlane,
     tenant: &Tenant,
     admitted: &AdmittedDelivery<'_>,
     asset: &LocatedAsset,
-    request: &HttpRequest,
+    hints: impl FnOnce() -> ClientHints,
 ) -> Result<Prepared, ApiError> {
     let url = admitted.url();
     if url.resource_type == ResourceType::Raw {
@@ -88,9 +95,7 @@ pub fn prepare(
     let Some(source) = &asset.record.version.source else {
         return Ok(Prepared::Original);
     };
-    let hints = ClientHints::from_headers(
-        request.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))),
-    );
+    let hints = hints();
     let spelling = Spelling {
         transformation: url.spelling.clone(),
         extension: asset.extension.as_deref().unwrap_or_default().to_ascii_lowercase(),

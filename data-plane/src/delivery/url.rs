@@ -15,6 +15,8 @@ const SEO_PREFIXES: [&str; 5] = ["images", "private_images", "authenticated_imag
 
 /// How long a transformation may be as it is written.
 const SPELLING_LIMIT: usize = 2000;
+/// How long the address of a remote file may be, in characters.
+const ADDRESS_LIMIT: usize = 2000;
 /// The longest public id and an extension, in characters.
 const NAME_LIMIT: usize = 255 + 16;
 
@@ -44,7 +46,8 @@ pub struct DeliveryUrl {
 impl DeliveryUrl {
     /// Reads a path that begins with a slash.
     pub fn parse(path: &str) -> Result<Self, ApiError> {
-        let pieces: Vec<&str> = path.split('/').filter(|piece| !piece.is_empty()).collect();
+        let (pieces, begins): (Vec<&str>, Vec<usize>) = filled_pieces(path).unzip();
+        let all = pieces.len();
         let not_found = || ApiError::not_found(format!("Resource not found - {path}"));
         let (cloud_name, pieces) = pieces.split_first().ok_or_else(not_found)?;
         let (kind, pieces) = pieces.split_first().ok_or_else(not_found)?;
@@ -59,6 +62,9 @@ impl DeliveryUrl {
                 (resource_type, DeliveryType::parse(delivery_type).map_err(naming_the_path)?, pieces)
             }
         };
+        if delivery_type == DeliveryType::Fetch && resource_type != ResourceType::Image {
+            return Err(ApiError::not_built(format!("Fetching of resource type {kind}")));
+        }
         if resource_type == ResourceType::Video {
             return Err(ApiError::not_built("Delivery of video"));
         }
@@ -67,15 +73,20 @@ impl DeliveryUrl {
             _ => (None, pieces),
         };
         let split = split_path(pieces).map_err(refused)?;
-        let source = pieces.get(split.public_id..).unwrap_or_default().join("/");
-        if source.is_empty() {
-            return Err(not_found());
-        }
+        let is_fetch = delivery_type == DeliveryType::Fetch;
+        let source = match begins.get(all - pieces.len() + split.public_id) {
+            None => return Err(not_found()),
+            // The slashes of a remote address are all its own.
+            Some(begin) if is_fetch => path[*begin..].to_owned(),
+            Some(_) => pieces[split.public_id..].join("/"),
+        };
         let decoded = percent_decode_str(&source)
             .decode_utf8()
             .map_err(|_| ApiError::invalid("The public id is not UTF-8"))?
             .into_owned();
-        if decoded.chars().count() > NAME_LIMIT || decoded.chars().any(char::is_control) {
+        let decoded = if is_fetch { whole_address(decoded) } else { decoded };
+        let limit = if is_fetch { ADDRESS_LIMIT } else { NAME_LIMIT };
+        if decoded.chars().count() > limit || decoded.chars().any(char::is_control) {
             return Err(ApiError::not_found("Resource not found - no asset has such a public id"));
         }
         if split.spelling.len() > SPELLING_LIMIT {
@@ -112,7 +123,7 @@ impl DeliveryUrl {
             public_id: public_id.to_owned(),
         };
         let whole = (name(&self.decoded), None);
-        if self.resource_type == ResourceType::Raw {
+        if self.resource_type == ResourceType::Raw || self.delivery_type == DeliveryType::Fetch {
             return vec![whole];
         }
         match self.decoded.rsplit_once('.') {
@@ -121,6 +132,24 @@ impl DeliveryUrl {
             }
             _ => vec![whole],
         }
+    }
+}
+
+/// The pieces of a path that are not empty, and where each begins.
+fn filled_pieces(path: &str) -> impl Iterator<Item = (&str, usize)> {
+    let mut next = 0;
+    path.split('/').filter_map(move |piece| {
+        let begin = next;
+        next += piece.len() + 1;
+        (!piece.is_empty()).then_some((piece, begin))
+    })
+}
+
+/// A remote address whose double slash was taken for a single one on its way, as proxies do.
+fn whole_address(address: String) -> String {
+    match address.split_once(":/") {
+        Some((scheme @ ("http" | "https"), rest)) if !rest.starts_with('/') => format!("{scheme}://{rest}"),
+        _ => address,
     }
 }
 
@@ -186,13 +215,37 @@ mod tests {
     }
 
     #[test]
+    fn remote_addresses_keep_their_slashes_and_are_decoded_once() {
+        for (rest, source, decoded) in [
+            ("http://h.test/p.png", "http://h.test/p.png", "http://h.test/p.png"),
+            ("https://h.test//a//b.png", "https://h.test//a//b.png", "https://h.test//a//b.png"),
+            ("https:/h.test/p.png", "https:/h.test/p.png", "https://h.test/p.png"),
+            (
+                "https%3A%2F%2Fh.test%2Fp%2520q.png%3Fx%3D1",
+                "https%3A%2F%2Fh.test%2Fp%2520q.png%3Fx%3D1",
+                "https://h.test/p%20q.png?x=1",
+            ),
+            ("c_scale,w_100/http://h.test/w_2/p.png", "http://h.test/w_2/p.png", "http://h.test/w_2/p.png"),
+            ("v17/http://h.test/v1/p.png", "http://h.test/v1/p.png", "http://h.test/v1/p.png"),
+        ] {
+            let url = DeliveryUrl::parse(&format!("/demo/image/fetch/{rest}")).unwrap();
+            assert_eq!((url.source.as_str(), url.decoded.as_str()), (source, decoded), "{rest}");
+            assert_eq!(url.candidates().len(), 1, "{rest}");
+        }
+        let signed = DeliveryUrl::parse("/demo/image/fetch/s--hH_YcbiS--/http://google.com/path/to/image.png").unwrap();
+        assert_eq!(signed.source, "http://google.com/path/to/image.png");
+    }
+
+    #[test]
     fn what_cannot_be_delivered_is_refused_by_name() {
         for (path, part) in [
             ("/demo", "/demo"),
             ("/demo/image", "/demo/image"),
             ("/demo/image/upload", "/demo/image/upload"),
             ("/demo/sound/upload/a", "/demo/sound"),
-            ("/demo/image/fetch/http://a", "fetch"),
+            ("/demo/raw/fetch/http://a", "raw"),
+            ("/demo/image/gravatar/a", "gravatar"),
+            (&format!("/demo/image/fetch/http://a.test/{}", "a".repeat(2000)), "public id"),
             ("/demo/images/a/b.jpg", "images"),
             ("/demo/video/upload/a.mp4", "video"),
             ("/demo/image/upload/w_abc,h_2/a.jpg", "abc"),

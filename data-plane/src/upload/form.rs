@@ -18,11 +18,14 @@ use bytes::Bytes;
 use futures::StreamExt;
 use plane_kit::{
     error::{ApiError, ErrorCode},
-    http::params::Params,
+    http::{edge::RequestId, params::Params},
 };
 use tokio::sync::mpsc;
 
-use super::stage::{Staged, Staging};
+use super::{
+    remote,
+    stage::{Staged, Staging},
+};
 use crate::{DataPlane, tenants::Tenant};
 
 /// Fields other than the file may be this long together.
@@ -97,15 +100,18 @@ pub async fn read(
 }
 
 impl UploadForm {
-    /// The file, wherever it came. Called once the credentials hold.
-    pub fn take_file(
+    /// The file, wherever it came or is to be had. Called once the credentials hold.
+    pub async fn take_file(
         file: Option<UploadFile>,
         params: &Params,
         plane: &DataPlane,
         tenant: &Tenant,
+        request: RequestId,
     ) -> Result<Option<UploadFile>, ApiError> {
         match (file, params.get("file")) {
-            (None, Some(serde_json::Value::String(source))) => from_text(source, plane, tenant).map(Some),
+            (None, Some(serde_json::Value::String(source))) => {
+                from_text(source, plane, tenant, request).await.map(Some)
+            }
             (file, _) => Ok(file),
         }
     }
@@ -252,8 +258,13 @@ impl<C: EarlyCheck> Reader<'_, C> {
     }
 }
 
-/// A file that came as text: a data URI. Remote addresses are refused by name until they are built.
-fn from_text(source: &str, plane: &DataPlane, tenant: &Tenant) -> Result<UploadFile, ApiError> {
+/// A file that came as text: a data URI, or the address of a remote file.
+async fn from_text(
+    source: &str,
+    plane: &DataPlane,
+    tenant: &Tenant,
+    request: RequestId,
+) -> Result<UploadFile, ApiError> {
     if let Some(data) = source.strip_prefix("data:") {
         let malformed = || ApiError::invalid("Invalid value for parameter file: malformed data URI");
         let (kind, data) = data.split_once(',').ok_or_else(malformed)?;
@@ -270,11 +281,13 @@ fn from_text(source: &str, plane: &DataPlane, tenant: &Tenant) -> Result<UploadF
         staging.write(&bytes)?;
         return Ok(UploadFile { staged: staging.finish()?, filename: None });
     }
-    let is_remote = ["http://", "https://", "ftp://", "s3://", "gs://"].iter().any(|scheme| source.starts_with(scheme));
-    if is_remote {
-        return Err(ApiError::not_built("Upload from a remote address (parameter file)"));
+    match source.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase()).as_deref() {
+        Some("http" | "https") => Box::pin(remote::take(source, plane, tenant, request)).await,
+        Some(scheme @ ("ftp" | "s3" | "gs")) => {
+            Err(ApiError::not_built(format!("Upload from {scheme}:// (parameter file)")))
+        }
+        _ => Err(ApiError::invalid("Invalid value for parameter file: neither a file, a data URI nor an http address")),
     }
-    Err(ApiError::invalid("Invalid value for parameter file: neither a file nor a data URI"))
 }
 
 /// A chunk that is not the whole file is refused by name until chunks are built.

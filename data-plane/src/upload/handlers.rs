@@ -6,17 +6,16 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use plane_kit::{
     error::{ApiError, ErrorCode},
     http::{access::Public, params::Params},
-    ids::VersionId,
 };
 use serde::Serialize;
 use serde_json::json;
-use transform::source::SourceMeta;
 use utoipa::ToSchema;
 
 use super::{
     CredentialsInBody,
     authorize::{AuthorizedUpload, SignatureCheck, authorize},
     form::{self, UploadFile, UploadForm},
+    keep::{self, Kept, Wanted},
     parameters::{ResolvedUpload, check_format, check_public_id, resolve},
 };
 use crate::{
@@ -24,11 +23,9 @@ use crate::{
     access::{failed, named_operation},
     assets::{
         ActsFor, AssetStore,
-        commit::{DestroyOutcome, NewVersion, UploadOutcome},
+        commit::DestroyOutcome,
         record::{AssetName, DeliveryType, ResourceType},
     },
-    render::{RenderError, SourceFile},
-    storage::ObjectKey,
     tenants::Tenant,
     views::UploadResult,
 };
@@ -37,7 +34,7 @@ use crate::{
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "describes the form; the form is read as a stream")]
 pub struct UploadRequest {
-    /// The file, or a `data:` URI.
+    /// The file, a `data:` URI, or the http address of a remote file.
     #[schema(value_type = String, format = Binary)]
     file: String,
     /// Access key of a signed upload.
@@ -105,7 +102,7 @@ async fn take_upload(
     let form = form::read(request, payload, plane, &tenant, &check).await?;
     let tenant = with_named_key(plane, tenant, &form.params).await?;
     let upload = authorize(plane, request, tenant, form.params).await?;
-    let file = UploadForm::take_file(form.file, upload.params(), plane, upload.tenant())?;
+    let file = UploadForm::take_file(form.file, upload.params(), plane, upload.tenant(), upload.request()).await?;
     let file = file.ok_or_else(|| plane_kit::http::params::missing("file"))?;
     if file.staged.bytes == 0 {
         return Err(ApiError::new(ErrorCode::InvalidFile, "Empty file"));
@@ -122,96 +119,31 @@ async fn store(
     file: UploadFile,
 ) -> Result<UploadResult, ApiError> {
     let tenant = upload.tenant();
-    let now = plane.clock.now();
     let permitted = upload.permit(resolved.name.clone(), &resolved.asset_folder)?;
-    let source = match resolved.name.resource_type {
-        ResourceType::Image => Some(probe(plane, tenant, &file).await?),
-        _ => None,
-    };
-    let (format, content_type) = match &source {
-        Some(source) => {
-            check_format(&resolved, source.format.name())?;
-            (source.format.name().to_owned(), source.format.content_type())
-        }
-        None => {
-            let extension = resolved.extension.clone().unwrap_or_default();
-            check_format(&resolved, &extension)?;
-            (extension, "application/octet-stream")
-        }
-    };
-    let id = VersionId::generate(now);
-    let object = ObjectKey::original(tenant.id(), id);
-    let mut staged = tokio::fs::File::from_std(file.staged.file);
-    plane.storage.write_file(&object, &mut staged, content_type).await?;
-    let new = NewVersion {
-        id,
+    let extension = resolved.extension.as_deref();
+    let seen = keep::look_into(plane, tenant, &file.staged, resolved.name.resource_type, extension).await?;
+    check_format(&resolved, &seen.format)?;
+    let wanted = Wanted {
         display_name: resolved.display_name,
         asset_folder: resolved.asset_folder,
         original_filename: resolved.original_filename,
         tags: resolved.tags,
         context: resolved.context,
-        format,
-        bytes: file.staged.bytes,
-        md5: file.staged.md5,
-        sha256: file.staged.sha256,
-        source,
         origin: "upload",
         access_key: upload.access_key().map(str::to_owned),
-        request: upload.request().to_string(),
+        request: upload.request(),
         overwrite: resolved.overwrite,
+        remote: None,
     };
     let assets = AssetStore::of(upload, &plane.database, &plane.settings.region.name);
-    let name = resolved.name;
-    let outcome = assets.commit_upload(permitted, new, now).await?;
-    let (asset, orphans, existing) = match outcome {
-        UploadOutcome::Stored(asset, orphans) => (asset, orphans, None),
-        UploadOutcome::Existing(asset) => (asset, vec![object], Some(true)),
-        UploadOutcome::OutOfScope => {
-            plane.remove_objects(vec![object]);
-            return Err(upload.beyond_reach());
-        }
+    let (asset, existing) = match keep::keep(plane, &assets, permitted, file.staged, seen, wanted).await? {
+        Kept::Stored(asset) => (asset, None),
+        Kept::Existing(asset) => (asset, Some(true)),
+        Kept::OutOfScope => return Err(upload.beyond_reach()),
     };
-    plane.shipper.wake();
-    plane.located.forget(tenant.id(), &name);
-    plane.remove_objects(orphans);
     let mut result = UploadResult::new(&plane.links, tenant, &asset, upload.access_key());
     result.existing = existing;
     Ok(result)
-}
-
-/// What is known of a picture. Its own header refuses one that is too large before a worker is asked.
-async fn probe(plane: &DataPlane, tenant: &Tenant, file: &UploadFile) -> Result<SourceMeta, ApiError> {
-    let limit = tenant.snapshot.limits.image_pixels;
-    if let Some((width, height)) = file.staged.claimed_size() {
-        check_pixels(u64::from(width) * u64::from(height), limit)?;
-    }
-    let source = SourceFile::from_file(&file.staged.file).map_err(|error| ApiError::internal(&error))?;
-    let meta = plane.render.probe(tenant.id().0.as_u128().into(), source).await.map_err(refused_file)?;
-    check_pixels(u64::from(meta.width) * u64::from(meta.height) * u64::from(meta.pages), limit)?;
-    Ok(meta)
-}
-
-fn check_pixels(pixels: u64, limit: u64) -> Result<(), ApiError> {
-    if pixels <= limit {
-        return Ok(());
-    }
-    let text = format!("Image has too many pixels. Got {pixels}. Maximum is {limit}.");
-    Err(ApiError::new(ErrorCode::InvalidFile, text))
-}
-
-/// A picture that cannot be taken is the client's error; a pool that cannot work is ours.
-fn refused_file(error: RenderError) -> ApiError {
-    match error {
-        RenderError::Refused(refused) => {
-            ApiError::new(ErrorCode::InvalidFile, format!("Invalid image file: {}", refused.message))
-        }
-        RenderError::Busy => {
-            ApiError::new(ErrorCode::Busy, "Too many pictures are waiting; try again").with_retry_after(1)
-        }
-        RenderError::Unavailable => {
-            ApiError::unavailable("Pictures cannot be looked into now", 2).with_operator_text(error.to_string())
-        }
-    }
 }
 
 /// Parameters of [`destroy`], for the description.
@@ -228,7 +160,7 @@ pub struct DestroyRequest {
     /// Name of the asset.
     #[schema(example = "cats/tom")]
     public_id: String,
-    /// `upload`, `private` or `authenticated`.
+    /// `upload`, `private`, `authenticated` or `fetch`.
     r#type: Option<String>,
     /// Accepted; what is gone is not delivered any more in any case.
     invalidate: Option<bool>,
@@ -277,7 +209,10 @@ pub async fn destroy(
         Some(name) => DeliveryType::parse(&name)?,
         None => DeliveryType::Upload,
     };
-    check_public_id(&public_id)?;
+    // The public id of what was fetched is an address.
+    if delivery_type != DeliveryType::Fetch {
+        check_public_id(&public_id)?;
+    }
     let name = AssetName { resource_type, delivery_type, public_id };
     let assets = AssetStore::of(&call, &plane.database, &plane.settings.region.name);
     let outcome = assets.destroy(call.permit_within_reach(name.clone()), plane.clock.now()).await?;

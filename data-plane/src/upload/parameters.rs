@@ -102,7 +102,7 @@ pub fn resolve(upload: &AuthorizedUpload, asked: &str, file: &UploadFile) -> Res
     refuse_not_built(params)?;
     let resource_type = resource_type(asked, &file.staged.head)?;
     let delivery_type = match params.text("type")? {
-        Some(name) => DeliveryType::parse(&name)?,
+        Some(name) => uploaded_type(&name)?,
         None => DeliveryType::Upload,
     };
     let filename = params.text("filename_override")?.or_else(|| file.filename.clone());
@@ -137,6 +137,16 @@ pub fn resolve(upload: &AuthorizedUpload, asked: &str, file: &UploadFile) -> Res
         allowed_formats: params.list("allowed_formats")?.unwrap_or_default(),
         extension,
     })
+}
+
+/// The delivery type of something that is uploaded. What is fetched comes into being when it is asked for.
+fn uploaded_type(name: &str) -> Result<DeliveryType, ApiError> {
+    match DeliveryType::parse(name)? {
+        DeliveryType::Fetch => {
+            Err(ApiError::invalid("Invalid value fetch for parameter type: upload, private or authenticated"))
+        }
+        delivery_type => Ok(delivery_type),
+    }
 }
 
 /// Refuses what would silently not happen.

@@ -1,0 +1,357 @@
+//! Fetched assets: the public id is the address of a remote file, and what is delivered is our copy of it.
+//!
+//! The first who asks has it fetched, once for all who ask meanwhile. Later the copy is delivered at once, and when it has been
+//! kept for long enough the remote server is asked, beside the delivery, whether the file has changed. A file that is gone twice in a
+//! row is given up; a server that does not answer is asked again later.
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::HttpRequest;
+use chrono::{DateTime, TimeDelta, Utc};
+use plane_kit::{
+    audit::Origin,
+    error::{ApiError, ErrorCode},
+    http::edge::RequestId,
+    ids::{EnvironmentId, VersionId},
+};
+use reqwest::{
+    StatusCode,
+    header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED},
+};
+use serde_json::Map;
+
+use super::{admit::AdmittedDelivery, inside, locate::LocatedAsset, make::OnBehalfOf};
+use crate::{
+    Plane,
+    assets::{
+        AssetStore,
+        commit::{DestroyOutcome, Permitted, RemoteSource},
+        record::{AssetName, AssetRecord},
+    },
+    outbound::{OutboundError, Reached},
+    tenants::Tenant,
+    upload::{
+        keep::{self, Kept, Wanted},
+        remote::{self, NotStaged},
+        stage::Staged,
+    },
+};
+
+/// Who stores what is fetched, as the audit log names him: whoever had it delivered.
+const ACTOR: &str = "delivery";
+/// How long it is remembered that a file could not be fetched.
+const FAILURES_KEPT: Duration = Duration::from_secs(10);
+/// How many of these are remembered.
+const FAILURES: u64 = 10_000;
+/// How many versions are remembered as asked for.
+const CHECKS: u64 = 50_000;
+/// How long this node waits before it looks again whether a copy is due, at most.
+const CHECK_INTERVAL: Duration = Duration::from_secs(60);
+/// How often in a row a remote file may be gone before its copy is given up.
+const TIMES_MISSING: i32 = 2;
+
+type Key = (EnvironmentId, String);
+
+/// Why a file could not be fetched, as every asker is told it.
+#[derive(Debug, Clone)]
+struct Refusal {
+    code: ErrorCode,
+    message: String,
+    detail: Option<String>,
+}
+
+impl Refusal {
+    fn of(error: &ApiError) -> Self {
+        let detail = error.operator_text().map(str::to_owned);
+        Self { code: error.code(), message: error.message().to_owned(), detail }
+    }
+
+    fn is_lasting(&self) -> bool {
+        self.code != ErrorCode::Busy && !self.code.status().is_server_error()
+    }
+}
+
+impl From<&Refusal> for ApiError {
+    fn from(refusal: &Refusal) -> Self {
+        let error = Self::new(refusal.code, refusal.message.clone());
+        let error = if refusal.is_lasting() { error } else { error.with_retry_after(1) };
+        match &refusal.detail {
+            Some(detail) => error.with_operator_text(detail.clone()),
+            None => error,
+        }
+    }
+}
+
+/// Fetches under way, and what was learned a moment ago.
+pub struct Fetches {
+    under_way: moka::future::Cache<Key, ()>,
+    failures: moka::sync::Cache<Key, Refusal>,
+    checked: moka::sync::Cache<VersionId, ()>,
+    keep: TimeDelta,
+}
+
+impl Fetches {
+    /// Copies are delivered for `keep_seconds` before their servers are asked again.
+    pub fn new(keep_seconds: u32) -> Self {
+        let interval = CHECK_INTERVAL.min(Duration::from_secs(keep_seconds.into()));
+        Self {
+            under_way: moka::future::Cache::new(CHECKS),
+            failures: moka::sync::Cache::builder().max_capacity(FAILURES).time_to_live(FAILURES_KEPT).build(),
+            checked: moka::sync::Cache::builder().max_capacity(CHECKS).time_to_live(interval).build(),
+            keep: TimeDelta::seconds(keep_seconds.into()),
+        }
+    }
+}
+
+/// The asset that a delivery of this kind means, fetched if it is not there yet.
+pub(crate) async fn locate(
+    request: &HttpRequest,
+    plane: &Arc<Plane>,
+    tenant: &Arc<Tenant>,
+    admitted: &AdmittedDelivery<'_>,
+) -> Result<LocatedAsset, ApiError> {
+    let origin = || (Origin::of(ACTOR, request), RequestId::of(request));
+    match plane.located.locate(plane, admitted).await {
+        Ok(asset) => {
+            look_after(plane, tenant, &asset.record, origin);
+            return Ok(asset);
+        }
+        Err(error) if error.code() == ErrorCode::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let key = (tenant.id(), admitted.url().decoded.clone());
+    if let Some(refusal) = plane.fetches.failures.get(&key) {
+        return Err(ApiError::from(&refusal));
+    }
+    // A task of its own: a caller who leaves takes nobody else's file with him.
+    let task = {
+        let (plane, key) = (Arc::clone(plane), key.clone());
+        let names = admitted.names().collect::<Vec<_>>();
+        let (origin, request) = origin();
+        let tenant = Arc::clone(tenant);
+        tokio::spawn(async move {
+            let fetch = async {
+                for name in names {
+                    let work = Work { plane: &plane, tenant: &tenant, origin: origin.clone(), request };
+                    work.first(name).await.map_err(|error| Refusal::of(&error))?;
+                }
+                Ok::<(), Refusal>(())
+            };
+            let outcome = plane.fetches.under_way.try_get_with(key.clone(), fetch).await;
+            plane.fetches.under_way.invalidate(&key).await;
+            outcome
+        })
+    };
+    match task.await {
+        Ok(Ok(())) => plane.located.locate(plane, admitted).await,
+        Ok(Err(refusal)) => {
+            if refusal.is_lasting() {
+                plane.fetches.failures.insert(key, Refusal::clone(&refusal));
+            }
+            Err(ApiError::from(refusal.as_ref()))
+        }
+        Err(error) => Err(ApiError::internal(&error)),
+    }
+}
+
+/// Asks the remote server of a copy that has been kept for long enough. Nobody waits for it.
+fn look_after(
+    plane: &Arc<Plane>,
+    tenant: &Arc<Tenant>,
+    record: &Arc<AssetRecord>,
+    origin: impl FnOnce() -> (Origin, RequestId),
+) {
+    let version = record.version.id;
+    let is_young = plane.clock.now() - record.version.uploaded_at < plane.fetches.keep;
+    if is_young || plane.fetches.checked.contains_key(&version) {
+        return;
+    }
+    plane.fetches.checked.insert(version, ());
+    let (plane, tenant, record) = (Arc::clone(plane), Arc::clone(tenant), Arc::clone(record));
+    let (origin, request) = origin();
+    tokio::spawn(async move {
+        let work = Work { plane: &plane, tenant: &tenant, origin, request };
+        if let Err(error) = work.again(&record).await {
+            let error = error.operator_text().unwrap_or(error.message()).to_owned();
+            tracing::info!(error, "the copy of a fetched file is kept; it will be looked after later");
+        }
+    });
+}
+
+/// A conversation with one remote server.
+struct Work<'a> {
+    plane: &'a Arc<Plane>,
+    tenant: &'a Tenant,
+    origin: Origin,
+    request: RequestId,
+}
+
+/// What a remote server, or we ourselves, had.
+enum Got {
+    File(Staged, RemoteSource),
+    Unchanged,
+}
+
+impl Work<'_> {
+    fn assets(&self) -> AssetStore<'_> {
+        AssetStore::of(&OnBehalfOf(self.tenant.id()), &self.plane.database, &self.plane.settings.region.name)
+    }
+
+    /// Fetches a file that is not there yet.
+    async fn first(&self, name: AssetName) -> Result<(), ApiError> {
+        // Another node, or a task that ended a moment ago, may have been here.
+        if self.assets().find(&name).await?.is_some() {
+            self.plane.located.forget(self.tenant.id(), &name);
+            return Ok(());
+        }
+        let got = self.get(&name.public_id, HeaderMap::new()).await;
+        match got.map_err(|error| not_had(&name.public_id, error))? {
+            Got::File(staged, remote) => self.keep(name, staged, remote, false).await,
+            // Nothing was asked on a condition.
+            Got::Unchanged => Err(not_had(&name.public_id, OutboundError::Status(StatusCode::NOT_MODIFIED).into())),
+        }
+    }
+
+    /// Looks whether a file has changed.
+    async fn again(&self, record: &AssetRecord) -> Result<(), ApiError> {
+        let assets = self.assets();
+        let Some(source) = assets.fetched_source(record.id).await? else {
+            return Ok(());
+        };
+        let now = self.plane.clock.now();
+        if !is_due(source.checked_at, now, self.plane.fetches.keep) {
+            return Ok(());
+        }
+        let mut conditions = HeaderMap::new();
+        let mut ask = |name: HeaderName, value: &Option<String>| {
+            if let Some(value) = value.as_deref().and_then(|text| HeaderValue::from_str(text).ok()) {
+                conditions.insert(name, value);
+            }
+        };
+        ask(IF_NONE_MATCH, &source.etag);
+        ask(IF_MODIFIED_SINCE, &source.last_modified);
+        match self.get(&record.name.public_id, conditions).await {
+            Ok(Got::Unchanged) => assets.note_unchanged(record.id, now).await?,
+            // A server without conditional requests sends what we have.
+            Ok(Got::File(staged, _)) if staged.md5 == record.version.md5 => {
+                assets.note_unchanged(record.id, now).await?;
+            }
+            Ok(Got::File(staged, remote)) => self.keep(record.name.clone(), staged, remote, true).await?,
+            Err(NotHad::Remote(OutboundError::Status(StatusCode::NOT_FOUND | StatusCode::GONE))) => {
+                if assets.note_missing(record.id, source.checked_at, now).await? >= TIMES_MISSING {
+                    self.give_up(record).await?;
+                }
+            }
+            Err(error) => return Err(not_had(&record.name.public_id, error)),
+        }
+        Ok(())
+    }
+
+    async fn get(&self, url: &str, conditions: HeaderMap) -> Result<Got, NotHad> {
+        let limit = self.tenant.snapshot.limits.upload_bytes;
+        let domains = &self.tenant.snapshot.settings.allowed_fetch_domains;
+        match self.plane.outbound.get(url, domains, conditions).await? {
+            Reached::Inside(path) => {
+                let staged = inside::stage(self.plane, &path, limit, self.request).await.map_err(NotHad::Inside)?;
+                Ok(Got::File(staged, RemoteSource::default()))
+            }
+            Reached::Remote(remote) if remote.status() == StatusCode::NOT_MODIFIED => Ok(Got::Unchanged),
+            Reached::Remote(mut remote) => {
+                let header = |name| remote.header(name).map(str::to_owned);
+                let source = RemoteSource { etag: header(ETAG), last_modified: header(LAST_MODIFIED) };
+                Ok(Got::File(remote::stage(self.plane, &mut remote, limit).await?, source))
+            }
+        }
+    }
+
+    async fn keep(
+        &self,
+        name: AssetName,
+        staged: Staged,
+        remote: RemoteSource,
+        overwrite: bool,
+    ) -> Result<(), ApiError> {
+        if staged.bytes == 0 {
+            return Err(ApiError::new(ErrorCode::InvalidFile, format!("Empty file - {}", name.public_id)));
+        }
+        let seen = keep::look_into(self.plane, self.tenant, &staged, name.resource_type, None).await?;
+        let filename = remote::filename(&name.public_id).unwrap_or_default();
+        let base = filename.rsplit_once('.').map_or(filename.as_str(), |(base, _)| base).to_owned();
+        let wanted = Wanted {
+            display_name: base.clone(),
+            asset_folder: String::new(),
+            original_filename: base,
+            tags: Vec::new(),
+            context: Map::new(),
+            origin: "fetch",
+            access_key: None,
+            request: self.request,
+            overwrite,
+            remote: Some(remote),
+        };
+        let permitted = Permitted::by_decision(name, self.origin.clone());
+        match keep::keep(self.plane, &self.assets(), permitted, staged, seen, wanted).await? {
+            Kept::Stored(_) => Ok(()),
+            Kept::Existing(asset) => {
+                self.plane.located.forget(self.tenant.id(), &asset.name);
+                Ok(())
+            }
+            Kept::OutOfScope => Err(ApiError::not_found(format!("Resource not found - {}", self.request))),
+        }
+    }
+
+    async fn give_up(&self, record: &AssetRecord) -> Result<(), ApiError> {
+        let permitted = Permitted::by_decision(record.name.clone(), self.origin.clone());
+        let now = self.plane.clock.now();
+        if let DestroyOutcome::Gone(orphans) = self.assets().destroy(permitted, now).await? {
+            self.plane.shipper.wake();
+            self.plane.located.forget(self.tenant.id(), &record.name);
+            self.plane.remove_objects(orphans);
+        }
+        Ok(())
+    }
+}
+
+fn is_due(checked_at: DateTime<Utc>, now: DateTime<Utc>, keep: TimeDelta) -> bool {
+    now - checked_at >= keep
+}
+
+/// Why there was no file.
+enum NotHad {
+    Remote(OutboundError),
+    Inside(ApiError),
+    Ours(ApiError),
+}
+
+impl From<OutboundError> for NotHad {
+    fn from(error: OutboundError) -> Self {
+        Self::Remote(error)
+    }
+}
+
+impl From<NotStaged> for NotHad {
+    fn from(error: NotStaged) -> Self {
+        match error {
+            NotStaged::Remote(error) => Self::Remote(error),
+            NotStaged::Ours(error) => Self::Ours(error),
+        }
+    }
+}
+
+/// What a delivery is told. A file that is not to be had is not there, and the reason stands behind its name.
+fn not_had(url: &str, error: NotHad) -> ApiError {
+    let not_found = |why: &str| ApiError::not_found(format!("Resource not found - {url} - {why}"));
+    match error {
+        NotHad::Remote(OutboundError::Busy) => OutboundError::Busy.about(url),
+        NotHad::Remote(error) => {
+            let text = not_found(&error.to_string());
+            match error {
+                OutboundError::Broken(detail) => text.with_operator_text(detail),
+                _ => text,
+            }
+        }
+        NotHad::Inside(error) if error.code() == ErrorCode::Busy || error.code().status().is_server_error() => error,
+        NotHad::Inside(error) => not_found(error.message()),
+        NotHad::Ours(error) => error,
+    }
+}

@@ -1,0 +1,89 @@
+//! Delivery to ourselves: an address of this installation, given as the source of an upload or of a fetch.
+//!
+//! It is never asked over the network. What it delivers to anybody it delivers here; nothing leaves, so no bandwidth is counted,
+//! and what has to be made for it is counted like what is made for anybody. A remote address within it is not followed: only what
+//! was fetched before is there, so no address can lead to itself.
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use plane_kit::{
+    error::{ApiError, ErrorCode},
+    http::edge::RequestId,
+};
+use transform::hints::ClientHints;
+
+use super::{
+    Failure,
+    admit::AdmittedDelivery,
+    prepare::{Prepared, prepare},
+    url::DeliveryUrl,
+};
+use crate::{
+    DataPlane,
+    storage::{ObjectKey, StorageError},
+    tenants::Tenant,
+    upload::stage::{Staged, Staging},
+};
+
+/// Stages what a path of our own delivery leads to. `limit` is in bytes.
+pub async fn stage(plane: &DataPlane, path: &str, limit: u64, request: RequestId) -> Result<Staged, ApiError> {
+    let path = path.split('?').next().unwrap_or_default();
+    let url = DeliveryUrl::parse(path)?;
+    let tenant = plane.tenants.find_or_ask(&url.cloud_name).await;
+    let tenant = tenant.ok_or_else(|| ApiError::not_found(format!("Unknown cloud_name {}", url.cloud_name)))?;
+    let admitted = AdmittedDelivery::admit(&url, &tenant, plane.clock.now())?;
+    match attempt(plane, &tenant, &admitted, limit, request).await {
+        Err(Failure::Replaced) => {
+            plane.located.forget_all_of(tenant.id(), admitted.names());
+            attempt(plane, &tenant, &admitted, limit, request).await.map_err(Failure::into_error)
+        }
+        outcome => outcome.map_err(Failure::into_error),
+    }
+}
+
+async fn attempt(
+    plane: &DataPlane,
+    tenant: &Tenant,
+    admitted: &AdmittedDelivery<'_>,
+    limit: u64,
+    request: RequestId,
+) -> Result<Staged, Failure> {
+    let asset = plane.located.locate(plane, admitted).await?;
+    let mut staging = plane.scratch.begin().map_err(ApiError::from)?;
+    match prepare(plane, tenant, admitted, &asset, ClientHints::default)? {
+        Prepared::Original => {
+            let version = &asset.record.version;
+            check_size(version.bytes, limit)?;
+            let object = ObjectKey::original(asset.record.environment, version.id);
+            let mut stream = plane.storage.stream(&object, 0..version.bytes).await.map_err(lost)?;
+            while let Some(chunk) = stream.try_next().await.map_err(lost)? {
+                write(&mut staging, &chunk)?;
+            }
+        }
+        Prepared::Derived(derived) => {
+            let made = plane.renditions.obtain(plane, tenant, &asset, &derived, request).await?;
+            check_size(made.bytes.len() as u64, limit)?;
+            write(&mut staging, &made.bytes)?;
+        }
+    }
+    Ok(staging.finish().map_err(ApiError::from)?)
+}
+
+fn write(staging: &mut Staging, bytes: &Bytes) -> Result<(), ApiError> {
+    Ok(staging.write(bytes)?)
+}
+
+fn check_size(bytes: u64, limit: u64) -> Result<(), ApiError> {
+    if bytes <= limit {
+        return Ok(());
+    }
+    let text = format!("File size too large. Got {bytes}. Maximum is {limit}.");
+    Err(ApiError::new(ErrorCode::InvalidFile, text))
+}
+
+fn lost(error: StorageError) -> Failure {
+    match error {
+        StorageError::Missing(_) => Failure::Replaced,
+        error => ApiError::from(error).into(),
+    }
+}

@@ -1,0 +1,161 @@
+//! Keeping a staged file: it is looked into, its bytes are stored, and only then they get their name.
+
+use plane_kit::{
+    error::{ApiError, ErrorCode},
+    http::edge::RequestId,
+    ids::VersionId,
+};
+use serde_json::{Map, Value};
+use transform::source::SourceMeta;
+
+use super::stage::Staged;
+use crate::{
+    Plane,
+    assets::{
+        AssetStore,
+        commit::{NewVersion, Permitted, RemoteSource, UploadOutcome},
+        record::{AssetName, AssetRecord, ResourceType},
+    },
+    render::{RenderError, SourceFile},
+    storage::ObjectKey,
+    tenants::Tenant,
+};
+
+/// What a file turned out to be.
+#[derive(Debug)]
+pub struct Seen {
+    /// What is known of a picture.
+    pub source: Option<SourceMeta>,
+    /// Format by the bytes, or the extension of a raw file's name; may be empty.
+    pub format: String,
+    content_type: &'static str,
+}
+
+/// What is to be said of a file, whatever it is.
+#[derive(Debug)]
+pub struct Wanted {
+    /// Name shown to people.
+    pub display_name: String,
+    /// Folder.
+    pub asset_folder: String,
+    /// Base name of the file.
+    pub original_filename: String,
+    /// Tags, sorted.
+    pub tags: Vec<String>,
+    /// Key and value pairs.
+    pub context: Map<String, Value>,
+    /// `upload` or `fetch`.
+    pub origin: &'static str,
+    /// The access key that uploaded it, if one did.
+    pub access_key: Option<String>,
+    /// The request that brought it.
+    pub request: RequestId,
+    /// What happens when the name is taken.
+    pub overwrite: bool,
+    /// What its remote server said of it, if it is to be asked again.
+    pub remote: Option<RemoteSource>,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub enum Kept {
+    /// The asset as it is now.
+    Stored(Box<AssetRecord>),
+    /// The name was taken and was to be kept.
+    Existing(Box<AssetRecord>),
+    /// The name is taken by an asset in a folder that the caller may not change.
+    OutOfScope,
+}
+
+/// Looks into a file. A picture's own header refuses one that is too large before a worker is asked. `extension` is that of the
+/// file's name.
+pub async fn look_into(
+    plane: &Plane,
+    tenant: &Tenant,
+    staged: &Staged,
+    resource_type: ResourceType,
+    extension: Option<&str>,
+) -> Result<Seen, ApiError> {
+    if resource_type != ResourceType::Image {
+        let format = extension.unwrap_or_default().to_owned();
+        return Ok(Seen { source: None, format, content_type: "application/octet-stream" });
+    }
+    let limit = tenant.snapshot.limits.image_pixels;
+    if let Some((width, height)) = staged.claimed_size() {
+        check_pixels(u64::from(width) * u64::from(height), limit)?;
+    }
+    let source = SourceFile::from_file(&staged.file).map_err(|error| ApiError::internal(&error))?;
+    let meta = plane.render.probe(tenant.id().0.as_u128().into(), source).await.map_err(refused_file)?;
+    check_pixels(u64::from(meta.width) * u64::from(meta.height) * u64::from(meta.pages), limit)?;
+    let (format, content_type) = (meta.format.name().to_owned(), meta.format.content_type());
+    Ok(Seen { source: Some(meta), format, content_type })
+}
+
+/// Stores the bytes and commits the asset. What becomes of other nodes' and of our own memory of the name is done here too.
+pub async fn keep(
+    plane: &Plane,
+    assets: &AssetStore<'_>,
+    permitted: Permitted<AssetName>,
+    staged: Staged,
+    seen: Seen,
+    wanted: Wanted,
+) -> Result<Kept, ApiError> {
+    let now = plane.clock.now();
+    let id = VersionId::generate(now);
+    let object = ObjectKey::original(assets.environment(), id);
+    let mut file = tokio::fs::File::from_std(staged.file);
+    plane.storage.write_file(&object, &mut file, seen.content_type).await?;
+    let new = NewVersion {
+        id,
+        display_name: wanted.display_name,
+        asset_folder: wanted.asset_folder,
+        original_filename: wanted.original_filename,
+        tags: wanted.tags,
+        context: wanted.context,
+        format: seen.format,
+        bytes: staged.bytes,
+        md5: staged.md5,
+        sha256: staged.sha256,
+        source: seen.source,
+        origin: wanted.origin,
+        access_key: wanted.access_key,
+        request: wanted.request.to_string(),
+        overwrite: wanted.overwrite,
+        remote: wanted.remote,
+    };
+    let outcome = assets.commit_upload(permitted, new, now).await?;
+    let (kept, orphans) = match outcome {
+        UploadOutcome::Stored(asset, orphans) => {
+            plane.shipper.wake();
+            plane.located.forget(assets.environment(), &asset.name);
+            (Kept::Stored(asset), orphans)
+        }
+        UploadOutcome::Existing(asset) => (Kept::Existing(asset), vec![object]),
+        UploadOutcome::OutOfScope => (Kept::OutOfScope, vec![object]),
+    };
+    plane.remove_objects(orphans);
+    Ok(kept)
+}
+
+fn check_pixels(pixels: u64, limit: u64) -> Result<(), ApiError> {
+    if pixels <= limit {
+        return Ok(());
+    }
+    let text = format!("Image has too many pixels. Got {pixels}. Maximum is {limit}.");
+    Err(ApiError::new(ErrorCode::InvalidFile, text))
+}
+
+/// A picture that cannot be taken is the client's error; a pool that cannot work is ours.
+fn refused_file(error: RenderError) -> ApiError {
+    match error {
+        RenderError::Refused(refused) => {
+            ApiError::new(ErrorCode::InvalidFile, format!("Invalid image file: {}", refused.message))
+        }
+        RenderError::Busy => {
+            ApiError::new(ErrorCode::Busy, "Too many pictures are waiting; try again").with_retry_after(1)
+        }
+        RenderError::Unavailable => {
+            ApiError::unavailable("Pictures cannot be looked into now", 2).with_operator_text(error.to_string())
+        }
+    }
+}
