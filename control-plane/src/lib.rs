@@ -379,7 +379,7 @@ mod tests {
                 assert_eq!(answer["content"]["application/json"]["schema"].is_object(), !is_empty, "{method} {path}");
             }
         }
-        assert_eq!(operations, 81);
+        assert_eq!(operations, 83);
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
             for (member, property) in schema["properties"].as_object().into_iter().flatten() {
                 assert!(property["description"].is_string(), "{name}.{member} has no description");

@@ -105,7 +105,7 @@ async fn every_guarded_route_refuses_strangers(stage: Stage) {
     let routes = ControlPlane::routes();
     let guarded: Vec<_> =
         routes.infos().filter(|route| matches!(route.access, Access::Permission(_))).cloned().collect();
-    assert_eq!(guarded.len(), 74);
+    assert_eq!(guarded.len(), 76);
     for route in guarded {
         let path = route.path.replace(['{', '}'], "");
         let method: Method = route.methods[0].parse().unwrap();

@@ -157,6 +157,8 @@ async fn every_change_leaves_one_record(stage: Stage) {
     let made = driver.drive("create_product_environment", post.clone(), "/sub_accounts", new).await;
     let demo = format!("/sub_accounts/{}", id(&made));
     driver.drive("update_product_environment", put.clone(), &demo, json!({"name": "Other"})).await;
+    let domains = json!({"allowed_fetch_domains": ["a.test"]});
+    driver.drive("update_environment_settings", put.clone(), &format!("{demo}/settings"), domains).await;
     let keys = format!("{demo}/access_keys");
     let made = driver.drive("generate_access_key", post.clone(), &keys, json!({"name": "second"})).await;
     let key = format!("{keys}/{}", made["api_key"].as_str().unwrap());
