@@ -19,7 +19,7 @@ use actix_web::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
 use plane_kit::{
-    audit::Outcome,
+    audit::{Origin, Outcome},
     error::{ApiError, ErrorCode},
     http::{
         access::{Gate, Permission},
@@ -30,7 +30,7 @@ use plane_kit::{
     seam::snapshot::KeySnapshot,
 };
 
-use crate::{DataPlane, audit::calls::Calls, tenants::Tenant};
+use crate::{DataPlane, assets::commit::Permitted, audit::calls::Calls, tenants::Tenant};
 
 /// A key that may carry out an operation, and where it may. The call is counted once, when its authority goes: what was decided may
 /// depend on the folder, which is learned on the way.
@@ -166,6 +166,20 @@ impl TenantGrant {
         &self.0
     }
 
+    /// The right to change things, as far as the stores find them within reach.
+    pub(crate) fn permit_within_reach<T>(&self, thing: T, request: &HttpRequest) -> Permitted<T> {
+        Permitted::by_decision(thing, Origin::of(key_subject(self.0.api_key()), request))
+    }
+
+    /// The right to put something into a folder.
+    pub(crate) fn permit<T>(&self, thing: T, folder: &str, request: &HttpRequest) -> Result<Permitted<T>, ApiError> {
+        self.0.note_folder(folder);
+        if self.0.scope().permits(folder) {
+            return Ok(self.permit_within_reach(thing, request));
+        }
+        Err(self.0.refusal(Place::In(folder)))
+    }
+
     /// The grant of another operation, which the call turned out to be.
     pub(crate) async fn instead(self, plane: &DataPlane, operation: &'static str) -> Result<Self, ApiError> {
         let operation = operations().find(operation).ok_or_else(|| {
@@ -292,6 +306,12 @@ permissions! {
     ReadUsage = "usage:read",
     /// To list and read assets.
     ReadAssets = "assets:read",
+    /// To change what is said of assets.
+    WriteAssets = "assets:write",
+    /// To take assets away.
+    DestroyAssets = "assets:destroy",
+    /// To list tags.
+    ReadTags = "tags:read",
     /// To read the settings of the environment.
     ReadSettings = "settings:read",
 }

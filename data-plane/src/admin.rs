@@ -1,4 +1,6 @@
 //! The Admin API.
 
+pub mod deletion;
+pub mod listings;
 pub mod resources;
 pub mod service;

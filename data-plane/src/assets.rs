@@ -1,9 +1,13 @@
 //! Assets: their names, their rows, and the store that reads and changes them for one tenant.
 
+pub mod change;
 pub mod commit;
 pub mod fetched;
+pub mod labels;
 pub mod list;
 pub mod record;
+pub mod remove;
+pub mod rename;
 
 use std::collections::HashMap;
 
@@ -173,6 +177,11 @@ impl<'a> AssetStore<'a> {
 }
 
 impl AssetName {
+    /// The order in which whoever needs several names takes them, so that no two wait for each other.
+    pub fn lock_order(&self) -> (&'static str, &'static str, &str) {
+        (self.resource_type.name(), self.delivery_type.name(), &self.public_id)
+    }
+
     /// The name of an uploaded image, the commonest kind.
     pub fn image(public_id: impl Into<String>) -> Self {
         Self { resource_type: ResourceType::Image, delivery_type: DeliveryType::Upload, public_id: public_id.into() }

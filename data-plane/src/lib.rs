@@ -341,7 +341,7 @@ impl AdminRate {
 
 /// The operations of the data plane. Delivery takes every path that nothing else takes.
 pub fn routes() -> Routes {
-    use admin::{resources, service};
+    use admin::{deletion, listings, resources, service};
     let mut routes = Routes::new();
     {
         use service::{__path_config, __path_ping, __path_usage, config, ping, usage};
@@ -349,20 +349,45 @@ pub fn routes() -> Routes {
     }
     routes.add_spelling("usage", Method::GET, "/v1_1/{cloud_name}/usage/{date}", service::usage);
     {
-        use resources::{
-            __path_list_resource_types, __path_list_resources, __path_list_resources_of_type, __path_read_resource,
-            list_resource_types, list_resources, list_resources_of_type, read_resource,
+        use deletion::{
+            __path_delete_derived_resources, __path_delete_resources, __path_delete_resources_by_tag,
+            delete_derived_resources, delete_resources, delete_resources_by_tag,
         };
-        plane_kit::routes!(routes; list_resource_types);
-        // The named listings of the vendor stand before the patterns that would swallow them.
+        use listings::{
+            __path_list_resources, __path_list_resources_by_asset_folder, __path_list_resources_by_asset_ids,
+            __path_list_resources_by_context, __path_list_resources_by_tag, __path_list_resources_of_type,
+            __path_list_tags, list_resources, list_resources_by_asset_folder, list_resources_by_asset_ids,
+            list_resources_by_context, list_resources_by_tag, list_resources_of_type, list_tags,
+        };
+        use resources::{
+            __path_list_resource_types, __path_read_resource, __path_update_resource, list_resource_types,
+            read_resource, update_resource,
+        };
+        plane_kit::routes!(routes;
+            list_resource_types, list_resources_by_asset_folder, list_resources_by_asset_ids, list_resources_by_tag,
+            list_resources_by_context, list_tags, delete_resources_by_tag, delete_derived_resources);
+        let cloud = "/v1_1/{cloud_name}";
+        let by_body = format!("{cloud}/resources/get_resource");
+        routes.add_spelling("read_resource", Method::POST, &by_body, resources::read_resource_by_body);
+        let by_body = format!("{cloud}/resources/update");
+        routes.add_spelling("update_resource", Method::POST, &by_body, resources::update_resource_by_body);
+        let by_ids = format!("{cloud}/resources");
+        routes.add_spelling("delete_resources", Method::DELETE, &by_ids, deletion::delete_resources_by_ids);
+        // The named operations of the vendor stand before the patterns that would swallow them.
         let (named, others): (Vec<_>, Vec<_>) = gaps::lines(GAPS).partition(|(_, path)| path.contains("/resources/"));
         routes.merge(gaps::routes_of(named));
-        plane_kit::routes!(routes; list_resources, list_resources_of_type, read_resource);
+        plane_kit::routes!(routes;
+            list_resources, list_resources_of_type, read_resource, update_resource, delete_resources);
+        let by_id = format!("{cloud}/resources/{{asset_id}}");
+        routes.add_spelling("update_resource", Method::PUT, &by_id, resources::update_resource_by_id);
         routes.merge(gaps::routes_of(others));
     }
     {
+        use upload::commands::{
+            __path_rename, __path_update_context, __path_update_tags, rename, update_context, update_tags,
+        };
         use upload::handlers::{__path_destroy, __path_upload, destroy, upload};
-        plane_kit::routes!(routes; upload, destroy);
+        plane_kit::routes!(routes; upload, destroy, rename, update_tags, update_context);
         routes.add_spelling("upload", Method::POST, "/v1_1/{cloud_name}/upload", upload);
         routes.add_spelling("upload", Method::POST, "/v1_1/{cloud_name}/{resource_type}/upload_chunked", upload);
     }

@@ -55,6 +55,35 @@ table! {
 }
 
 table! {
+    /// A tag of an asset, to find it by.
+    asset_tags, "asset_tags" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub asset_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub tag: String,
+        pub environment_id: Uuid,
+        pub resource_type: String,
+        pub created_at: DateTimeUtc,
+    }
+}
+
+table! {
+    /// A pair of an asset's context, to find it by.
+    asset_context, "asset_context" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub asset_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub key: String,
+        #[sea_orm(column_type = "Text")]
+        pub value: String,
+        pub value_start: String,
+        pub environment_id: Uuid,
+        pub resource_type: String,
+        pub created_at: DateTimeUtc,
+    }
+}
+
+table! {
     /// The remote file that a fetched asset is a copy of.
     fetched_sources, "fetched_sources" {
         #[sea_orm(primary_key, auto_increment = false)]

@@ -102,6 +102,11 @@ impl Tenant {
         Principal { owner: self.id().0, version: self.snapshot.version, subject, book: &self.book }
     }
 
+    /// Whether folders are independent of public ids.
+    pub fn folders_are_free(&self) -> bool {
+        self.snapshot.folder_mode == FolderMode::Dynamic
+    }
+
     /// The folder that a public id says by itself, which it does in fixed mode only.
     pub fn folder_of<'n>(&self, public_id: &'n str) -> Option<&'n str> {
         match self.snapshot.folder_mode {

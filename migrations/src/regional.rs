@@ -6,6 +6,7 @@ mod m20261123_000001_assets;
 mod m20261123_000002_seam;
 mod m20261124_000003_audit;
 mod m20261127_000004_fetched_sources;
+mod m20261127_000005_asset_labels;
 
 /// The regional set.
 pub struct Migrator;
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000002_seam::Migration),
             Box::new(m20261124_000003_audit::Migration),
             Box::new(m20261127_000004_fetched_sources::Migration),
+            Box::new(m20261127_000005_asset_labels::Migration),
         ]
     }
 }

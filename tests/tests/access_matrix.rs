@@ -83,6 +83,15 @@ impl Caller {
         let call = match operation {
             "upload" => tenant.upload(pictures::small_jpeg(9)).action(&action).public_id("intruder"),
             "destroy" => tenant.signed(&action).parameter("public_id", "victim"),
+            "rename" => {
+                tenant.signed(&action).parameter("from_public_id", "victim").parameter("to_public_id", "stolen")
+            }
+            "update_tags" => {
+                tenant.signed(&action).parameter("public_ids", "victim").parameter("command", "remove_all")
+            }
+            "update_context" => {
+                tenant.signed(&action).parameter("public_ids", "victim").parameter("command", "remove_all")
+            }
             other => panic!("there is no call of {other} here yet"),
         };
         let call = if self.credentials.is_some() { call } else { call.anonymous() };

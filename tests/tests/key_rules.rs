@@ -150,10 +150,55 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
         "list_resources" => vec!["resources/image".to_owned(), "resources%2Fimage".to_owned()],
         "list_resources_of_type" => vec!["resources/image/upload".to_owned(), "resources%2Fimage%2Fupload".to_owned()],
         "read_resource" => vec!["resources/image/upload/a%2Fb".to_owned(), "resources/image/upload/a/b".to_owned()],
+        "list_resources_by_tag" => vec!["resources/image/tags/x".to_owned(), "resources%2Fimage%2Ftags%2Fx".to_owned()],
+        "list_resources_by_context" => vec!["resources/image/context?key=x".to_owned()],
+        "list_resources_by_asset_folder" => vec!["resources/by_asset_folder?asset_folder=x".to_owned()],
+        "list_resources_by_asset_ids" => vec!["resources/by_asset_ids?asset_ids[]=x".to_owned()],
+        "list_tags" => vec!["tags/image".to_owned(), "tags%2Fimage".to_owned()],
         _ => Vec::new(),
     };
     if let Some(path) = get.get(spelling) {
         return Some(tenant.get(path).await);
+    }
+    let named = json!({"public_id": "a/b", "resource_type": "image", "kind": "upload"});
+    let sent = match operation {
+        "read_resource" => vec![(Method::POST, "resources/get_resource", named)].into_iter().nth(spelling - get.len()),
+        "update_resource" => vec![
+            (Method::POST, "resources/image/upload/a%2Fb", json!({})),
+            (Method::PUT, "resources/00000000000000000000000000000000", json!({})),
+            (Method::POST, "resources/update", named),
+        ]
+        .into_iter()
+        .nth(spelling),
+        "delete_resources" => vec![
+            (Method::DELETE, "resources%2Fimage%2Fupload", json!({"public_ids": ["a/b"]})),
+            (Method::DELETE, "resources", json!({"asset_ids": ["x"]})),
+        ]
+        .into_iter()
+        .nth(spelling),
+        "delete_resources_by_tag" => {
+            vec![(Method::DELETE, "resources/image/tags/x", json!({}))].into_iter().nth(spelling)
+        }
+        "delete_derived_resources" => {
+            vec![(Method::DELETE, "derived_resources", json!({"derived_resource_ids": ["x"]}))]
+                .into_iter()
+                .nth(spelling)
+        }
+        _ => None,
+    };
+    if let Some((method, path, body)) = sent {
+        let request = tenant.http().request(method, tenant.api_url(path)).basic_auth(&tenant.key, Some(&tenant.secret));
+        return Some(Answer::to(request.json(&body)).await.expect("the server answers"));
+    }
+    let commands: &[(&str, &[(&str, &str)])] = match operation {
+        "rename" => &[("image/rename", &[("from_public_id", "a/b"), ("to_public_id", "a/c")])],
+        "update_tags" => &[("image/tags", &[("public_ids", "a/b"), ("command", "add"), ("tag", "x")])],
+        "update_context" => &[("image/context", &[("public_ids", "a/b"), ("command", "remove_all")])],
+        _ => &[],
+    };
+    if let Some((action, parameters)) = commands.get(spelling) {
+        let call = parameters.iter().fold(tenant.signed(action), |call, (name, value)| call.parameter(name, value));
+        return Some(call.send().await);
     }
     let post = match operation {
         "upload" => ["image/upload", "auto/upload", "upload", "image/upload_chunked"].get(spelling),
@@ -196,12 +241,14 @@ async fn rules_hold_on_the_wire_under_every_spelling() {
                 called.insert(operation.id);
                 let expected = match operation.folder {
                     FolderOf::Nothing => in_root,
-                    FolderOf::List => somewhere,
+                    // A call about many things does what it may and passes over the rest.
+                    FolderOf::List | FolderOf::Bulk => somewhere,
                     _ if operation.id == "upload" => in_root,
                     _ => everywhere,
                 };
                 let refused = answer.text().contains("no permission for this call");
-                let status = if ["upload", "destroy"].contains(&operation.id) { 401 } else { 403 };
+                let in_body = ["upload", "destroy", "rename", "update_tags", "update_context"];
+                let status = if in_body.contains(&operation.id) { 401 } else { 403 };
                 if refused == expected || (refused && answer.status != status) {
                     complaints.push(format!(
                         "[{name}] {} spelling {spelling}: {} {}",
@@ -223,6 +270,47 @@ async fn rules_hold_on_the_wire_under_every_spelling() {
     let built: BTreeSet<&str> = routes.infos().filter(is_built).filter_map(|info| Some(info.operation?.id)).collect();
     assert_eq!(called, built, "call the operations that were built, under all their spellings");
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+#[tokio::test]
+async fn a_call_about_many_passes_over_what_is_elsewhere() {
+    let server = Dev::start_with(&["--seed", "none"], &[]).await;
+    let bound = Bound::new(&server).await;
+    let (free, key) = (&bound.free, &bound.bound);
+    for (id, folder) in [("ours", "clients/acme"), ("theirs", "clients/other"), ("deeper", "clients/acme/summer")] {
+        let upload = free.upload(pictures::small_jpeg(1)).public_id(id).parameter("asset_folder", folder);
+        upload.parameter("tags", "old").send().await.ok();
+    }
+    bound.rules(&["@assets in clients/acme", "@tags in clients/acme"]).await;
+    let mut form = reqwest::multipart::Form::new();
+    let call = key.signed("image/tags").parameter("command", "add").parameter("tag", "new");
+    for (name, value) in call.parameter("public_ids", "theirs,ours,nowhere").fields() {
+        form = match name.as_str() {
+            "public_ids" => ["theirs", "ours", "nowhere"].iter().fold(form, |form, id| form.text("public_ids[]", *id)),
+            _ => form.text(name, value),
+        };
+    }
+    let answer = Answer::to(key.http().post(key.api_url("image/tags")).multipart(form)).await.expect("an answer").ok();
+    // Elsewhere and nowhere are named alike.
+    assert_eq!(answer, json!({"public_ids": ["ours"], "skipped": ["theirs", "nowhere"]}));
+    let tags = async |id: &str| free.get(&format!("resources/image/upload/{id}")).await.ok()["tags"].clone();
+    assert_eq!((tags("ours").await, tags("theirs").await), (json!(["new", "old"]), json!(["old"])));
+    let exclusive = key.signed("image/tags").parameter("command", "set_exclusive").parameter("tag", "old");
+    exclusive.parameter("public_ids", "ours").send().await.ok();
+    assert_eq!((tags("theirs").await, tags("deeper").await), (json!(["old"]), Value::Null), "taken only where it may");
+
+    let move_out = json!({"asset_folder": "clients/other"});
+    let request = key.http().post(key.api_url("resources/image/upload/ours"));
+    let moved = Answer::to(request.basic_auth(&key.key, Some(&key.secret)).json(&move_out)).await.expect("an answer");
+    refusal(&moved, 403);
+    let renamed = key.signed("image/rename").parameter("from_public_id", "ours").parameter("to_public_id", "theirs");
+    refusal(&renamed.parameter("overwrite", "1").send().await, 401);
+
+    let deleted = key.admin(Method::DELETE, "resources/image/upload?public_ids[]=theirs&public_ids[]=ours").await.ok();
+    assert_eq!(deleted["deleted"], json!({"ours": "deleted", "theirs": "not_found"}));
+    let deleted = key.admin(Method::DELETE, "resources/image/upload?all=true").await.ok();
+    assert_eq!(deleted["deleted"], json!({"deeper": "deleted"}));
+    free.get("resources/image/upload/theirs").await.ok();
 }
 
 /// A refusal, by its text and header.

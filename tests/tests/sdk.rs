@@ -7,7 +7,9 @@ use reqwest::Method;
 use safelight_tests::{
     harness::{
         client::{Account, Tenant},
-        pictures, sdk,
+        pictures,
+        remote::RemoteFiles,
+        sdk,
         server::Dev,
     },
     workspace,
@@ -80,6 +82,26 @@ async fn the_node_sdk_does_the_main_job() {
     assert_eq!(usage.transformations, 5, "{usage:?}");
     assert_eq!(usage.requests, 5, "{usage:?}");
     assert_nothing_left(&tenant).await;
+}
+
+// The remote files are served while this thread waits for a script.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sdks_lead_assets_through_their_lives() {
+    let server = Dev::start_with(&["--seed", "none"], &[]).await;
+    let (photo, _) = photo(&server);
+    let remote = RemoteFiles::start().await;
+    let path = "/pictures/seaside.jpg?size=full";
+    remote.file(path, pictures::small_jpeg(1), None);
+    let url = remote.url(path);
+    let mut command = Command::new(sdk::python());
+    command.arg(workspace::root().join("tests/sdk/python/asset_life.py")).arg(&photo).arg(&url);
+    done(&sdk::run(environment(&mut command, &server)));
+    assert_nothing_left(&server.tenant()).await;
+    let mut command = Command::new("node");
+    command.arg(workspace::root().join("tests/sdk/node/asset_life.js")).arg(&photo).arg(&url);
+    command.env("NODE_PATH", sdk::node_modules());
+    done(&sdk::run(environment(&mut command, &server)));
+    assert_nothing_left(&server.tenant()).await;
 }
 
 #[tokio::test]

@@ -1,29 +1,39 @@
-//! Reading assets.
+//! Reading an asset and changing what is said of it.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::{DateTime, Utc};
 use plane_kit::{
     error::ApiError,
     http::{
         access::Allow,
         params::{Params, invalid_value},
     },
+    ids::AssetId,
     policy::Scope,
 };
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::json;
 use utoipa::ToSchema;
 
+use super::listings::cursor;
 use crate::{
     DataPlane,
-    access::{ReadAssets, TenantGrant},
+    access::{ReadAssets, TenantGrant, WriteAssets},
     assets::{
         ActsFor, AssetStore,
-        list::{Cursor, Listing},
+        change::AssetChanges,
+        labels::{ContextChange, TagChange, check_context, check_tags},
+        list::fingerprint,
         record::{AssetName, AssetRecord, DeliveryType, ResourceType},
     },
-    views::{Extras, Resource, ResourceDetail},
+    upload::{
+        context::read_context,
+        parameters::{clean_folder, refuse_not_built},
+    },
+    views::ResourceDetail,
 };
+
+/// The longest name shown to people, in characters.
+const LONGEST_DISPLAY_NAME: usize = 255;
 
 impl ActsFor for TenantGrant {
     fn environment(&self) -> plane_kit::ids::EnvironmentId {
@@ -43,16 +53,6 @@ pub struct ResourceTypes {
     pub resource_types: Vec<String>,
 }
 
-/// A page of assets.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ResourcePage {
-    /// The assets.
-    pub resources: Vec<Resource>,
-    /// Where the next page begins; absent on the last page.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub next_cursor: Option<String>,
-}
-
 /// List kinds of assets
 #[utoipa::path(
     get,
@@ -64,75 +64,6 @@ pub struct ResourcePage {
 pub async fn list_resource_types(_: Allow<ReadAssets>) -> HttpResponse {
     let resource_types = ["image", "raw", "video"].map(str::to_owned).to_vec();
     HttpResponse::Ok().json(ResourceTypes { resource_types })
-}
-
-/// List assets of a kind
-///
-/// All delivery types, newest first.
-#[utoipa::path(
-    get,
-    path = "/v1_1/{cloud_name}/resources/{resource_type}",
-    tag = "Assets",
-    params(
-        ("cloud_name" = String, Path, description = "Cloud name of the product environment", example = "demo"),
-        ("resource_type" = String, Path, description = "`image`, `video` or `raw`", example = "image"),
-        ("prefix" = Option<String>, Query, description = "Beginning of the public id"),
-        ("max_results" = Option<u32>, Query, description = "Length of the page, 1 to 500; 10 when absent"),
-        ("next_cursor" = Option<String>, Query, description = "Where the last page ended"),
-        ("direction" = Option<String>, Query, description = "`asc` or `desc` by creation; `desc` when absent"),
-        ("start_at" = Option<String>, Query, description = "Only what was created from this time on"),
-        ("tags" = Option<bool>, Query, description = "Whether tags are shown"),
-        ("context" = Option<bool>, Query, description = "Whether context is shown"),
-    ),
-    responses(
-        (status = 200, description = "A page", body = ResourcePage),
-    )
-)]
-pub async fn list_resources(
-    access: Allow<ReadAssets>,
-    request: HttpRequest,
-    params: Params,
-    plane: web::Data<DataPlane>,
-) -> Result<HttpResponse, ApiError> {
-    // `GET resources/{asset_id}` has the same shape; an id is 32 hexadecimal digits, which no kind is.
-    let kind = request.match_info().get("resource_type").unwrap_or_default();
-    if let Ok(id) = kind.parse::<plane_kit::ids::AssetId>() {
-        // It is reading one asset, whatever the path looks like, and bound as that.
-        let grant = access.into_grant().instead(&plane, "read_resource").await?;
-        let asset = store(&plane, &grant).find_by_id(id.0).await?;
-        return detail(&plane, &grant, asset, kind, None, &params).await;
-    }
-    page(&plane, access.grant(), ResourceType::parse(kind)?, None, &params).await
-}
-
-/// List assets of a kind and a delivery type
-#[utoipa::path(
-    get,
-    path = "/v1_1/{cloud_name}/resources/{resource_type}/{type}",
-    tag = "Assets",
-    params(
-        ("cloud_name" = String, Path, description = "Cloud name of the product environment", example = "demo"),
-        ("resource_type" = String, Path, description = "`image`, `video` or `raw`", example = "image"),
-        ("type" = String, Path, description = "`upload`, `private` or `authenticated`", example = "upload"),
-        ("public_ids" = Option<Vec<String>>, Query, description = "Exactly these, at most 100"),
-        ("prefix" = Option<String>, Query, description = "Beginning of the public id"),
-        ("max_results" = Option<u32>, Query, description = "Length of the page, 1 to 500; 10 when absent"),
-        ("next_cursor" = Option<String>, Query, description = "Where the last page ended"),
-        ("direction" = Option<String>, Query, description = "`asc` or `desc` by creation; `desc` when absent"),
-    ),
-    responses(
-        (status = 200, description = "A page", body = ResourcePage),
-    )
-)]
-pub async fn list_resources_of_type(
-    access: Allow<ReadAssets>,
-    path: web::Path<(String, String, String)>,
-    params: Params,
-    plane: web::Data<DataPlane>,
-) -> Result<HttpResponse, ApiError> {
-    let (_, kind, delivery_type) = path.into_inner();
-    let delivery_type = DeliveryType::parse(&delivery_type)?;
-    page(&plane, access.grant(), ResourceType::parse(&kind)?, Some(delivery_type), &params).await
 }
 
 /// Read an asset
@@ -175,7 +106,171 @@ pub async fn read_resource(
     detail(&plane, access.grant(), asset, &name.public_id, folder, &params).await
 }
 
-fn store<'a>(plane: &'a DataPlane, grant: &TenantGrant) -> AssetStore<'a> {
+/// Reads an asset by its id. It is reading one asset, whatever the path looks like, and bound as that.
+pub(super) async fn read_by_id(
+    grant: TenantGrant,
+    plane: &DataPlane,
+    id: AssetId,
+    params: &Params,
+) -> Result<HttpResponse, ApiError> {
+    let grant = grant.instead(plane, "read_resource").await?;
+    let asset = store(plane, &grant).find_by_id(id.0).await?;
+    detail(plane, &grant, asset, &id.to_string(), None, params).await
+}
+
+/// What is to change of an asset, for the description.
+#[derive(Debug, ToSchema)]
+#[expect(
+    dead_code,
+    reason = "describes the body; the values are read through `Params`, which takes every form of body"
+)]
+pub struct UpdateRequest {
+    /// Tags in the place of all old ones, joined by commas.
+    #[schema(example = "cat,garden")]
+    tags: Option<String>,
+    /// `key=value` pairs joined by `|`, or an object, in the place of all old ones.
+    #[schema(example = "alt=A cat")]
+    context: Option<String>,
+    /// Folder; where folders follow from public ids it cannot be changed.
+    asset_folder: Option<String>,
+    /// Name shown to people.
+    display_name: Option<String>,
+}
+
+/// Update an asset
+///
+/// Changes what the body names and leaves the rest; tags and context replace what was there.
+#[utoipa::path(
+    post,
+    path = "/v1_1/{cloud_name}/resources/{resource_type}/{type}/{public_id}",
+    tag = "Assets",
+    params(
+        ("cloud_name" = String, Path, description = "Cloud name of the product environment", example = "demo"),
+        ("resource_type" = String, Path, description = "`image`, `video` or `raw`", example = "image"),
+        ("type" = String, Path, description = "`upload`, `private`, `authenticated` or `fetch`", example = "upload"),
+        ("public_id" = String, Path, description = "Public id, slashes included", example = "cats/tom"),
+    ),
+    request_body(content = UpdateRequest, description = "The changes; JSON or a form."),
+    responses(
+        (status = 200, description = "The asset as it is now", body = ResourceDetail),
+        (status = 404, description = "No such asset", body = plane_kit::error::ErrorEnvelope),
+    )
+)]
+pub async fn update_resource(
+    access: Allow<WriteAssets>,
+    request: HttpRequest,
+    path: web::Path<(String, String, String, String)>,
+    params: Params,
+    plane: web::Data<DataPlane>,
+) -> Result<HttpResponse, ApiError> {
+    let (_, kind, delivery_type, public_id) = path.into_inner();
+    let name = AssetName {
+        resource_type: ResourceType::parse(&kind)?,
+        delivery_type: DeliveryType::parse(&delivery_type)?,
+        public_id,
+    };
+    update(&plane, access.grant(), &request, name, &params).await
+}
+
+/// The same by the asset's id.
+pub async fn update_resource_by_id(
+    access: Allow<WriteAssets>,
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    params: Params,
+    plane: web::Data<DataPlane>,
+) -> Result<HttpResponse, ApiError> {
+    let grant = access.grant();
+    let not_found = || ApiError::not_found(format!("Resource not found - {}", path.1));
+    let asset = match path.1.parse::<AssetId>() {
+        Ok(id) => store(&plane, grant).find_by_id(id.0).await?,
+        Err(_) => None,
+    };
+    let asset = asset.ok_or_else(|| grant.authority().not_within_reach(None, not_found()))?;
+    update(&plane, grant, &request, asset.name, &params).await
+}
+
+/// The same by a body that names the asset.
+pub async fn update_resource_by_body(
+    access: Allow<WriteAssets>,
+    request: HttpRequest,
+    params: Params,
+    plane: web::Data<DataPlane>,
+) -> Result<HttpResponse, ApiError> {
+    let name = named_in_body(&params)?;
+    update(&plane, access.grant(), &request, name, &params).await
+}
+
+/// Reads an asset that the body names.
+pub async fn read_resource_by_body(
+    access: Allow<ReadAssets>,
+    params: Params,
+    plane: web::Data<DataPlane>,
+) -> Result<HttpResponse, ApiError> {
+    let name = named_in_body(&params)?;
+    let asset = store(&plane, access.grant()).find(&name).await?;
+    let folder = access.grant().tenant().folder_of(&name.public_id);
+    detail(&plane, access.grant(), asset, &name.public_id, folder, &params).await
+}
+
+fn named_in_body(params: &Params) -> Result<AssetName, ApiError> {
+    Ok(AssetName {
+        resource_type: ResourceType::parse(&params.required_text("resource_type")?)?,
+        delivery_type: DeliveryType::parse(&params.required_text("kind")?)?,
+        public_id: params.required_text("public_id")?,
+    })
+}
+
+async fn update(
+    plane: &DataPlane,
+    grant: &TenantGrant,
+    request: &HttpRequest,
+    name: AssetName,
+    params: &Params,
+) -> Result<HttpResponse, ApiError> {
+    let changes = changes(params, grant.tenant().folders_are_free())?;
+    let names = vec![name.clone()];
+    let permitted = match &changes.asset_folder {
+        Some(folder) => grant.permit(names, folder, request)?,
+        None => grant.permit_within_reach(names, request),
+    };
+    let store = store(plane, grant);
+    let asset = store.change(permitted, "update_resource", &changes, plane.clock.now()).await?.pop();
+    plane.located.forget(grant.tenant().id(), &name);
+    let folder = grant.tenant().folder_of(&name.public_id);
+    detail(plane, grant, asset, &name.public_id, folder, &Params::new()).await
+}
+
+/// Reads what is to change. `folders_are_free` says that folders do not follow from public ids.
+fn changes(params: &Params, folders_are_free: bool) -> Result<AssetChanges, ApiError> {
+    refuse_not_built(params)?;
+    if params.get("moderation_status").is_some() {
+        return Err(ApiError::not_built("The parameter moderation_status"));
+    }
+    let given = |name: &str| params.names().any(|known| known == name);
+    // An empty list or text takes all of them away; what is absent, or null, stays.
+    let tags = match given("tags") {
+        true => Some(TagChange::Replace(check_tags(params.list("tags")?.unwrap_or_default())?)),
+        false => None,
+    };
+    let context = match given("context") {
+        true => Some(ContextChange::Replace(check_context(read_context(params)?)?)),
+        false => None,
+    };
+    let asset_folder = params.text("asset_folder")?.map(|folder| clean_folder("asset_folder", &folder)).transpose()?;
+    if asset_folder.is_some() && !folders_are_free {
+        let text =
+            "Invalid value for parameter asset_folder: in fixed folder mode the folder follows from the public id";
+        return Err(ApiError::invalid(text));
+    }
+    let display_name = params.text("display_name")?;
+    if display_name.as_ref().is_some_and(|name| name.chars().count() > LONGEST_DISPLAY_NAME) {
+        return Err(invalid_value("display_name", &json!(display_name)));
+    }
+    Ok(AssetChanges { tags, context, display_name, asset_folder })
+}
+
+pub(super) fn store<'a>(plane: &'a DataPlane, grant: &TenantGrant) -> AssetStore<'a> {
     AssetStore::of(grant, &plane.database, &plane.settings.region.name)
 }
 
@@ -187,99 +282,14 @@ async fn detail(
     folder: Option<&str>,
     params: &Params,
 ) -> Result<HttpResponse, ApiError> {
-    let cursor = cursor(params, "derived_next_cursor")?;
     let limit = params.integer_in("max_results", 1..=500, 10)?.unsigned_abs();
     let not_found = || ApiError::not_found(format!("Resource not found - {named}"));
     let asset = asset.ok_or_else(|| grant.authority().not_within_reach(folder, not_found()))?;
     grant.authority().note_folder(&asset.asset_folder);
+    let listing = fingerprint(&format!("derived {}", asset.version.id));
+    let cursor = cursor(params, "derived_next_cursor", listing)?;
     let (derived, next) = store(plane, grant).derived(asset.version.id.0, cursor, limit).await?;
     let mut view = ResourceDetail::new(&plane.links, grant.tenant(), &asset, &derived);
-    view.derived_next_cursor = next.map(|cursor| cursor.print());
+    view.derived_next_cursor = next.map(|cursor| cursor.print(listing));
     Ok(HttpResponse::Ok().json(view))
-}
-
-async fn page(
-    plane: &DataPlane,
-    grant: &TenantGrant,
-    resource_type: ResourceType,
-    delivery_type: Option<DeliveryType>,
-    params: &Params,
-) -> Result<HttpResponse, ApiError> {
-    let listing = listing(resource_type, delivery_type, params)?;
-    let extras =
-        Extras { tags: params.boolean("tags")?.unwrap_or(false), context: params.boolean("context")?.unwrap_or(false) };
-    let (assets, next) = store(plane, grant).list(&listing).await?;
-    let resources = assets.iter().map(|asset| Resource::new(&plane.links, grant.tenant(), asset, extras)).collect();
-    Ok(HttpResponse::Ok().json(ResourcePage { resources, next_cursor: next.map(|cursor| cursor.print()) }))
-}
-
-fn cursor(params: &Params, name: &str) -> Result<Option<Cursor>, ApiError> {
-    let Some(text) = params.text(name)? else {
-        return Ok(None);
-    };
-    Cursor::parse(&text).map(Some).ok_or_else(|| invalid_value(name, &Value::String(text)))
-}
-
-fn listing(
-    resource_type: ResourceType,
-    delivery_type: Option<DeliveryType>,
-    params: &Params,
-) -> Result<Listing, ApiError> {
-    for name in ["metadata", "moderations", "fields"] {
-        if params.get(name).is_some() && params.boolean(name).ok().flatten() != Some(false) {
-            return Err(ApiError::not_built(format!("The listing parameter {name}")));
-        }
-    }
-    let cursor = cursor(params, "next_cursor")?;
-    let ascending = match params.text("direction")?.as_deref() {
-        None | Some("desc" | "-1") => false,
-        Some("asc" | "1") => true,
-        Some(other) => return Err(invalid_value("direction", &other.into())),
-    };
-    let start_at = params.text("start_at")?.map(|text| start_at(&text)).transpose()?;
-    let public_ids = params.list("public_ids")?;
-    if public_ids.as_ref().is_some_and(|ids| ids.len() > 100) {
-        return Err(ApiError::invalid("Invalid value for parameter public_ids: at most 100"));
-    }
-    Ok(Listing {
-        resource_type,
-        delivery_type,
-        prefix: params.text("prefix")?,
-        // Ids that were asked for by name are all answered, however long the page is.
-        limit: match &public_ids {
-            Some(ids) => ids.len().max(1) as u64,
-            None => params.integer_in("max_results", 1..=500, 10)?.unsigned_abs(),
-        },
-        public_ids,
-        start_at,
-        ascending,
-        cursor,
-    })
-}
-
-/// A time as the clients write it: an HTTP date or ISO 8601.
-fn start_at(text: &str) -> Result<DateTime<Utc>, ApiError> {
-    DateTime::parse_from_rfc2822(text)
-        .or_else(|_| DateTime::parse_from_rfc3339(text))
-        .map(|time| time.with_timezone(&Utc))
-        .map_err(|_| invalid_value("start_at", &text.into()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refusal(query: &str) -> String {
-        listing(ResourceType::Image, None, &Params::from_urlencoded(query)).unwrap_err().message().to_owned()
-    }
-
-    #[test]
-    fn listings_refuse_what_they_cannot_read_by_name() {
-        assert!(refusal("max_results=0").contains("max_results"));
-        assert!(refusal("max_results=501").contains("max_results"));
-        assert!(refusal("next_cursor=zzz").contains("next_cursor"));
-        assert!(refusal("direction=sideways").contains("direction"));
-        assert!(refusal("start_at=yesterday").contains("start_at"));
-        assert!(refusal("fields=url").contains("fields"));
-    }
 }

@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::{
     AssetStore,
+    labels::put_labels,
     record::{AssetName, AssetRecord, ResourceType},
 };
 use crate::{
@@ -32,8 +33,8 @@ use crate::{
 
 /// A thing that a caller was allowed to change, and who that is: the audit log has it from here.
 pub struct Permitted<T> {
-    thing: T,
-    by: Origin,
+    pub(super) thing: T,
+    pub(super) by: Origin,
 }
 
 impl<T> Permitted<T> {
@@ -194,10 +195,11 @@ impl AssetStore<'_> {
             original_filename: new.original_filename,
             version_id: new.id.0,
             tags: json!(new.tags),
-            context: Value::Object(new.context),
+            context: Value::Object(new.context.clone()),
             created_at,
         };
         put_asset(&transaction, asset.clone()).await?;
+        put_labels(&transaction, &asset, &new.tags, &new.context).await?;
         let row = asset_versions::Model {
             id: new.id.0,
             environment_id: self.environment.0,
@@ -234,14 +236,7 @@ impl AssetStore<'_> {
     pub async fn destroy(&self, name: Permitted<AssetName>, now: DateTime<Utc>) -> Result<DestroyOutcome, DbErr> {
         let Permitted { thing: name, by } = name;
         let transaction = self.database.begin().await?;
-        // The same lock as an upload's: of two that change one name, the second sees what the first has done.
-        let key = (
-            self.environment.0,
-            name.resource_type.name().to_owned(),
-            name.delivery_type.name().to_owned(),
-            name.public_id.clone(),
-        );
-        asset_names::Entity::find_by_id(key).lock_exclusive().one(&transaction).await?;
+        self.lock_name(&transaction, &name).await?;
         let found = self.find_on(&transaction, &name).await?;
         let Some(asset) = found.and_then(|found| self.within_scope(found)) else {
             transaction.rollback().await?;
@@ -258,6 +253,17 @@ impl AssetStore<'_> {
         self.audit(&transaction, &by, entry, now).await?;
         transaction.commit().await?;
         Ok(DestroyOutcome::Gone(orphans))
+    }
+
+    /// The same lock as an upload's: of two that change one name, the second sees what the first has done.
+    pub(super) async fn lock_name(&self, transaction: &DatabaseTransaction, name: &AssetName) -> Result<(), DbErr> {
+        let key = (
+            self.environment.0,
+            name.resource_type.name().to_owned(),
+            name.delivery_type.name().to_owned(),
+            name.public_id.clone(),
+        );
+        asset_names::Entity::find_by_id(key).lock_exclusive().one(transaction).await.map(drop)
     }
 
     /// Keeps a made picture and counts it, once however often this is said. False when its version is gone meanwhile.
@@ -357,7 +363,7 @@ impl AssetStore<'_> {
     }
 
     /// The next version of a name: the present second, or one more than the last.
-    async fn next_version(
+    pub(super) async fn next_version(
         &self,
         transaction: &DatabaseTransaction,
         name: &AssetName,
@@ -383,7 +389,7 @@ impl AssetStore<'_> {
     }
 
     /// Removes the rows of an asset's current version; answers what it stored, negative, and names its objects.
-    async fn drop_version(
+    pub(super) async fn drop_version(
         &self,
         transaction: &DatabaseTransaction,
         asset: &AssetRecord,
@@ -410,7 +416,7 @@ impl AssetStore<'_> {
     }
 
     /// Writes a folder and its parents.
-    async fn put_folders(
+    pub(super) async fn put_folders(
         &self,
         transaction: &DatabaseTransaction,
         folder: &str,
@@ -452,7 +458,7 @@ impl AssetStore<'_> {
     }
 
     /// Writes down who did what.
-    async fn audit(
+    pub(super) async fn audit(
         &self,
         transaction: &DatabaseTransaction,
         by: &Origin,
@@ -467,7 +473,7 @@ impl AssetStore<'_> {
         audit::put(transaction, record).await
     }
 
-    fn record(
+    pub(super) fn record(
         &self,
         meter: Meter,
         quantity: i64,
@@ -490,19 +496,23 @@ impl AssetStore<'_> {
 }
 
 /// An asset as the audit log names it.
-fn target(name: &AssetName) -> String {
+pub(super) fn target(name: &AssetName) -> String {
     format!("{}/{}/{}", name.resource_type.name(), name.delivery_type.name(), name.public_id)
 }
 
 /// An asset as the audit log shows it.
-fn shown(asset: &AssetRecord) -> Value {
+pub(super) fn shown(asset: &AssetRecord) -> Value {
     json!({
+        "public_id": asset.name.public_id,
+        "type": asset.name.delivery_type.name(),
         "version": asset.version.version,
         "format": asset.version.format,
         "bytes": asset.version.bytes,
         "etag": asset.version.md5,
         "asset_folder": asset.asset_folder,
+        "display_name": asset.display_name,
         "tags": asset.tags,
+        "context": asset.context,
     })
 }
 

@@ -95,7 +95,8 @@ impl From<RenderError> for MakeError {
 
 /// Renditions in memory, and makes under way.
 pub struct Renditions {
-    memory: moka::future::Cache<RenditionKey, Arc<Made>>,
+    /// By rendition and epoch: what was dropped is not delivered from memory, on whichever node.
+    memory: moka::future::Cache<(RenditionKey, u64), Arc<Made>>,
     failures: moka::sync::Cache<RenditionKey, MakeError>,
     /// Room for sources that wait for a worker or are in one, in units of a mebibyte.
     sources: Semaphore,
@@ -118,7 +119,8 @@ impl ActsFor for OnBehalfOf {
 impl Renditions {
     /// Keeps up to `bytes` of renditions in memory.
     pub fn new(bytes: u64) -> Self {
-        let weigh = |_: &RenditionKey, made: &Arc<Made>| u32::try_from(made.bytes.len() + 256).unwrap_or(u32::MAX);
+        let weigh =
+            |_: &(RenditionKey, u64), made: &Arc<Made>| u32::try_from(made.bytes.len() + 256).unwrap_or(u32::MAX);
         Self {
             memory: moka::future::Cache::builder().max_capacity(bytes).weigher(weigh).build(),
             failures: moka::sync::Cache::builder().max_capacity(FAILURES).time_to_live(FAILURES_KEPT).build(),
@@ -135,7 +137,7 @@ impl Renditions {
         derived: &Arc<Derived>,
         request: RequestId,
     ) -> Result<Arc<Made>, Failure> {
-        if let Some(made) = self.memory.get(&derived.key).await {
+        if let Some(made) = self.memory.get(&(derived.key, derived.epoch)).await {
             note_spelling(plane, tenant, asset, derived);
             plane.metrics.deliveries.with_label_values(&["memory"]).inc();
             return Ok(made);
@@ -149,7 +151,7 @@ impl Renditions {
             let on_behalf_of = OnBehalfOf(tenant.id());
             tokio::spawn(async move {
                 let work = Work { plane: &plane, tenant: on_behalf_of, record: &record, derived: &derived, request };
-                plane.renditions.memory.try_get_with(derived.key, work.load_or_make()).await
+                plane.renditions.memory.try_get_with((derived.key, derived.epoch), work.load_or_make()).await
             })
         };
         match task.await {

@@ -41,6 +41,8 @@ pub struct Derived {
     pub plan: Plan,
     /// Its identity.
     pub key: RenditionKey,
+    /// How often everything derived from the version was dropped before; what is made afterwards counts anew.
+    pub epoch: u64,
     /// Its identity in hexadecimal digits.
     pub key_text: String,
     /// Its entity tag, without quotes.
@@ -63,6 +65,7 @@ pub struct Plans(moka::sync::Cache<PlanKey, Prepared>);
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct PlanKey {
     version: VersionId,
+    epoch: u64,
     spelling: Spelling,
     hints: (bool, bool, bool, bool, Option<u64>, Option<u32>, Option<u32>),
 }
@@ -102,6 +105,7 @@ pub fn prepare(
     };
     let key = PlanKey {
         version: asset.record.version.id,
+        epoch: asset.record.version.epoch,
         spelling,
         hints: (
             hints.avif,
@@ -136,6 +140,7 @@ pub fn prepare(
                 key_text: rendition.to_string(),
                 etag: rendition.etag(0),
                 key: rendition,
+                epoch: asset.record.version.epoch,
                 count_key: Uuid::from_bytes(count_key(version, &planned.plan, asset.record.version.epoch)),
                 vary: planned.vary,
                 cost: planned.cost.weight(),

@@ -109,9 +109,9 @@ impl AuthorizedUpload {
         Ok(Permitted::by_decision(name, self.origin.clone()))
     }
 
-    /// The right to change what has a name, as far as the store finds it within reach.
-    pub fn permit_within_reach(&self, name: AssetName) -> Permitted<AssetName> {
-        Permitted::by_decision(name, self.origin.clone())
+    /// The right to change things, as far as the store finds them within reach.
+    pub fn permit_within_reach<T>(&self, thing: T) -> Permitted<T> {
+        Permitted::by_decision(thing, self.origin.clone())
     }
 
     /// What a call is answered whose name belongs to something that is not within reach.

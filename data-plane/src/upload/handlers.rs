@@ -197,12 +197,7 @@ pub async fn destroy(
     params: Params,
     plane: web::Data<DataPlane>,
 ) -> Result<HttpResponse, ApiError> {
-    let tenant = tenant_of(&request, &plane).await?;
-    let tenant = with_named_key(&plane, tenant, &params).await?;
-    if params.get("signature").is_none() {
-        return Err(ApiError::unauthorized("Must supply api_key, timestamp and signature"));
-    }
-    let call = authorize(&plane, &request, tenant, params).await?;
+    let call = call_without_file(&request, params, &plane).await?;
     let resource_type = ResourceType::parse(request.match_info().get("resource_type").unwrap_or_default())?;
     let public_id = call.params().required_text("public_id")?;
     let delivery_type = match call.params().text("type")? {
@@ -211,7 +206,7 @@ pub async fn destroy(
     };
     // The public id of what was fetched is an address.
     if delivery_type != DeliveryType::Fetch {
-        check_public_id(&public_id)?;
+        check_public_id("public_id", &public_id)?;
     }
     let name = AssetName { resource_type, delivery_type, public_id };
     let assets = AssetStore::of(&call, &plane.database, &plane.settings.region.name);
@@ -233,6 +228,20 @@ pub async fn destroy(
         }
     };
     Ok(HttpResponse::Ok().json(json!({"result": result})))
+}
+
+/// A signed call that brings no file.
+pub(super) async fn call_without_file(
+    request: &HttpRequest,
+    params: Params,
+    plane: &DataPlane,
+) -> Result<AuthorizedUpload, ApiError> {
+    let tenant = tenant_of(request, plane).await?;
+    let tenant = with_named_key(plane, tenant, &params).await?;
+    if params.get("signature").is_none() {
+        return Err(ApiError::unauthorized("Must supply api_key, timestamp and signature"));
+    }
+    authorize(plane, request, tenant, params).await
 }
 
 /// The tenant that the path names.

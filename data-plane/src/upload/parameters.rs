@@ -10,7 +10,10 @@ use rand::Rng;
 use serde_json::{Map, Value};
 
 use super::{authorize::AuthorizedUpload, context::read_context, form::UploadFile};
-use crate::assets::record::{AssetName, DeliveryType, ResourceType};
+use crate::assets::{
+    labels::{check_context, check_tags},
+    record::{AssetName, DeliveryType, ResourceType},
+};
 
 /// Longest public id in characters.
 const PUBLIC_ID_LIMIT: usize = 255;
@@ -102,7 +105,7 @@ pub fn resolve(upload: &AuthorizedUpload, asked: &str, file: &UploadFile) -> Res
     refuse_not_built(params)?;
     let resource_type = resource_type(asked, &file.staged.head)?;
     let delivery_type = match params.text("type")? {
-        Some(name) => uploaded_type(&name)?,
+        Some(name) => uploaded_type("type", &name)?,
         None => DeliveryType::Upload,
     };
     let filename = params.text("filename_override")?.or_else(|| file.filename.clone());
@@ -122,9 +125,7 @@ pub fn resolve(upload: &AuthorizedUpload, asked: &str, file: &UploadFile) -> Res
         None if params.boolean("use_filename_as_display_name")? == Some(true) => base.clone(),
         None => public_id.rsplit('/').next().unwrap_or_default().to_owned(),
     };
-    let mut tags = params.list("tags")?.unwrap_or_default();
-    tags.sort();
-    tags.dedup();
+    let tags = check_tags(params.list("tags")?.unwrap_or_default())?;
     let keeps_filename = params.boolean("discard_original_filename")? != Some(true);
     Ok(ResolvedUpload {
         name: AssetName { resource_type, delivery_type, public_id },
@@ -132,7 +133,7 @@ pub fn resolve(upload: &AuthorizedUpload, asked: &str, file: &UploadFile) -> Res
         asset_folder,
         original_filename: if keeps_filename { base } else { String::new() },
         tags,
-        context: read_context(params)?,
+        context: check_context(read_context(params)?)?,
         overwrite: upload.is_signed() && params.boolean("overwrite")?.unwrap_or(true),
         allowed_formats: params.list("allowed_formats")?.unwrap_or_default(),
         extension,
@@ -140,11 +141,11 @@ pub fn resolve(upload: &AuthorizedUpload, asked: &str, file: &UploadFile) -> Res
 }
 
 /// The delivery type of something that is uploaded. What is fetched comes into being when it is asked for.
-fn uploaded_type(name: &str) -> Result<DeliveryType, ApiError> {
+pub fn uploaded_type(parameter: &str, name: &str) -> Result<DeliveryType, ApiError> {
     match DeliveryType::parse(name)? {
-        DeliveryType::Fetch => {
-            Err(ApiError::invalid("Invalid value fetch for parameter type: upload, private or authenticated"))
-        }
+        DeliveryType::Fetch => Err(ApiError::invalid(format!(
+            "Invalid value fetch for parameter {parameter}: upload, private or authenticated"
+        ))),
         delivery_type => Ok(delivery_type),
     }
 }
@@ -261,16 +262,16 @@ fn public_id(
     if let Some(prefix) = prefix.filter(|prefix| !prefix.is_empty()) {
         id = format!("{}/{id}", prefix.trim_matches('/'));
     }
-    check_public_id(&id)?;
+    check_public_id("public_id", &id)?;
     Ok(id)
 }
 
 /// Refuses a public id that a delivery URL could not carry.
-pub fn check_public_id(id: &str) -> Result<(), ApiError> {
-    let refuse = |why: String| Err(ApiError::invalid(format!("Invalid value {id} for parameter public_id: {why}")));
+pub fn check_public_id(parameter: &str, id: &str) -> Result<(), ApiError> {
+    let refuse = |why: String| Err(ApiError::invalid(format!("Invalid value {id} for parameter {parameter}: {why}")));
     if id.chars().count() > PUBLIC_ID_LIMIT {
         return Err(ApiError::invalid(format!(
-            "Invalid value for parameter public_id: longer than {PUBLIC_ID_LIMIT} characters"
+            "Invalid value for parameter {parameter}: longer than {PUBLIC_ID_LIMIT} characters"
         )));
     }
     if let Some(c) = id.chars().find(|c| PUBLIC_ID_FORBIDDEN.contains(c) || c.is_control()) {
@@ -292,7 +293,8 @@ pub fn check_public_id(id: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn clean_folder(name: &str, folder: &str) -> Result<String, ApiError> {
+/// A folder as it is kept, without slashes around it.
+pub fn clean_folder(name: &str, folder: &str) -> Result<String, ApiError> {
     let folder = folder.trim_matches('/');
     if folder.is_empty() {
         return Ok(String::new());
@@ -337,12 +339,12 @@ mod tests {
     #[test]
     fn public_ids_that_urls_cannot_carry_are_refused() {
         for id in ["cats/tom", "a b", "ümläut", "w_300", "v1", "v12x/a"] {
-            assert!(check_public_id(id).is_ok(), "{id}");
+            assert!(check_public_id("public_id", id).is_ok(), "{id}");
         }
         for id in ["", " a", "a ", "a?b", "a//b", "../a", "a/..", "v12/a", "a%20b", "a\u{7}"] {
-            assert!(check_public_id(id).is_err(), "{id}");
+            assert!(check_public_id("public_id", id).is_err(), "{id}");
         }
-        assert!(check_public_id(&"x".repeat(256)).is_err());
+        assert!(check_public_id("public_id", &"x".repeat(256)).is_err());
     }
 
     #[test]

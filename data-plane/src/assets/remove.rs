@@ -1,0 +1,317 @@
+//! Taking many assets away, or only what was derived from them.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use plane_kit::{
+    audit::{Entry, Origin},
+    ids::{DerivedId, VersionId},
+    usage::Meter,
+};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, ExprTrait, Query},
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{
+    AssetStore,
+    commit::{Permitted, shown, target},
+    list::{folders_of, starts_with},
+    record::{AssetName, AssetRecord, DeliveryType, ResourceType},
+};
+use crate::{
+    metering::outbox,
+    storage::ObjectKey,
+    tables::{asset_tags, asset_versions, assets, derived_assets, renditions},
+};
+
+/// How many assets one call takes away.
+pub const PASS: u64 = 1000;
+/// How many are taken away in one transaction. SQLite has one writer, and others wait for it.
+const AT_ONCE: usize = 25;
+
+/// Which assets.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Selection {
+    /// Those of these names.
+    Named(Vec<AssetName>),
+    /// Those of these ids.
+    Ids(Vec<Uuid>),
+    /// All of a kind that fit.
+    Fitting {
+        /// Kind.
+        resource_type: ResourceType,
+        /// Delivery type; all when absent.
+        delivery_type: Option<DeliveryType>,
+        /// Beginning of the public id.
+        prefix: Option<String>,
+        /// A tag.
+        tag: Option<String>,
+    },
+}
+
+/// What of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// The original stays, and what was derived from it goes.
+    pub keep_original: bool,
+    /// Of what was derived only these transformations, as they were written.
+    pub transformations: Option<Vec<String>>,
+}
+
+/// One asset of which something was taken away.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Removed {
+    /// Its name.
+    pub name: AssetName,
+    /// Its id.
+    pub id: Uuid,
+    /// Whether the original went.
+    pub original: bool,
+    /// How many derived assets went.
+    pub derived: u64,
+}
+
+/// What one pass took away.
+#[derive(Debug, Default)]
+pub struct Pass {
+    /// The assets, in the order of their ids.
+    pub removed: Vec<Removed>,
+    /// Behind which id the next pass begins; absent when there is nothing left.
+    pub next: Option<Uuid>,
+    /// Objects that no row names any more.
+    pub orphans: Vec<ObjectKey>,
+}
+
+impl AssetStore<'_> {
+    /// Takes a pass of assets away, those behind `after` in the order of their ids. What lies in other folders than the witness is for
+    /// is not touched.
+    pub async fn remove(
+        &self,
+        selection: Permitted<Selection>,
+        extent: &Extent,
+        after: Option<Uuid>,
+        now: DateTime<Utc>,
+    ) -> Result<Pass, DbErr> {
+        let Permitted { thing: selection, by } = selection;
+        let mut query = self.selected(&selection).order_by_asc(assets::Column::Id).limit(PASS + 1);
+        if let Some(after) = after {
+            query = query.filter(assets::Column::Id.gt(after));
+        }
+        let mut found = query.all(self.database.reader()).await?;
+        let has_more = found.len() as u64 > PASS;
+        found.truncate(usize::try_from(PASS).unwrap_or(usize::MAX));
+        let next = found.last().filter(|_| has_more).map(|last| last.id);
+        let mut names: Vec<AssetName> = found.into_iter().filter_map(AssetName::of_row).collect();
+        names.sort_by(|a, b| a.lock_order().cmp(&b.lock_order()));
+        let mut pass = Pass { next, ..Pass::default() };
+        for names in names.chunks(AT_ONCE) {
+            let transaction = self.database.begin().await?;
+            for name in names {
+                self.lock_name(&transaction, name).await?;
+                let asset = self.find_on(&transaction, name).await?;
+                if let Some(asset) = asset.and_then(|asset| self.within_scope(asset)) {
+                    let removed = self.remove_one(&transaction, &asset, extent, &by, now, &mut pass.orphans).await?;
+                    pass.removed.push(removed);
+                }
+            }
+            transaction.commit().await?;
+        }
+        Ok(pass)
+    }
+
+    /// Takes derived assets away by their ids; answers with the ids of those that were there, the names of their assets, and the
+    /// objects that no row names any more.
+    pub async fn remove_derived(
+        &self,
+        ids: Permitted<Vec<DerivedId>>,
+        now: DateTime<Utc>,
+    ) -> Result<(Vec<DerivedId>, Vec<AssetName>, Vec<ObjectKey>), DbErr> {
+        let Permitted { thing: ids, by } = ids;
+        let spellings = derived_assets::Entity::find()
+            .filter(derived_assets::Column::EnvironmentId.eq(self.environment.0))
+            .filter(derived_assets::Column::Id.is_in(ids.iter().map(|id| id.0)))
+            .all(self.database.reader())
+            .await?;
+        let mut by_version: HashMap<Uuid, Vec<derived_assets::Model>> = HashMap::new();
+        for spelling in spellings {
+            by_version.entry(spelling.version_id).or_default().push(spelling);
+        }
+        let versions = by_version.keys().copied().collect::<Vec<_>>();
+        let owners = self.base().filter(assets::Column::VersionId.is_in(versions)).all(self.database.reader()).await?;
+        let (mut gone, mut of, mut orphans) = (Vec::new(), Vec::new(), Vec::new());
+        for owner in owners {
+            let spellings = by_version.remove(&owner.version_id).unwrap_or_default();
+            let transaction = self.database.begin().await?;
+            let record = self.with_version(&transaction, Some(owner)).await?;
+            let Some(asset) = record.and_then(|record| self.within_scope(record)) else {
+                transaction.rollback().await?;
+                continue;
+            };
+            let ids: Vec<Uuid> = spellings.iter().map(|spelling| spelling.id).collect();
+            let count = self.drop_spellings(&transaction, &asset, &ids, now, &mut orphans).await?;
+            let entry = Entry::changed(
+                "delete_derived_resources",
+                target(&asset.name),
+                json!({"derived": spellings.iter().map(|one| one.transformation.as_str()).collect::<Vec<_>>()}),
+                json!({"derived_deleted": count}),
+            );
+            self.audit(&transaction, &by, entry, now).await?;
+            transaction.commit().await?;
+            gone.extend(ids.into_iter().map(DerivedId));
+            of.push(asset.name);
+        }
+        Ok((gone, of, orphans))
+    }
+
+    fn selected(&self, selection: &Selection) -> Select<assets::Entity> {
+        use assets::Column;
+        let mut query = self.base();
+        if !self.scope.is_everywhere() {
+            query = query.filter(folders_of(&self.scope));
+        }
+        match selection {
+            Selection::Named(names) => {
+                let Some(AssetName { resource_type, delivery_type, .. }) = names.first() else {
+                    return query.filter(Expr::val(1).eq(0));
+                };
+                query
+                    .filter(Column::ResourceType.eq(resource_type.name()))
+                    .filter(Column::DeliveryType.eq(delivery_type.name()))
+                    .filter(Column::PublicId.is_in(names.iter().map(|name| name.public_id.as_str())))
+            }
+            Selection::Ids(ids) => query.filter(Column::Id.is_in(ids.iter().copied())),
+            Selection::Fitting { resource_type, delivery_type, prefix, tag } => {
+                query = query.filter(Column::ResourceType.eq(resource_type.name()));
+                if let Some(delivery_type) = delivery_type {
+                    query = query.filter(Column::DeliveryType.eq(delivery_type.name()));
+                }
+                if let Some(prefix) = prefix {
+                    query = query.filter(starts_with(Column::PublicId, prefix));
+                }
+                if let Some(tag) = tag {
+                    let tagged = Query::select()
+                        .column(asset_tags::Column::AssetId)
+                        .from(asset_tags::Entity)
+                        .and_where(asset_tags::Column::EnvironmentId.eq(self.environment.0))
+                        .and_where(asset_tags::Column::ResourceType.eq(resource_type.name()))
+                        .and_where(asset_tags::Column::Tag.eq(tag.as_str()))
+                        .to_owned();
+                    query = query.filter(Expr::col((assets::Entity, Column::Id)).in_subquery(tagged));
+                }
+                query
+            }
+        }
+    }
+
+    async fn remove_one(
+        &self,
+        transaction: &DatabaseTransaction,
+        asset: &AssetRecord,
+        extent: &Extent,
+        by: &Origin,
+        now: DateTime<Utc>,
+        orphans: &mut Vec<ObjectKey>,
+    ) -> Result<Removed, DbErr> {
+        let version = asset.version.id;
+        let named = |derived, original| Removed { name: asset.name.clone(), id: asset.id.0, original, derived };
+        if !extent.keep_original && extent.transformations.is_none() {
+            let derived = self.spellings_of(version).count(transaction).await?;
+            let usage = self.drop_version(transaction, asset, "destroy", now, orphans).await?;
+            assets::Entity::delete_by_id(asset.id.0)
+                .filter(assets::Column::EnvironmentId.eq(self.environment.0))
+                .exec(transaction)
+                .await?;
+            outbox::put(transaction, self.region, &[usage]).await?;
+            self.audit(transaction, by, Entry::removed("delete_resources", target(&asset.name), shown(asset)), now)
+                .await?;
+            return Ok(named(derived, true));
+        }
+        let mut spellings = self.spellings_of(version);
+        if let Some(transformations) = &extent.transformations {
+            let column = derived_assets::Column::Transformation;
+            spellings = spellings.filter(column.is_in(transformations.iter().map(String::as_str)));
+        }
+        let ids: Vec<Uuid> =
+            spellings.select_only().column(derived_assets::Column::Id).into_tuple().all(transaction).await?;
+        let derived = self.drop_spellings(transaction, asset, &ids, now, orphans).await?;
+        if derived > 0 {
+            let (before, after) = (json!({"derived": derived}), json!({"derived": 0}));
+            self.audit(transaction, by, Entry::changed("delete_resources", target(&asset.name), before, after), now)
+                .await?;
+        }
+        Ok(named(derived, false))
+    }
+
+    fn spellings_of(&self, version: VersionId) -> Select<derived_assets::Entity> {
+        derived_assets::Entity::find()
+            .filter(derived_assets::Column::EnvironmentId.eq(self.environment.0))
+            .filter(derived_assets::Column::VersionId.eq(version.0))
+    }
+
+    /// Drops spellings of an asset's current version, and with the last spelling of a rendition its bytes. From here on what is made
+    /// of the version is counted anew. Answers how many there were.
+    async fn drop_spellings(
+        &self,
+        transaction: &DatabaseTransaction,
+        asset: &AssetRecord,
+        ids: &[Uuid],
+        now: DateTime<Utc>,
+        orphans: &mut Vec<ObjectKey>,
+    ) -> Result<u64, DbErr> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let version = asset.version.id;
+        asset_versions::Entity::find_by_id(version.0).lock_exclusive().one(transaction).await?;
+        let dropped = derived_assets::Entity::delete_many()
+            .filter(derived_assets::Column::EnvironmentId.eq(self.environment.0))
+            .filter(derived_assets::Column::VersionId.eq(version.0))
+            .filter(derived_assets::Column::Id.is_in(ids.iter().copied()))
+            .exec(transaction)
+            .await?;
+        let spelled = Query::select()
+            .column(derived_assets::Column::RenditionKey)
+            .from(derived_assets::Entity)
+            .and_where(derived_assets::Column::VersionId.eq(version.0))
+            .to_owned();
+        let unspelled = renditions::Entity::find()
+            .filter(renditions::Column::EnvironmentId.eq(self.environment.0))
+            .filter(renditions::Column::VersionId.eq(version.0))
+            .filter(Expr::col((renditions::Entity, renditions::Column::Key)).not_in_subquery(spelled))
+            .all(transaction)
+            .await?;
+        let bytes: i64 = unspelled.iter().map(|made| made.bytes).sum();
+        for made in &unspelled {
+            orphans.push(ObjectKey::rendition(self.environment, version, &made.key));
+        }
+        renditions::Entity::delete_many()
+            .filter(renditions::Column::EnvironmentId.eq(self.environment.0))
+            .filter(renditions::Column::Key.is_in(unspelled.iter().map(|made| made.key.as_str())))
+            .exec(transaction)
+            .await?;
+        asset_versions::Entity::update_many()
+            .col_expr(asset_versions::Column::Epoch, Expr::col(asset_versions::Column::Epoch).add(1))
+            .filter(asset_versions::Column::Id.eq(version.0))
+            .filter(asset_versions::Column::EnvironmentId.eq(self.environment.0))
+            .exec(transaction)
+            .await?;
+        let facts = json!({"asset_version": version});
+        let usage = self.record(Meter::StoredBytes, -bytes, None, now, "derived_deleted", facts);
+        outbox::put(transaction, self.region, &[usage]).await?;
+        Ok(dropped.rows_affected)
+    }
+}
+
+impl AssetName {
+    /// The name that a row has, if this program knows its kind and type.
+    fn of_row(row: assets::Model) -> Option<Self> {
+        Some(Self {
+            resource_type: ResourceType::from_name(&row.resource_type)?,
+            delivery_type: DeliveryType::from_name(&row.delivery_type)?,
+            public_id: row.public_id,
+        })
+    }
+}

@@ -1,0 +1,105 @@
+//! Giving an asset another name.
+
+use chrono::{DateTime, Utc};
+use plane_kit::audit::Entry;
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, sea_query::Expr};
+
+use super::{
+    AssetStore,
+    commit::{Permitted, shown, target},
+    record::{AssetName, AssetRecord},
+};
+use crate::{
+    metering::outbox,
+    storage::ObjectKey,
+    tables::{asset_versions, assets},
+};
+
+/// What a renaming led to.
+#[derive(Debug)]
+pub enum RenameOutcome {
+    /// The asset under its new name, and the objects that no row names any more.
+    Renamed(Box<AssetRecord>, Vec<ObjectKey>),
+    /// There is no such asset in the folders that the caller may change.
+    NotFound,
+    /// Another asset has the name and was to be kept.
+    Taken,
+    /// Another asset has the name, in a folder that the caller may not change.
+    OutOfScope,
+}
+
+impl AssetStore<'_> {
+    /// Gives an asset another name. What was made of it stays, because that depends on its bytes. `folder` is where it lies afterwards,
+    /// where that follows from the name.
+    pub async fn rename(
+        &self,
+        from: Permitted<AssetName>,
+        to: AssetName,
+        overwrite: bool,
+        folder: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<RenameOutcome, DbErr> {
+        let Permitted { thing: from, by } = from;
+        let transaction = self.database.begin().await?;
+        // Two that rename in opposite directions take both names in one order.
+        let version = if from.lock_order() <= to.lock_order() {
+            self.lock_name(&transaction, &from).await?;
+            self.next_version(&transaction, &to, now).await?
+        } else {
+            let version = self.next_version(&transaction, &to, now).await?;
+            self.lock_name(&transaction, &from).await?;
+            version
+        };
+        let found = self.find_on(&transaction, &from).await?;
+        let Some(asset) = found.and_then(|found| self.within_scope(found)) else {
+            transaction.rollback().await?;
+            return Ok(RenameOutcome::NotFound);
+        };
+        let mut orphans = Vec::new();
+        if let Some(existing) = self.find_on(&transaction, &to).await? {
+            if !overwrite || existing.id == asset.id {
+                transaction.rollback().await?;
+                return Ok(RenameOutcome::Taken);
+            }
+            let Some(existing) = self.within_scope(existing) else {
+                transaction.rollback().await?;
+                return Ok(RenameOutcome::OutOfScope);
+            };
+            let usage = self.drop_version(&transaction, &existing, "overwrite", now, &mut orphans).await?;
+            assets::Entity::delete_by_id(existing.id.0)
+                .filter(assets::Column::EnvironmentId.eq(self.environment.0))
+                .exec(&transaction)
+                .await?;
+            outbox::put(&transaction, self.region, &[usage]).await?;
+            let entry = Entry::removed("rename", target(&to), shown(&existing));
+            self.audit(&transaction, &by, entry, now).await?;
+        }
+        let folder = folder.unwrap_or(&asset.asset_folder).to_owned();
+        assets::Entity::update_many()
+            .col_expr(assets::Column::DeliveryType, Expr::value(to.delivery_type.name()))
+            .col_expr(assets::Column::PublicId, Expr::value(to.public_id.as_str()))
+            .col_expr(assets::Column::AssetFolder, Expr::value(folder.as_str()))
+            .filter(assets::Column::Id.eq(asset.id.0))
+            .filter(assets::Column::EnvironmentId.eq(self.environment.0))
+            .exec(&transaction)
+            .await?;
+        asset_versions::Entity::update_many()
+            .col_expr(asset_versions::Column::Version, Expr::value(version))
+            .filter(asset_versions::Column::Id.eq(asset.version.id.0))
+            .filter(asset_versions::Column::EnvironmentId.eq(self.environment.0))
+            .exec(&transaction)
+            .await?;
+        self.put_folders(&transaction, &folder, now).await?;
+        let before = shown(&asset);
+        let renamed = AssetRecord {
+            name: to,
+            asset_folder: folder,
+            version: super::record::VersionRecord { version, ..asset.version },
+            ..asset
+        };
+        let entry = Entry::changed("rename", target(&from), before, shown(&renamed));
+        self.audit(&transaction, &by, entry, now).await?;
+        transaction.commit().await?;
+        Ok(RenameOutcome::Renamed(Box::new(renamed), orphans))
+    }
+}

@@ -1,0 +1,98 @@
+// What editors do all day with the official Node SDK: tags, context, names, folders, bulk deletion, remote files.
+//
+// Everything about the server comes from the environment. Arguments: the photo, and the address of a remote picture.
+'use strict';
+
+const assert = require('node:assert/strict');
+const cloudinary = require('cloudinary').v2;
+
+const [photo, remote] = process.argv.slice(2);
+const { uploader, api } = cloudinary;
+const ids = (listing) => listing.resources.map((item) => item.public_id);
+
+async function refused(status, part, call) {
+  try {
+    await call();
+  } catch (refusal) {
+    const inner = refusal.error ?? refusal;
+    assert.equal(inner.http_code, status, JSON.stringify(refusal));
+    assert.ok(inner.message.includes(part), inner.message);
+    return;
+  }
+  assert.fail(`not refused with ${status}`);
+}
+
+async function main() {
+  for (const name of ['life/a', 'life/b', 'life/c']) {
+    await uploader.upload(photo, { public_id: name, asset_folder: 'holidays', context: { alt: 'Käse | = Brot' } });
+  }
+
+  // Tags.
+  assert.deepEqual((await uploader.add_tag('sea', ['life/a', 'life/b', 'life/nobody'])).public_ids, ['life/a', 'life/b']);
+  await uploader.add_tag(['beach', 'sun'], ['life/a']);
+  assert.deepEqual((await api.resource('life/a')).tags, ['beach', 'sea', 'sun']);
+  assert.deepEqual(ids(await api.resources_by_tag('sea')), ['life/b', 'life/a']);
+  assert.deepEqual((await api.tags({ prefix: 's' })).tags, ['sea', 'sun']);
+  await uploader.remove_tag('sun', ['life/a']);
+  await uploader.replace_tag('land', ['life/b']);
+  // This SDK takes an option `exclusive` and sends `add` all the same.
+  await uploader.remove_tag('sea', ['life/a']);
+  await uploader.add_tag('sea', ['life/b']);
+  assert.deepEqual(ids(await api.resources_by_tag('sea')), ['life/b']);
+  await uploader.remove_all_tags(['life/b']);
+  assert.equal((await api.resource('life/b')).tags, undefined);
+
+  // Context.
+  assert.deepEqual((await api.resource('life/a')).context, { custom: { alt: 'Käse | = Brot' } });
+  await uploader.add_context('place=Kiel', ['life/a']);
+  assert.deepEqual(ids(await api.resources_by_context('place', 'Kiel')), ['life/a']);
+  await uploader.remove_all_context(['life/c']);
+  assert.deepEqual(ids(await api.resources_by_context('alt')), ['life/b', 'life/a']);
+
+  // Update, and look by folder and by ids.
+  const changed = await api.update('life/a', { tags: 'one,two', asset_folder: 'holidays/2026', display_name: 'A' });
+  assert.deepEqual(changed.tags, ['one', 'two']);
+  assert.equal(changed.asset_folder, 'holidays/2026');
+  const byFolder = await api.resources_by_asset_folder('holidays', { fields: ['asset_folder', 'tags'] });
+  assert.deepEqual(ids(byFolder), ['life/c', 'life/b']);
+  assert.equal(byFolder.total_count, 2);
+  assert.equal((await api.resource_by_asset_id(changed.asset_id)).public_id, 'life/a');
+  assert.deepEqual(ids(await api.resources_by_asset_ids([changed.asset_id])), ['life/a']);
+  assert.deepEqual(ids(await api.resources_by_ids(['life/b', 'life/nobody'])), ['life/b']);
+  const page = await api.resources({ type: 'upload', prefix: 'life/', max_results: 2 });
+  assert.deepEqual(ids(page), ['life/a', 'life/b']);
+  const rest = await api.resources({ type: 'upload', prefix: 'life/', max_results: 2, next_cursor: page.next_cursor });
+  assert.deepEqual(ids(rest), ['life/c']);
+
+  // Another name.
+  const renamed = await uploader.rename('life/c', 'life/d');
+  await refused(400, 'already exists', () => uploader.rename('life/d', 'life/a'));
+  await refused(404, 'Resource not found', () => uploader.rename('life/c', 'life/e'));
+  assert.equal((await uploader.rename('life/d', 'life/b', { overwrite: true })).asset_id, renamed.asset_id);
+
+  // A remote picture, uploaded and fetched.
+  const stored = await uploader.upload(remote, { public_id: 'life/remote' });
+  const fetched = await fetch(cloudinary.url(remote, { type: 'fetch', secure: false }));
+  assert.equal(fetched.status, 200, fetched.headers.get('x-cld-error'));
+  assert.equal((await fetched.arrayBuffer()).byteLength, stored.bytes);
+  const scaled = await fetch(cloudinary.url(remote, { type: 'fetch', width: 50, crop: 'scale', secure: false }));
+  assert.equal(scaled.headers.get('content-type'), 'image/jpeg');
+
+  // Derived assets, and the end.
+  const { derived } = await api.resource(remote, { type: 'fetch' });
+  assert.deepEqual(derived.map((item) => item.transformation), ['c_scale,w_50']);
+  assert.deepEqual((await api.delete_derived_resources([derived[0].id])).deleted, { [derived[0].id]: 'deleted' });
+  const gone = await api.delete_resources(['life/a', 'life/nobody']);
+  assert.deepEqual(gone.deleted, { 'life/a': 'deleted', 'life/nobody': 'not_found' });
+  assert.deepEqual(gone.deleted_counts['life/a'], { original: 1, derived: 0 });
+  await uploader.add_tag('end', ['life/b']);
+  assert.deepEqual((await api.delete_resources_by_tag('end')).deleted, { 'life/b': 'deleted' });
+  assert.deepEqual((await api.delete_resources_by_prefix('life/')).deleted, { 'life/remote': 'deleted' });
+  assert.deepEqual((await api.delete_all_resources({ type: 'fetch' })).deleted, { [remote]: 'deleted' });
+  console.log(JSON.stringify({}));
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});

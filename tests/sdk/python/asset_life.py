@@ -1,0 +1,99 @@
+"""What editors do all day with the official Python SDK: tags, context, names, folders, bulk deletion, remote files.
+
+Everything about the server comes from the environment. Arguments: the photo, and the address of a remote picture.
+"""
+
+import json
+import sys
+import urllib.request
+
+import cloudinary
+import cloudinary.api
+import cloudinary.uploader
+from cloudinary.exceptions import BadRequest, NotFound
+
+
+def ids(listing):
+    return [item["public_id"] for item in listing["resources"]]
+
+
+def refused(error, call, *arguments, **options):
+    try:
+        call(*arguments, **options)
+    except error as refusal:
+        return str(refusal)
+    raise AssertionError(f"{call.__name__} was not refused")
+
+
+def main(photo, remote):
+    uploader, api = cloudinary.uploader, cloudinary.api
+    for name in ["life/a", "life/b", "life/c"]:
+        uploader.upload(photo, public_id=name, asset_folder="holidays", context={"alt": "Käse | = Brot"})
+
+    # Tags.
+    assert uploader.add_tag("sea", ["life/a", "life/b", "life/nobody"])["public_ids"] == ["life/a", "life/b"]
+    uploader.add_tag(["beach", "sun"], ["life/a"])
+    assert api.resource("life/a")["tags"] == ["beach", "sea", "sun"]
+    assert ids(api.resources_by_tag("sea")) == ["life/b", "life/a"]
+    assert api.tags()["tags"] == ["beach", "sea", "sun"]
+    uploader.remove_tag("sun", ["life/a"])
+    uploader.replace_tag("land", ["life/b"])
+    uploader.add_tag("sea", ["life/b"], exclusive=True)
+    assert ids(api.resources_by_tag("sea")) == ["life/b"]
+    uploader.remove_all_tags(["life/b"])
+    assert "tags" not in api.resource("life/b")
+
+    # Context.
+    assert api.resource("life/a")["context"] == {"custom": {"alt": "Käse | = Brot"}}
+    uploader.add_context({"place": "Kiel=Förde"}, ["life/a"])
+    assert ids(api.resources_by_context("place", "Kiel=Förde")) == ["life/a"]
+    assert ids(api.resources_by_context("alt")) == ["life/c", "life/b", "life/a"]
+    uploader.remove_all_context(["life/c"])
+    assert ids(api.resources_by_context("alt")) == ["life/b", "life/a"]
+
+    # Update, and look by folder and by ids.
+    changed = api.update("life/a", tags="one,two", context={"caption": "x"}, asset_folder="holidays/2026", display_name="A")
+    assert changed["tags"] == ["one", "two"] and changed["context"] == {"custom": {"caption": "x"}}, changed
+    assert (changed["asset_folder"], changed["display_name"]) == ("holidays/2026", "A"), changed
+    by_folder = api.resources_by_asset_folder("holidays", fields=["asset_folder"])
+    assert ids(by_folder) == ["life/c", "life/b"] and by_folder["total_count"] == 2, by_folder
+    assert api.resource_by_asset_id(changed["asset_id"])["public_id"] == "life/a"
+    assert ids(api.resources_by_asset_ids([changed["asset_id"]], tags=True)) == ["life/a"]
+    assert ids(api.resources_by_ids(["life/b", "life/nobody"])) == ["life/b"]
+    page = api.resources(type="upload", prefix="life/", max_results=2)
+    assert ids(page) == ["life/a", "life/b"], page
+    page = api.resources(type="upload", prefix="life/", max_results=2, next_cursor=page["next_cursor"])
+    assert ids(page) == ["life/c"] and "next_cursor" not in page, page
+
+    # Another name.
+    renamed = uploader.rename("life/c", "life/d")
+    assert renamed["public_id"] == "life/d"
+    assert "already exists" in refused(BadRequest, uploader.rename, "life/d", "life/a")
+    assert "Resource not found" in refused(NotFound, uploader.rename, "life/c", "life/e")
+    assert uploader.rename("life/d", "life/b", overwrite=True)["asset_id"] == renamed["asset_id"]
+
+    # A remote picture, uploaded and fetched.
+    stored = uploader.upload(remote, public_id="life/remote")
+    url, _ = cloudinary.utils.cloudinary_url(remote, type="fetch", width=50, crop="scale", secure=False)
+    with urllib.request.urlopen(url) as answer:
+        assert answer.headers["Content-Type"] == "image/jpeg"
+    with urllib.request.urlopen(cloudinary.utils.cloudinary_url(remote, type="fetch", secure=False)[0]) as answer:
+        assert len(answer.read()) == stored["bytes"]
+    assert ids(api.resources(type="fetch")) == [remote]
+
+    # Derived assets, and the end.
+    derived = api.resource(remote, type="fetch")["derived"]
+    assert [item["transformation"] for item in derived] == ["c_scale,w_50"], derived
+    assert api.delete_derived_resources([derived[0]["id"]])["deleted"] == {derived[0]["id"]: "deleted"}
+    gone = api.delete_resources(["life/a", "life/nobody"])
+    assert gone["deleted"] == {"life/a": "deleted", "life/nobody": "not_found"}, gone
+    assert gone["deleted_counts"]["life/a"] == {"original": 1, "derived": 0} and gone["partial"] is False, gone
+    uploader.add_tag("end", ["life/b"])
+    assert api.delete_resources_by_tag("end")["deleted"] == {"life/b": "deleted"}
+    assert api.delete_resources_by_prefix("life/")["deleted"] == {"life/remote": "deleted"}
+    assert api.delete_all_resources(type="fetch")["deleted"] == {remote: "deleted"}
+    print(json.dumps({}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

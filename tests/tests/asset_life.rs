@@ -1,0 +1,440 @@
+//! What becomes of assets after their upload: tags, context, other names, updates, and their end; on both databases.
+
+use plane_kit::database::Database;
+use reqwest::Method;
+use safelight_tests::harness::{
+    client::{Answer, Tenant},
+    pictures,
+    planes::{Planes, REGION},
+    server::Dev,
+};
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+
+/// Makes a test for SQLite and one for PostgreSQL out of a case.
+macro_rules! on_both_databases {
+    ($($case:ident),* $(,)?) => {
+        mod sqlite {
+            use super::*;
+            $(#[tokio::test]
+            async fn $case() {
+                let server = Dev::start().await;
+                super::$case(server.tenant()).await;
+            })*
+        }
+        /// One pair of planes for all cases, each in an environment of its own.
+        #[tokio::test]
+        async fn postgres() {
+            let planes = Planes::start().await;
+            let account = planes.provisioning(&planes.account);
+            $({
+                let environment = account.create_environment(&stringify!($case).replace('_', "-")).await;
+                eprintln!("on PostgreSQL: {}", stringify!($case));
+                $case(planes.tenant(&environment)).await;
+            })*
+        }
+    };
+}
+
+on_both_databases!(
+    tags_are_added_removed_and_found,
+    context_is_merged_and_found,
+    an_asset_is_renamed,
+    an_asset_is_updated,
+    assets_are_deleted_in_bulk,
+    what_was_derived_is_deleted_and_counted_anew,
+    listings_go_on_where_they_stopped,
+    mistakes_are_named,
+);
+
+async fn put(tenant: &Tenant, public_id: &str, parameters: &[(&str, &str)]) -> Value {
+    let mut upload = tenant.upload(pictures::small_jpeg(1)).public_id(public_id);
+    for (name, value) in parameters {
+        upload = upload.parameter(name, value);
+    }
+    upload.send().await.ok()
+}
+
+/// A signed command whose lists are sent as the official clients send them.
+async fn command(tenant: &Tenant, action: &str, public_ids: &[&str], parameters: &[(&str, &str)]) -> Answer {
+    let mut call = tenant.signed(action).parameter("public_ids", &public_ids.join(","));
+    for (name, value) in parameters {
+        call = call.parameter(name, value);
+    }
+    let mut form = reqwest::multipart::Form::new();
+    for (name, value) in call.fields() {
+        form = match name.as_str() {
+            "public_ids" => public_ids.iter().fold(form, |form, id| form.text("public_ids[]", (*id).to_owned())),
+            _ => form.text(name, value),
+        };
+    }
+    Answer::to(tenant.http().post(tenant.api_url(action)).multipart(form)).await.expect("the server answers")
+}
+
+async fn tags_of(tenant: &Tenant, public_id: &str) -> Value {
+    tenant.get(&format!("resources/image/upload/{public_id}")).await.ok()["tags"].clone()
+}
+
+fn ids(listing: &Value) -> Vec<&str> {
+    let resources = listing["resources"].as_array().expect("a list of resources");
+    resources.iter().map(|one| one["public_id"].as_str().expect("a public id")).collect()
+}
+
+async fn send(tenant: &Tenant, method: Method, path: &str, body: Value) -> Answer {
+    let request = tenant.http().request(method, tenant.api_url(path)).basic_auth(&tenant.key, Some(&tenant.secret));
+    Answer::to(request.json(&body)).await.expect("the server answers")
+}
+
+async fn tags_are_added_removed_and_found(tenant: Tenant) {
+    put(&tenant, "a", &[("tags", "pet, cat")]).await;
+    put(&tenant, "b", &[]).await;
+    put(&tenant, "c", &[("tags", "dog")]).await;
+    assert_eq!(tags_of(&tenant, "a").await, json!(["cat", "pet"]));
+    let added = command(&tenant, "image/tags", &["b", "nobody", "a"], &[("command", "add"), ("tag", "zoo,cat")]).await;
+    assert_eq!(added.ok(), json!({"public_ids": ["b", "a"]}), "unknown ids are left out");
+    assert_eq!(tags_of(&tenant, "a").await, json!(["cat", "pet", "zoo"]));
+    assert_eq!(ids(&tenant.get("resources/image/tags/cat").await.ok()), ["b", "a"], "newest first");
+    assert_eq!(ids(&tenant.get("resources/image/tags/cat?direction=asc").await.ok()), ["a", "b"]);
+    assert_eq!(ids(&tenant.get("resources/raw/tags/cat").await.ok()), [] as [&str; 0]);
+    assert_eq!(tenant.get("tags/image").await.ok(), json!({"tags": ["cat", "dog", "pet", "zoo"]}));
+    assert_eq!(tenant.get("tags/image?prefix=z").await.ok(), json!({"tags": ["zoo"]}));
+    assert_eq!(tenant.get("tags/image?prefix=%25").await.ok(), json!({"tags": []}));
+    let first = tenant.get("tags/image?max_results=3").await.ok();
+    let next = first["next_cursor"].as_str().expect("more");
+    let second = tenant.get(&format!("tags/image?max_results=3&next_cursor={next}")).await.ok();
+    assert_eq!((&first["tags"], second), (&json!(["cat", "dog", "pet"]), json!({"tags": ["zoo"]})));
+
+    command(&tenant, "image/tags", &["a"], &[("command", "remove"), ("tag", "pet")]).await.ok();
+    assert_eq!(tags_of(&tenant, "a").await, json!(["cat", "zoo"]));
+    command(&tenant, "image/tags", &["c"], &[("command", "set_exclusive"), ("tag", "zoo")]).await.ok();
+    assert_eq!(ids(&tenant.get("resources/image/tags/zoo").await.ok()), ["c"]);
+    assert_eq!(tags_of(&tenant, "c").await, json!(["dog", "zoo"]));
+    command(&tenant, "image/tags", &["c"], &[("command", "replace"), ("tag", "one")]).await.ok();
+    assert_eq!(tags_of(&tenant, "c").await, json!(["one"]));
+    command(&tenant, "image/tags", &["a", "c"], &[("command", "remove_all")]).await.ok();
+    let detail = tenant.get("resources/image/upload/a").await.ok();
+    assert!(detail.get("tags").is_none(), "absent when there are none: {detail}");
+    // An overwrite takes the tags of the call, and a destroyed asset has none.
+    put(&tenant, "b", &[("tags", "new")]).await;
+    assert_eq!(tenant.get("tags/image").await.ok(), json!({"tags": ["new"]}));
+    tenant.destroy("b").await.ok();
+    assert_eq!(tenant.get("tags/image").await.ok(), json!({"tags": []}));
+}
+
+async fn context_is_merged_and_found(tenant: Tenant) {
+    put(&tenant, "a", &[("context", "alt=A cat|mood=calm")]).await;
+    put(&tenant, "b", &[]).await;
+    let added = [("command", "add"), ("context", r"mood=a\|b\=c|place=Köln")];
+    assert_eq!(command(&tenant, "image/context", &["a", "b"], &added).await.ok()["public_ids"], json!(["a", "b"]));
+    let detail = tenant.get("resources/image/upload/a").await.ok();
+    assert_eq!(detail["context"], json!({"custom": {"alt": "A cat", "mood": "a|b=c", "place": "Köln"}}));
+    let found = async |query: &str| tenant.get(&format!("resources/image/context?{query}")).await.ok();
+    assert_eq!(ids(&found("key=mood").await), ["b", "a"]);
+    assert_eq!(ids(&found("key=alt&value=A%20cat").await), ["a"]);
+    assert_eq!(ids(&found("key=alt&value=A").await), [] as [&str; 0]);
+    assert_eq!(ids(&found("key=nothing").await), [] as [&str; 0]);
+    // What begins alike over the length of an index is told apart.
+    let long = "x".repeat(300);
+    command(&tenant, "image/context", &["a"], &[("command", "add"), ("context", &format!("long={long}"))]).await.ok();
+    assert_eq!(ids(&found(&format!("key=long&value={long}")).await), ["a"]);
+    assert_eq!(ids(&found(&format!("key=long&value={long}y")).await), [] as [&str; 0]);
+    command(&tenant, "image/context", &["a"], &[("command", "remove_all")]).await.ok();
+    assert_eq!(ids(&found("key=mood").await), ["b"]);
+}
+
+async fn an_asset_is_renamed(tenant: Tenant) {
+    let stored = put(&tenant, "cats/tom", &[("tags", "cat"), ("asset_folder", "pets")]).await;
+    put(&tenant, "taken", &[]).await;
+    let derived = "c_scale,w_50";
+    tenant.fetch(&format!("image/upload/{derived}/cats/tom.jpg")).await.delivered();
+    let before = tenant.settled_usage().await;
+    let rename = async |from: &str, to: &str, more: &[(&str, &str)]| {
+        let mut call = tenant.signed("image/rename").parameter("from_public_id", from).parameter("to_public_id", to);
+        for (name, value) in more {
+            call = call.parameter(name, value);
+        }
+        call.send().await
+    };
+    let renamed = rename("cats/tom", "cats/tommy", &[]).await.ok();
+    assert_eq!((&renamed["public_id"], &renamed["asset_id"]), (&json!("cats/tommy"), &stored["asset_id"]));
+    assert_eq!((&renamed["asset_folder"], &renamed["tags"]), (&json!("pets"), &json!(["cat"])));
+    assert!(renamed["version"].as_i64() >= stored["version"].as_i64());
+    assert_eq!(tenant.fetch("image/upload/cats/tom.jpg").await.status, 404);
+    tenant.fetch("image/upload/cats/tommy.jpg").await.delivered();
+    tenant.fetch(&format!("image/upload/{derived}/cats/tommy.jpg")).await.delivered();
+    let after = tenant.settled_usage().await;
+    assert_eq!(
+        (after.transformations, after.storage),
+        (before.transformations, before.storage),
+        "nothing is made anew"
+    );
+
+    let refused = rename("cats/tommy", "taken", &[]).await;
+    assert_eq!((refused.status, refused.message().as_str()), (400, "to_public_id taken already exists"));
+    let refused = rename("nobody", "somebody", &[]).await;
+    assert_eq!((refused.status, refused.message().as_str()), (404, "Resource not found - nobody"));
+    let refused = rename("taken", "taken", &[("overwrite", "1")]).await;
+    assert_eq!((refused.status, refused.message().as_str()), (400, "to_public_id taken already exists"));
+    rename("cats/tommy", "taken", &[("overwrite", "1")]).await.ok();
+    assert_eq!(tenant.get("resources/image/upload/taken").await.ok()["asset_id"], stored["asset_id"]);
+    let hidden = rename("taken", "taken", &[("to_type", "authenticated")]).await.ok();
+    assert_eq!(hidden["type"], "authenticated");
+    assert_eq!(tenant.fetch("image/upload/taken.jpg").await.status, 404);
+    let usage = tenant.settled_usage().await;
+    assert_eq!(usage.resources, 1);
+    assert!(usage.storage < before.storage, "what was replaced is not stored any more");
+}
+
+async fn an_asset_is_updated(tenant: Tenant) {
+    let stored = put(&tenant, "a", &[("tags", "old"), ("context", "alt=old")]).await;
+    let id = stored["asset_id"].as_str().expect("an id");
+    let body = json!({"tags": "x,y", "context": {"caption": "A"}, "asset_folder": "new/place", "display_name": "Mine"});
+    let updated = send(&tenant, Method::POST, "resources/image/upload/a", body).await.ok();
+    assert_eq!(updated["tags"], json!(["x", "y"]));
+    assert_eq!(updated["context"], json!({"custom": {"caption": "A"}}));
+    assert_eq!((&updated["asset_folder"], &updated["display_name"]), (&json!("new/place"), &json!("Mine")));
+    assert_eq!(updated["asset_id"], id);
+    let by_folder = tenant.get("resources/by_asset_folder?asset_folder=new/place").await.ok();
+    assert_eq!((ids(&by_folder), &by_folder["total_count"]), (vec!["a"], &json!(1)));
+    assert_eq!(ids(&tenant.get("resources/by_asset_folder?asset_folder=new").await.ok()), [] as [&str; 0]);
+    let by_id =
+        send(&tenant, Method::PUT, &format!("resources/{id}"), json!({"tags": ["z"], "context": null})).await.ok();
+    assert_eq!((&by_id["tags"], &by_id["context"]), (&json!(["z"]), &json!({"custom": {"caption": "A"}})));
+    let body = json!({"public_id": "a", "resource_type": "image", "kind": "upload", "tags": []});
+    let by_body = send(&tenant, Method::POST, "resources/update", body.clone()).await.ok();
+    assert!(by_body.get("tags").is_none(), "{by_body}");
+    let read = send(&tenant, Method::POST, "resources/get_resource", body).await.ok();
+    assert_eq!(read["asset_id"], id);
+    let listed =
+        tenant.get(&format!("resources/by_asset_ids?asset_ids[]={id}&asset_ids[]=nothing&fields=url,tags")).await.ok();
+    let mut members: Vec<_> = listed["resources"][0].as_object().expect("an asset").keys().cloned().collect();
+    members.sort();
+    assert_eq!(members, ["asset_id", "public_id", "tags", "url"]);
+    let missing = send(&tenant, Method::POST, "resources/image/upload/nobody", json!({"tags": "x"})).await;
+    assert_eq!((missing.status, missing.message().as_str()), (404, "Resource not found - nobody"));
+}
+
+async fn assets_are_deleted_in_bulk(tenant: Tenant) {
+    for id in ["a", "b", "c/1", "c/2", "d", "e"] {
+        put(&tenant, id, &[("tags", if id == "d" { "gone" } else { "kept" })]).await;
+    }
+    tenant.fetch("image/upload/c_scale,w_50/a.jpg").await.delivered();
+    let body = json!({"public_ids": ["a", "nobody"], "transformations": null, "keep_original": false});
+    let deleted = send(&tenant, Method::DELETE, "resources/image/upload", body).await.ok();
+    assert_eq!(deleted["deleted"], json!({"a": "deleted", "nobody": "not_found"}));
+    assert_eq!(deleted["deleted_counts"], json!({"a": {"original": 1, "derived": 1}}));
+    assert_eq!(deleted["partial"], false);
+    assert!(deleted.get("next_cursor").is_none());
+    assert_eq!(tenant.fetch("image/upload/a.jpg").await.status, 404);
+    let by_prefix = tenant.admin(Method::DELETE, "resources/image/upload?prefix=c/").await.ok();
+    assert_eq!(by_prefix["deleted"], json!({"c/1": "deleted", "c/2": "deleted"}));
+    let by_tag = tenant.admin(Method::DELETE, "resources/image/tags/gone").await.ok();
+    assert_eq!(by_tag["deleted"], json!({"d": "deleted"}));
+    let id = tenant.get("resources/image/upload/e").await.ok()["asset_id"].as_str().expect("an id").to_owned();
+    let by_id = send(&tenant, Method::DELETE, "resources", json!({"asset_ids": [id]})).await.ok();
+    assert_eq!(by_id["deleted"], json!({id: "deleted"}));
+    assert_eq!(ids(&tenant.get("resources/image").await.ok()), ["b"]);
+    let all = tenant.admin(Method::DELETE, "resources%2Fimage%2Fupload?all=true").await.ok();
+    assert_eq!(all["deleted"], json!({"b": "deleted"}));
+    let usage = tenant.settled_usage().await;
+    assert_eq!((usage.resources, usage.derived_resources, usage.storage), (0, 0, 0));
+}
+
+async fn what_was_derived_is_deleted_and_counted_anew(tenant: Tenant) {
+    let stored = put(&tenant, "a", &[]).await;
+    let make = async |transformation: &str| {
+        tenant.fetch(&format!("image/upload/{transformation}/a.jpg")).await.delivered();
+    };
+    for transformation in ["c_scale,w_50", "w_50,c_scale", "c_scale,w_60", "c_scale,w_70"] {
+        make(transformation).await;
+    }
+    let detail = tenant.get("resources/image/upload/a").await.ok();
+    let derived = detail["derived"].as_array().expect("a list");
+    assert_eq!(derived.len(), 4);
+    let id = |transformation: &str| {
+        let one = derived.iter().find(|one| one["transformation"] == transformation);
+        one.expect("it was made")["id"].as_str().expect("an id").to_owned()
+    };
+    let usage = tenant.settled_usage().await;
+    assert_eq!((usage.transformations, usage.derived_resources), (4, 3), "two spellings of one");
+    let remove = async |ids: &[String]| {
+        let query: Vec<_> = ids.iter().map(|id| format!("derived_resource_ids[]={id}")).collect();
+        tenant.admin(Method::DELETE, &format!("derived_resources?{}", query.join("&"))).await.ok()["deleted"].clone()
+    };
+    // The bytes go with the last spelling.
+    let first = id("c_scale,w_50");
+    let unknown = "0".repeat(32);
+    let outcome = remove(&[first.clone(), unknown.clone()]).await;
+    assert_eq!(outcome, json!({first: "deleted", unknown: "not_found"}));
+    assert_eq!(tenant.settled_usage().await.derived_resources, 3);
+    remove(&[id("w_50,c_scale")]).await;
+    let less = tenant.settled_usage().await;
+    assert_eq!(less.derived_resources, 2);
+    assert!(less.storage < usage.storage);
+    make("c_scale,w_50").await;
+    let again = tenant.settled_usage().await;
+    assert_eq!(
+        (again.transformations, again.storage),
+        (usage.transformations + 1, usage.storage),
+        "made anew, counted anew"
+    );
+
+    let some = "resources/image/upload?public_ids[]=a&keep_original=true&transformations=c_scale,w_60|c_scale,w_1";
+    let some = tenant.admin(Method::DELETE, some).await.ok();
+    assert_eq!(some["deleted_counts"], json!({"a": {"original": 0, "derived": 1}}));
+    let rest = tenant.admin(Method::DELETE, "resources/image/upload?all=1&keep_original=1").await.ok();
+    assert_eq!(rest["deleted_counts"], json!({"a": {"original": 0, "derived": 2}}));
+    assert_eq!(tenant.settled_usage().await.storage, stored["bytes"].as_i64().expect("a size"));
+    assert_eq!(tenant.get("resources/image/upload/a").await.ok()["derived"], json!([]));
+    tenant.fetch("image/upload/a.jpg").await.delivered();
+}
+
+async fn listings_go_on_where_they_stopped(tenant: Tenant) {
+    for id in ["b/2", "a/1", "b/1", "c", "b/3", "b%"] {
+        put(&tenant, &id.replace('%', "x"), &[("tags", "t"), ("context", "k=v"), ("asset_folder", "f")]).await;
+    }
+    let walk = async |path: &str| {
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let (mut all, mut cursor) = (Vec::new(), String::new());
+        for _ in 0..10 {
+            let page = tenant.get(&format!("{path}{joint}max_results=2{cursor}")).await.ok();
+            all.extend(ids(&page).into_iter().map(str::to_owned));
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&next_cursor={next}"),
+                None => return all,
+            }
+        }
+        panic!("{path} has no end: {all:?}");
+    };
+    let newest = ["bx", "b/3", "c", "b/1", "a/1", "b/2"];
+    let oldest: Vec<_> = newest.iter().rev().copied().collect();
+    for path in [
+        "resources/image",
+        "resources/image/upload",
+        "resources/image/tags/t",
+        "resources/image/context?key=k",
+        "resources/image/context?key=k&value=v",
+        "resources/by_asset_folder?asset_folder=f",
+    ] {
+        assert_eq!(walk(path).await, newest, "{path}");
+        let joint = if path.contains('?') { '&' } else { '?' };
+        assert_eq!(walk(&format!("{path}{joint}direction=asc")).await, oldest, "{path}");
+    }
+    assert_eq!(walk("resources/image/upload?prefix=b/").await, ["b/1", "b/2", "b/3"], "in the order of public ids");
+    assert_eq!(walk("resources/image/upload?prefix=b/&direction=desc").await, ["b/3", "b/2", "b/1"]);
+    // A cursor belongs to its listing.
+    let page = tenant.get("resources/image?max_results=2").await.ok();
+    let cursor = page["next_cursor"].as_str().expect("more");
+    for path in ["resources/image/upload", "resources/raw", "resources/image/tags/t", "tags/image"] {
+        let refused = tenant.get(&format!("{path}?next_cursor={cursor}")).await;
+        assert_eq!(refused.status, 400, "{path}");
+        assert!(refused.message().contains("next_cursor"), "{path}: {}", refused.message());
+    }
+}
+
+async fn mistakes_are_named(tenant: Tenant) {
+    put(&tenant, "a", &[("tags", "kept")]).await;
+    let many: Vec<String> = (0..1001).map(|n| n.to_string()).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    for (action, ids, parameters, says) in [
+        (
+            "image/tags",
+            &["a"][..],
+            &[("command", "paint"), ("tag", "x")][..],
+            "Invalid command - paint. Must be one of: add,",
+        ),
+        ("image/tags", &["a"], &[("tag", "x")], "Missing required parameter - command"),
+        ("image/tags", &["a"], &[("command", "add")], "Missing required parameter - tag"),
+        ("image/tags", &[], &[("command", "add"), ("tag", "x")], "Missing required parameter - public_ids"),
+        ("image/tags", &many, &[("command", "add"), ("tag", "x")], "public_ids: at most 1000"),
+        ("image/tags", &["a"], &[("command", "add"), ("tag", "x"), ("type", "banana")], "banana"),
+        ("banana/tags", &["a"], &[("command", "add"), ("tag", "x")], "banana"),
+        ("image/context", &["a"], &[("command", "add")], "Missing required parameter - context"),
+        ("image/context", &["a"], &[("command", "add"), ("context", "nothing")], "nothing"),
+        ("image/rename", &[], &[("to_public_id", "b")], "Missing required parameter - from_public_id"),
+        ("image/rename", &[], &[("from_public_id", "a"), ("to_public_id", "../b")], "to_public_id"),
+        ("image/rename", &[], &[("from_public_id", "a"), ("to_public_id", "b"), ("to_type", "fetch")], "to_type"),
+    ] {
+        let refused = command(&tenant, action, ids, parameters).await;
+        assert_eq!(refused.status, 400, "{action} {parameters:?}: {}", refused.text());
+        assert!(refused.message().contains(says), "{action} {parameters:?}: {}", refused.message());
+    }
+    for (method, path, body, says) in [
+        (Method::DELETE, "resources/image/upload", json!({}), "public_ids, prefix or all"),
+        (Method::DELETE, "resources/image/upload", json!({"prefix": "a", "all": true}), "one of the parameters"),
+        (Method::DELETE, "resources/image/upload", json!({"public_ids": vec!["x"; 101]}), "at most 100"),
+        (Method::DELETE, "resources", json!({}), "asset_ids"),
+        (Method::DELETE, "derived_resources", json!({}), "derived_resource_ids"),
+        (Method::POST, "resources/image/upload/a", json!({"tags": {"a": 1}}), "tags"),
+        (Method::POST, "resources/image/upload/a", json!({"tags": ["a,b"]}), "a,b"),
+        (Method::POST, "resources/image/upload/a", json!({"asset_folder": "../x"}), "asset_folder"),
+        (
+            Method::POST,
+            "resources/image/upload/a",
+            json!({"moderation_status": "approved"}),
+            "moderation_status is not built",
+        ),
+        (Method::GET, "resources/image/context", json!({}), "Missing required parameter - key"),
+        (Method::GET, "resources/by_asset_folder", json!({}), "asset_folder"),
+    ] {
+        let refused = send(&tenant, method.clone(), path, body.clone()).await;
+        assert_eq!(refused.status, 400, "{method} {path} {body}: {}", refused.text());
+        assert!(refused.message().contains(says), "{method} {path} {body}: {}", refused.message());
+    }
+    assert_eq!(tags_of(&tenant, "a").await, json!(["kept"]));
+}
+
+/// Takes a regional database back to the state before labels had rows of their own.
+async fn without_label_rows(url: &str, schema: &str) {
+    let database = Database::open(url, schema).await.expect("the database opens");
+    for statement in [
+        "DROP TABLE asset_tags",
+        "DROP TABLE asset_context",
+        "DROP INDEX assets_folder",
+        "DELETE FROM seaql_migrations WHERE version = 'm20261127_000005_asset_labels'",
+    ] {
+        database.writer().execute_unprepared(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+    database.close().await.expect("it closes");
+}
+
+async fn put_labelled(tenant: &Tenant) {
+    put(tenant, "a", &[("tags", "cat,dog"), ("context", "alt=A cat|long=yes")]).await;
+    put(tenant, "b", &[("tags", "cat")]).await;
+}
+
+async fn assert_labels_are_found(tenant: &Tenant) {
+    assert_eq!(tenant.get("tags/image").await.ok(), json!({"tags": ["cat", "dog"]}));
+    assert_eq!(ids(&tenant.get("resources/image/tags/cat").await.ok()), ["b", "a"]);
+    assert_eq!(ids(&tenant.get("resources/image/context?key=alt&value=A%20cat").await.ok()), ["a"]);
+    assert_eq!(ids(&tenant.get("resources/by_asset_folder?asset_folder=").await.ok()), ["b", "a"]);
+}
+
+#[tokio::test]
+async fn an_upgrade_finds_the_labels_that_are_there() {
+    let mut server = Dev::start().await;
+    put_labelled(&server.tenant()).await;
+    server.process().stop().await;
+    let files = std::fs::read_dir(&server.ready.data_dir).expect("the data folder").flatten().map(|entry| entry.path());
+    let is_regional = |path: &std::path::PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        name.starts_with("region-") && name.ends_with(".db")
+    };
+    let path = files.into_iter().find(is_regional).expect("a regional database");
+    without_label_rows(&format!("sqlite://{}", path.display()), "").await;
+    server.restart().await;
+    assert_labels_are_found(&server.tenant()).await;
+}
+
+#[tokio::test]
+async fn an_upgrade_on_postgres_finds_the_labels_that_are_there() {
+    let mut planes = Planes::start().await;
+    let environment = planes.provisioning(&planes.account).create_environment("labels").await;
+    let tenant = planes.tenant(&environment);
+    put_labelled(&tenant).await;
+    planes.data().stop().await;
+    let url = planes.database().url();
+    without_label_rows(&url, &format!("region_{REGION}")).await;
+    planes.restart_data().await;
+    assert_labels_are_found(&tenant).await;
+}
