@@ -310,6 +310,12 @@ permissions! {
     WriteAssets = "assets:write",
     /// To take assets away.
     DestroyAssets = "assets:destroy",
+    /// To read upload presets.
+    ReadUploadPresets = "upload_presets:read",
+    /// To make and change upload presets.
+    WriteUploadPresets = "upload_presets:write",
+    /// To take upload presets away.
+    DestroyUploadPresets = "upload_presets:destroy",
     /// To list tags.
     ReadTags = "tags:read",
     /// To read the settings of the environment.

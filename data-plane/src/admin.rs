@@ -2,5 +2,6 @@
 
 pub mod deletion;
 pub mod listings;
+pub mod presets;
 pub mod resources;
 pub mod service;

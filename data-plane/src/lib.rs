@@ -341,7 +341,7 @@ impl AdminRate {
 
 /// The operations of the data plane. Delivery takes every path that nothing else takes.
 pub fn routes() -> Routes {
-    use admin::{deletion, listings, resources, service};
+    use admin::{deletion, listings, presets, resources, service};
     let mut routes = Routes::new();
     {
         use service::{__path_config, __path_ping, __path_usage, config, ping, usage};
@@ -366,6 +366,13 @@ pub fn routes() -> Routes {
         plane_kit::routes!(routes;
             list_resource_types, list_resources_by_asset_folder, list_resources_by_asset_ids, list_resources_by_tag,
             list_resources_by_context, list_tags, delete_resources_by_tag, delete_derived_resources);
+        use presets::{
+            __path_create_upload_preset, __path_delete_upload_preset, __path_list_upload_presets,
+            __path_read_upload_preset, __path_update_upload_preset, create_upload_preset, delete_upload_preset,
+            list_upload_presets, read_upload_preset, update_upload_preset,
+        };
+        plane_kit::routes!(routes;
+            list_upload_presets, create_upload_preset, read_upload_preset, update_upload_preset, delete_upload_preset);
         let cloud = "/v1_1/{cloud_name}";
         let by_body = format!("{cloud}/resources/get_resource");
         routes.add_spelling("read_resource", Method::POST, &by_body, resources::read_resource_by_body);

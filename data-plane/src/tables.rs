@@ -165,6 +165,7 @@ table! {
         pub environment_id: Uuid,
         #[sea_orm(primary_key, auto_increment = false)]
         pub name: String,
+        pub external_id: Option<Uuid>,
         pub unsigned: bool,
         pub settings: Json,
         pub created_at: DateTimeUtc,

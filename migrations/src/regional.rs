@@ -7,6 +7,7 @@ mod m20261123_000002_seam;
 mod m20261124_000003_audit;
 mod m20261127_000004_fetched_sources;
 mod m20261127_000005_asset_labels;
+mod m20261127_000006_preset_ids;
 
 /// The regional set.
 pub struct Migrator;
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000003_audit::Migration),
             Box::new(m20261127_000004_fetched_sources::Migration),
             Box::new(m20261127_000005_asset_labels::Migration),
+            Box::new(m20261127_000006_preset_ids::Migration),
         ]
     }
 }

@@ -10,3 +10,28 @@ pub mod workspace;
 pub mod proof {
     pub use {actix_web, plane_kit, utoipa};
 }
+
+/// Makes a test for SQLite, and one for all on PostgreSQL, out of cases that take a [`harness::client::Tenant`].
+#[macro_export]
+macro_rules! on_both_databases {
+    ($($case:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $case() {
+                let server = $crate::harness::server::Dev::start().await;
+                super::$case(server.tenant()).await;
+            })*
+        }
+        /// One pair of planes for all cases, each in an environment of its own.
+        #[tokio::test]
+        async fn postgres() {
+            let planes = $crate::harness::planes::Planes::start().await;
+            let account = planes.provisioning(&planes.account);
+            $({
+                let environment = account.create_environment(&stringify!($case).replace('_', "-")).await;
+                eprintln!("on PostgreSQL: {}", stringify!($case));
+                $case(planes.tenant(&environment)).await;
+            })*
+        }
+    };
+}

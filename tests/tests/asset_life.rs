@@ -2,39 +2,17 @@
 
 use plane_kit::database::Database;
 use reqwest::Method;
-use safelight_tests::harness::{
-    client::{Answer, Tenant},
-    pictures,
-    planes::{Planes, REGION},
-    server::Dev,
+use safelight_tests::{
+    harness::{
+        client::{Answer, Tenant},
+        pictures,
+        planes::{Planes, REGION},
+        server::Dev,
+    },
+    on_both_databases,
 };
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
-
-/// Makes a test for SQLite and one for PostgreSQL out of a case.
-macro_rules! on_both_databases {
-    ($($case:ident),* $(,)?) => {
-        mod sqlite {
-            use super::*;
-            $(#[tokio::test]
-            async fn $case() {
-                let server = Dev::start().await;
-                super::$case(server.tenant()).await;
-            })*
-        }
-        /// One pair of planes for all cases, each in an environment of its own.
-        #[tokio::test]
-        async fn postgres() {
-            let planes = Planes::start().await;
-            let account = planes.provisioning(&planes.account);
-            $({
-                let environment = account.create_environment(&stringify!($case).replace('_', "-")).await;
-                eprintln!("on PostgreSQL: {}", stringify!($case));
-                $case(planes.tenant(&environment)).await;
-            })*
-        }
-    };
-}
 
 on_both_databases!(
     tags_are_added_removed_and_found,
@@ -78,11 +56,6 @@ async fn tags_of(tenant: &Tenant, public_id: &str) -> Value {
 fn ids(listing: &Value) -> Vec<&str> {
     let resources = listing["resources"].as_array().expect("a list of resources");
     resources.iter().map(|one| one["public_id"].as_str().expect("a public id")).collect()
-}
-
-async fn send(tenant: &Tenant, method: Method, path: &str, body: Value) -> Answer {
-    let request = tenant.http().request(method, tenant.api_url(path)).basic_auth(&tenant.key, Some(&tenant.secret));
-    Answer::to(request.json(&body)).await.expect("the server answers")
 }
 
 async fn tags_are_added_removed_and_found(tenant: Tenant) {
@@ -189,7 +162,7 @@ async fn an_asset_is_updated(tenant: Tenant) {
     let stored = put(&tenant, "a", &[("tags", "old"), ("context", "alt=old")]).await;
     let id = stored["asset_id"].as_str().expect("an id");
     let body = json!({"tags": "x,y", "context": {"caption": "A"}, "asset_folder": "new/place", "display_name": "Mine"});
-    let updated = send(&tenant, Method::POST, "resources/image/upload/a", body).await.ok();
+    let updated = tenant.send(Method::POST, "resources/image/upload/a", body).await.ok();
     assert_eq!(updated["tags"], json!(["x", "y"]));
     assert_eq!(updated["context"], json!({"custom": {"caption": "A"}}));
     assert_eq!((&updated["asset_folder"], &updated["display_name"]), (&json!("new/place"), &json!("Mine")));
@@ -198,19 +171,19 @@ async fn an_asset_is_updated(tenant: Tenant) {
     assert_eq!((ids(&by_folder), &by_folder["total_count"]), (vec!["a"], &json!(1)));
     assert_eq!(ids(&tenant.get("resources/by_asset_folder?asset_folder=new").await.ok()), [] as [&str; 0]);
     let by_id =
-        send(&tenant, Method::PUT, &format!("resources/{id}"), json!({"tags": ["z"], "context": null})).await.ok();
+        tenant.send(Method::PUT, &format!("resources/{id}"), json!({"tags": ["z"], "context": null})).await.ok();
     assert_eq!((&by_id["tags"], &by_id["context"]), (&json!(["z"]), &json!({"custom": {"caption": "A"}})));
     let body = json!({"public_id": "a", "resource_type": "image", "kind": "upload", "tags": []});
-    let by_body = send(&tenant, Method::POST, "resources/update", body.clone()).await.ok();
+    let by_body = tenant.send(Method::POST, "resources/update", body.clone()).await.ok();
     assert!(by_body.get("tags").is_none(), "{by_body}");
-    let read = send(&tenant, Method::POST, "resources/get_resource", body).await.ok();
+    let read = tenant.send(Method::POST, "resources/get_resource", body).await.ok();
     assert_eq!(read["asset_id"], id);
     let listed =
         tenant.get(&format!("resources/by_asset_ids?asset_ids[]={id}&asset_ids[]=nothing&fields=url,tags")).await.ok();
     let mut members: Vec<_> = listed["resources"][0].as_object().expect("an asset").keys().cloned().collect();
     members.sort();
     assert_eq!(members, ["asset_id", "public_id", "tags", "url"]);
-    let missing = send(&tenant, Method::POST, "resources/image/upload/nobody", json!({"tags": "x"})).await;
+    let missing = tenant.send(Method::POST, "resources/image/upload/nobody", json!({"tags": "x"})).await;
     assert_eq!((missing.status, missing.message().as_str()), (404, "Resource not found - nobody"));
 }
 
@@ -220,7 +193,7 @@ async fn assets_are_deleted_in_bulk(tenant: Tenant) {
     }
     tenant.fetch("image/upload/c_scale,w_50/a.jpg").await.delivered();
     let body = json!({"public_ids": ["a", "nobody"], "transformations": null, "keep_original": false});
-    let deleted = send(&tenant, Method::DELETE, "resources/image/upload", body).await.ok();
+    let deleted = tenant.send(Method::DELETE, "resources/image/upload", body).await.ok();
     assert_eq!(deleted["deleted"], json!({"a": "deleted", "nobody": "not_found"}));
     assert_eq!(deleted["deleted_counts"], json!({"a": {"original": 1, "derived": 1}}));
     assert_eq!(deleted["partial"], false);
@@ -231,7 +204,7 @@ async fn assets_are_deleted_in_bulk(tenant: Tenant) {
     let by_tag = tenant.admin(Method::DELETE, "resources/image/tags/gone").await.ok();
     assert_eq!(by_tag["deleted"], json!({"d": "deleted"}));
     let id = tenant.get("resources/image/upload/e").await.ok()["asset_id"].as_str().expect("an id").to_owned();
-    let by_id = send(&tenant, Method::DELETE, "resources", json!({"asset_ids": [id]})).await.ok();
+    let by_id = tenant.send(Method::DELETE, "resources", json!({"asset_ids": [id]})).await.ok();
     assert_eq!(by_id["deleted"], json!({id: "deleted"}));
     assert_eq!(ids(&tenant.get("resources/image").await.ok()), ["b"]);
     let all = tenant.admin(Method::DELETE, "resources%2Fimage%2Fupload?all=true").await.ok();
@@ -377,7 +350,7 @@ async fn mistakes_are_named(tenant: Tenant) {
         (Method::GET, "resources/image/context", json!({}), "Missing required parameter - key"),
         (Method::GET, "resources/by_asset_folder", json!({}), "asset_folder"),
     ] {
-        let refused = send(&tenant, method.clone(), path, body.clone()).await;
+        let refused = tenant.send(method.clone(), path, body.clone()).await;
         assert_eq!(refused.status, 400, "{method} {path} {body}: {}", refused.text());
         assert!(refused.message().contains(says), "{method} {path} {body}: {}", refused.message());
     }

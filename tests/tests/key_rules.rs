@@ -154,6 +154,8 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
         "list_resources_by_context" => vec!["resources/image/context?key=x".to_owned()],
         "list_resources_by_asset_folder" => vec!["resources/by_asset_folder?asset_folder=x".to_owned()],
         "list_resources_by_asset_ids" => vec!["resources/by_asset_ids?asset_ids[]=x".to_owned()],
+        "list_upload_presets" => vec!["upload_presets".to_owned()],
+        "read_upload_preset" => vec!["upload_presets/x".to_owned(), "upload_presets%2Fx".to_owned()],
         "list_tags" => vec!["tags/image".to_owned(), "tags%2Fimage".to_owned()],
         _ => Vec::new(),
     };
@@ -179,6 +181,11 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
         "delete_resources_by_tag" => {
             vec![(Method::DELETE, "resources/image/tags/x", json!({}))].into_iter().nth(spelling)
         }
+        "create_upload_preset" => {
+            vec![(Method::POST, "upload_presets", json!({"name": "a/b"}))].into_iter().nth(spelling)
+        }
+        "update_upload_preset" => vec![(Method::PUT, "upload_presets/x", json!({}))].into_iter().nth(spelling),
+        "delete_upload_preset" => vec![(Method::DELETE, "upload_presets/x", json!({}))].into_iter().nth(spelling),
         "delete_derived_resources" => {
             vec![(Method::DELETE, "derived_resources", json!({"derived_resource_ids": ["x"]}))]
                 .into_iter()

@@ -33,8 +33,8 @@ use crate::{
 
 /// A thing that a caller was allowed to change, and who that is: the audit log has it from here.
 pub struct Permitted<T> {
-    pub(super) thing: T,
-    pub(super) by: Origin,
+    pub(crate) thing: T,
+    pub(crate) by: Origin,
 }
 
 impl<T> Permitted<T> {

@@ -282,6 +282,9 @@ fn merge_unsigned(params: Params, preset: Preset) -> Result<Params, ApiError> {
         )));
     }
     let mut merged = Params::from(preset.settings);
+    if merged.boolean("disallow_public_id")? == Some(true) && params.get("public_id").is_some() {
+        return Err(ApiError::invalid(format!("public_id parameter is not allowed by upload preset {}", preset.name)));
+    }
     // Context is merged pair by pair; where both speak of one key the preset wins.
     let mut context = read_context(&params)?;
     context.extend(read_context(&merged)?);

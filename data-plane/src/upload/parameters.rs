@@ -21,7 +21,7 @@ const PUBLIC_ID_LIMIT: usize = 255;
 const PUBLIC_ID_FORBIDDEN: &[char] = &['?', '&', '#', '\\', '%', '<', '>', '+'];
 
 /// Parameters of the wire that are not built yet. Saying them at a value other than their default is refused by name.
-const NOT_BUILT: [&str; 52] = [
+pub const NOT_BUILT: [&str; 52] = [
     "transformation",
     "eager",
     "eager_async",

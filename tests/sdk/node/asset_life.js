@@ -70,6 +70,25 @@ async function main() {
   await refused(404, 'Resource not found', () => uploader.rename('life/c', 'life/e'));
   assert.equal((await uploader.rename('life/d', 'life/b', { overwrite: true })).asset_id, renamed.asset_id);
 
+  // Presets.
+  const made = await api.create_upload_preset({
+    name: 'life', unsigned: true, folder: 'inbox', tags: ['x', 'y'], context: { a: 'b' },
+  });
+  assert.equal(made.name, 'life');
+  const preset = await api.upload_preset('life');
+  assert.equal(preset.unsigned, true);
+  assert.deepEqual(preset.settings.tags, ['x', 'y']);
+  assert.deepEqual(preset.settings.context, { a: 'b' });
+  const note = await uploader.unsigned_upload(photo, 'life', { public_id: 'note' });
+  assert.equal(note.public_id, 'inbox/note');
+  assert.equal((await api.update_upload_preset('life', { ...preset.settings, tags: ['z'], unsigned: false })).message, 'updated');
+  assert.equal((await api.upload_presets()).presets[0].name, 'life');
+  const signed = await uploader.upload(photo, { upload_preset: 'life', public_id: 'signed' });
+  assert.deepEqual(signed.tags, ['z']);
+  assert.equal((await api.delete_upload_preset('life')).message, 'deleted');
+  await refused(404, 'not found', () => api.upload_preset('life'));
+  await api.delete_resources_by_prefix('inbox/');
+
   // A remote picture, uploaded and fetched.
   const stored = await uploader.upload(remote, { public_id: 'life/remote' });
   const fetched = await fetch(cloudinary.url(remote, { type: 'fetch', secure: false }));

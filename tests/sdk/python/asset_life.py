@@ -72,6 +72,20 @@ def main(photo, remote):
     assert "Resource not found" in refused(NotFound, uploader.rename, "life/c", "life/e")
     assert uploader.rename("life/d", "life/b", overwrite=True)["asset_id"] == renamed["asset_id"]
 
+    # Presets.
+    assert api.create_upload_preset(name="life", unsigned=True, folder="inbox", tags=["x", "y"], context={"a": "b"})["name"] == "life"
+    preset = api.upload_preset("life")
+    assert preset["unsigned"] is True and preset["settings"]["tags"] == ["x", "y"], preset
+    assert preset["settings"]["context"] == {"a": "b"} and preset["settings"]["folder"] == "inbox", preset
+    assert uploader.unsigned_upload(photo, "life", public_id="note")["public_id"] == "inbox/note"
+    settings = {**preset["settings"], "tags": ["z"], "unsigned": False}
+    assert api.update_upload_preset("life", **settings)["message"] == "updated"
+    assert [item["name"] for item in api.upload_presets()["presets"]][0] == "life"
+    assert uploader.upload(photo, upload_preset="life", public_id="signed")["tags"] == ["z"]
+    assert api.delete_upload_preset("life")["message"] == "deleted"
+    assert "not found" in refused(NotFound, api.upload_preset, "life")
+    assert api.delete_resources_by_prefix("inbox/")["deleted"] == {"inbox/note": "deleted", "inbox/signed": "deleted"}
+
     # A remote picture, uploaded and fetched.
     stored = uploader.upload(remote, public_id="life/remote")
     url, _ = cloudinary.utils.cloudinary_url(remote, type="fetch", width=50, crop="scale", secure=False)

@@ -123,6 +123,12 @@ impl Tenant {
         Answer::to(request).await.expect("the server answers")
     }
 
+    /// Calls the Admin API with a JSON body.
+    pub async fn send(&self, method: Method, path: &str, body: Value) -> Answer {
+        let request = self.http.request(method, self.api_url(path)).basic_auth(&self.key, Some(&self.secret));
+        Answer::to(request.json(&body)).await.expect("the server answers")
+    }
+
     /// Reads from the Admin API.
     pub async fn get(&self, path: &str) -> Answer {
         self.admin(Method::GET, path).await
