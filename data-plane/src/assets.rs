@@ -99,6 +99,13 @@ impl<'a> AssetStore<'a> {
         Ok(found.and_then(|found| self.within_scope(found)))
     }
 
+    /// The asset whose current version has this id.
+    pub async fn find_by_version(&self, version: uuid::Uuid) -> Result<Option<AssetRecord>, DbErr> {
+        let asset = self.base().filter(assets::Column::VersionId.eq(version)).one(self.database.reader()).await?;
+        let found = self.with_version(self.database.reader(), asset).await?;
+        Ok(found.and_then(|found| self.within_scope(found)))
+    }
+
     fn within_scope(&self, asset: AssetRecord) -> Option<AssetRecord> {
         self.scope.permits(&asset.asset_folder).then_some(asset)
     }

@@ -166,6 +166,8 @@ pub struct UploadConfig {
     pub signature_age_seconds: i64,
     /// Objects without a row are removed when they are older than this, in seconds.
     pub sweep_grace_seconds: u64,
+    /// How long an upload in chunks is kept after its last chunk, in seconds.
+    pub chunks_kept_seconds: u32,
     /// How often the sweeper runs, in seconds.
     pub sweep_interval_seconds: u64,
 }
@@ -176,6 +178,7 @@ impl Default for UploadConfig {
             unverified_bytes: 20_000_000,
             signature_age_seconds: 3600,
             sweep_grace_seconds: 3600,
+            chunks_kept_seconds: 86_400,
             sweep_interval_seconds: 600,
         }
     }

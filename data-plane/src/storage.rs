@@ -18,6 +18,7 @@ use plane_kit::{
     telemetry::metrics::Metrics,
 };
 use tokio::io::AsyncReadExt;
+use uuid::Uuid;
 
 use crate::config::StorageConfig;
 
@@ -50,6 +51,17 @@ impl From<StorageError> for ApiError {
     }
 }
 
+/// Which row names an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NamedBy {
+    /// That of an uploaded version.
+    Version(VersionId),
+    /// That of a rendition, by its key in hexadecimal digits.
+    Rendition(String),
+    /// That of a chunk of an upload.
+    Chunk(Uuid),
+}
+
 /// The name of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectKey(String);
@@ -65,18 +77,29 @@ impl ObjectKey {
         Self(format!("d/{environment}/{version}/{key}"))
     }
 
-    /// Reads back what a listing gives: the version, and the rendition key if it is a rendition.
-    pub fn parse(path: &str) -> Option<(Self, VersionId, Option<&str>)> {
+    /// The bytes of a chunk of an upload that is not finished.
+    pub fn chunk(environment: EnvironmentId, chunk: Uuid) -> Self {
+        Self(format!("c/{environment}/{}", chunk.as_simple()))
+    }
+
+    /// Reads back what a listing gives: the key, and what names it.
+    pub fn parse(path: &str) -> Option<(Self, NamedBy)> {
         let mut pieces = path.split('/');
         let kind = pieces.next()?;
         pieces.next()?.parse::<EnvironmentId>().ok()?;
-        let version = pieces.next()?.parse().ok()?;
+        let named = pieces.next()?;
         let rendition = pieces.next();
         let is_whole = pieces.next().is_none() && rendition.is_none_or(|key| !key.is_empty());
-        match (kind, rendition) {
-            ("o", None) | ("d", Some(_)) if is_whole => Some((Self(path.to_owned()), version, rendition)),
-            _ => None,
-        }
+        let named_by = match (kind, rendition) {
+            ("o", None) => NamedBy::Version(named.parse().ok()?),
+            ("d", Some(key)) => {
+                named.parse::<VersionId>().ok()?;
+                NamedBy::Rendition(key.to_owned())
+            }
+            ("c", None) => NamedBy::Chunk(named.parse().ok()?),
+            _ => return None,
+        };
+        is_whole.then(|| (Self(path.to_owned()), named_by))
     }
 
     /// Something below [`INCOMING`], which is complete or of use to nobody.
@@ -264,12 +287,16 @@ mod tests {
 
     #[test]
     fn keys_read_back_and_strangers_do_not() {
-        let (environment, version) = (EnvironmentId(uuid::Uuid::nil()), VersionId(uuid::Uuid::max()));
+        let (environment, version) = (EnvironmentId(Uuid::nil()), VersionId(Uuid::max()));
         let original = ObjectKey::original(environment, version);
-        assert_eq!(ObjectKey::parse(original.path()), Some((original.clone(), version, None)));
+        assert_eq!(ObjectKey::parse(original.path()), Some((original.clone(), NamedBy::Version(version))));
         let rendition = ObjectKey::rendition(environment, version, "ab");
-        assert_eq!(ObjectKey::parse(rendition.path()), Some((rendition.clone(), version, Some("ab"))));
-        for path in ["o/x/y", "ready", "d/00000000000000000000000000000000/ffffffffffffffffffffffffffffffff/", ""] {
+        assert_eq!(ObjectKey::parse(rendition.path()), Some((rendition.clone(), NamedBy::Rendition("ab".into()))));
+        let chunk = ObjectKey::chunk(environment, Uuid::max());
+        assert_eq!(ObjectKey::parse(chunk.path()), Some((chunk.clone(), NamedBy::Chunk(Uuid::max()))));
+        for path in
+            ["c/x/y", "o/x/y", "ready", "d/00000000000000000000000000000000/ffffffffffffffffffffffffffffffff/", ""]
+        {
             assert_eq!(ObjectKey::parse(path), None, "{path}");
         }
     }

@@ -5,7 +5,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::TryStreamExt;
 use plane_kit::error::{ApiError, chain};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
@@ -14,8 +14,9 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::{
     DataPlane, Plane,
     metering::shipper::stopped,
-    storage::{INCOMING, ObjectKey, StorageError},
-    tables::{asset_versions, renditions},
+    storage::{INCOMING, NamedBy, ObjectKey, StorageError},
+    tables::{asset_versions, renditions, upload_chunks},
+    upload::chunks::assembly::abandon_old,
 };
 
 /// How many objects are looked up at once.
@@ -44,28 +45,20 @@ struct Candidate {
     named_by: Option<NamedBy>,
 }
 
-enum NamedBy {
-    Version(uuid::Uuid),
-    Rendition(String),
-}
-
 /// What is known of a path in the store. A path of no known shape is not ours to remove.
 fn candidate(path: &str) -> Option<Candidate> {
     if let Some(key) = ObjectKey::incoming(path) {
         return Some(Candidate { key, named_by: None });
     }
-    let (key, version, rendition) = ObjectKey::parse(path)?;
-    let named_by = match rendition {
-        Some(rendition) => NamedBy::Rendition(rendition.to_owned()),
-        None => NamedBy::Version(version.0),
-    };
+    let (key, named_by) = ObjectKey::parse(path)?;
     Some(Candidate { key, named_by: Some(named_by) })
 }
 
-/// Sweeps once. Objects changed within `grace` before `now` are left alone. Answers how many were removed.
+/// Sweeps once. Uploads in chunks that nobody goes on with are given up first. Objects changed within `grace` before `now` are left alone. Answers how many were removed.
 pub async fn sweep(plane: &Plane, now: DateTime<Utc>, grace: Duration) -> Result<usize, SweepError> {
+    abandon_old(plane, now, TimeDelta::seconds(plane.settings.uploads.chunks_kept_seconds.into())).await?;
     let mut removed = 0;
-    for prefix in ["o/", "d/", INCOMING] {
+    for prefix in ["o/", "d/", "c/", INCOMING] {
         let mut objects = std::pin::pin!(plane.storage.list(prefix).await?);
         let mut batch = Vec::new();
         loop {
@@ -95,7 +88,7 @@ async fn remove_nameless(
     let reader = plane.database.reader();
     let versions: HashSet<uuid::Uuid> = asset_versions::Entity::find()
         .filter(asset_versions::Column::Id.is_in(batch.iter().filter_map(|candidate| match &candidate.named_by {
-            Some(NamedBy::Version(version)) => Some(*version),
+            Some(NamedBy::Version(version)) => Some(version.0),
             _ => None,
         })))
         .all(reader)
@@ -113,11 +106,22 @@ async fn remove_nameless(
         .into_iter()
         .map(|row| row.key)
         .collect();
+    let chunks: HashSet<uuid::Uuid> = upload_chunks::Entity::find()
+        .filter(upload_chunks::Column::Id.is_in(batch.iter().filter_map(|candidate| match &candidate.named_by {
+            Some(NamedBy::Chunk(chunk)) => Some(*chunk),
+            _ => None,
+        })))
+        .all(reader)
+        .await?
+        .into_iter()
+        .map(|row| row.id)
+        .collect();
     let mut removed = 0;
     for candidate in batch {
         let is_named = match &candidate.named_by {
-            Some(NamedBy::Version(version)) => versions.contains(version),
+            Some(NamedBy::Version(version)) => versions.contains(&version.0),
             Some(NamedBy::Rendition(key)) => made.contains(key),
+            Some(NamedBy::Chunk(chunk)) => chunks.contains(chunk),
             None => false,
         };
         if is_named {

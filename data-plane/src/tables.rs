@@ -84,6 +84,34 @@ table! {
 }
 
 table! {
+    /// An upload that arrives in chunks.
+    chunked_uploads, "chunked_uploads" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub environment_id: Uuid,
+        pub subject: String,
+        pub client_id: String,
+        pub public_id: String,
+        pub by_part: bool,
+        pub total: Option<i64>,
+        pub version_id: Option<Uuid>,
+        pub touched_at: DateTimeUtc,
+    }
+}
+
+table! {
+    /// A chunk of an upload; its id names its object.
+    upload_chunks, "upload_chunks" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub upload_id: Uuid,
+        pub position: i64,
+        pub bytes: i64,
+        pub sha256: String,
+    }
+}
+
+table! {
     /// The remote file that a fetched asset is a copy of.
     fetched_sources, "fetched_sources" {
         #[sea_orm(primary_key, auto_increment = false)]

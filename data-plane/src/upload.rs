@@ -8,6 +8,7 @@
 //! [`authorize::AuthorizedUpload`] or a refusal.
 
 pub mod authorize;
+pub mod chunks;
 pub mod commands;
 pub mod context;
 pub mod form;

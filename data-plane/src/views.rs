@@ -137,6 +137,9 @@ pub struct UploadResult {
     /// True when the name was taken and kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub existing: Option<bool>,
+    /// True when it came in chunks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub done: Option<bool>,
     /// Key and value pairs, under `custom`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -183,6 +186,7 @@ impl UploadResult {
             display_name: asset.display_name.clone(),
             original_filename: (!asset.original_filename.is_empty()).then(|| asset.original_filename.clone()),
             existing: None,
+            done: None,
             context: custom(&asset.context),
             api_key: api_key.map(str::to_owned),
             damaged: source.filter(|source| source.damaged).map(|_| true),

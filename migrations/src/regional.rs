@@ -8,6 +8,7 @@ mod m20261124_000003_audit;
 mod m20261127_000004_fetched_sources;
 mod m20261127_000005_asset_labels;
 mod m20261127_000006_preset_ids;
+mod m20261127_000007_chunked_uploads;
 
 /// The regional set.
 pub struct Migrator;
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000004_fetched_sources::Migration),
             Box::new(m20261127_000005_asset_labels::Migration),
             Box::new(m20261127_000006_preset_ids::Migration),
+            Box::new(m20261127_000007_chunked_uploads::Migration),
         ]
     }
 }

@@ -112,10 +112,37 @@ async fn uploads_that_cannot_be_accepted_leave_nothing_behind() {
             ("not built: eager", tenant.upload(picture()).parameter("eager", "w_100"), 400, "eager"),
             ("not built: moderation", tenant.upload(picture()).parameter("moderation", "manual"), 400, "moderation"),
             (
-                "not built: a chunk",
+                "a chunk of no upload",
                 tenant.upload(picture()).header("Content-Range", "bytes 0-99/200"),
                 400,
-                "Content-Range",
+                "X-Unique-Upload-Id",
+            ),
+            (
+                "a chunk that lies",
+                tenant
+                    .upload(picture())
+                    .header("Content-Range", "bytes 0-99/100000")
+                    .header("X-Unique-Upload-Id", "lie"),
+                400,
+                "it names 100 bytes",
+            ),
+            (
+                "a chunk that is too small",
+                tenant
+                    .upload(vec![1; 100])
+                    .header("Content-Range", "bytes 0-99/100000")
+                    .header("X-Unique-Upload-Id", "small"),
+                400,
+                "All parts except EOF-chunk must be larger than 5mb",
+            ),
+            (
+                "a chunk of too large a file",
+                tenant
+                    .upload(vec![1; 100])
+                    .header("Content-Range", "bytes 0-99/100000001")
+                    .header("X-Unique-Upload-Id", "large"),
+                400,
+                "Got at least 100000001. Maximum is 100000000.",
             ),
             ("chunk garbage", tenant.upload(picture()).header("Content-Range", "bytes x-y/z"), 400, "Content-Range"),
             (

@@ -28,7 +28,7 @@ use crate::{
     audit,
     metering::outbox,
     storage::ObjectKey,
-    tables::{asset_names, asset_versions, assets, derived_assets, folders, renditions},
+    tables::{asset_names, asset_versions, assets, chunked_uploads, derived_assets, folders, renditions},
 };
 
 /// A thing that a caller was allowed to change, and who that is: the audit log has it from here.
@@ -79,6 +79,8 @@ pub struct NewVersion {
     pub overwrite: bool,
     /// What its remote server said of it, if it is to be asked again.
     pub remote: Option<RemoteSource>,
+    /// The upload in chunks that it ends, once.
+    pub ends: Option<Uuid>,
 }
 
 /// What a remote server said of a file, to be asked by whether it has changed.
@@ -99,6 +101,8 @@ pub enum UploadOutcome {
     Existing(Box<AssetRecord>),
     /// The name is taken by an asset in a folder that the caller may not change.
     OutOfScope,
+    /// The upload in chunks was ended by another request.
+    Ended,
 }
 
 /// What a destroy led to.
@@ -218,6 +222,19 @@ impl AssetStore<'_> {
             .exec_without_returning(&transaction)
             .await?;
         self.put_folders(&transaction, &asset.asset_folder, now).await?;
+        if let Some(upload) = new.ends {
+            let ended = chunked_uploads::Entity::update_many()
+                .col_expr(chunked_uploads::Column::VersionId, Expr::value(Some(new.id.0)))
+                .filter(chunked_uploads::Column::Id.eq(upload))
+                .filter(chunked_uploads::Column::VersionId.is_null())
+                .exec(&transaction)
+                .await?;
+            if ended.rows_affected == 0 {
+                // Another request with the last chunk was faster, or the upload was given up meanwhile.
+                transaction.rollback().await?;
+                return Ok(UploadOutcome::Ended);
+            }
+        }
         if let Some(remote) = new.remote {
             self.put_fetched_source(&transaction, asset_id, remote, now).await?;
         }

@@ -288,6 +288,7 @@ impl Work<'_> {
             request: self.request,
             overwrite,
             remote: Some(remote),
+            ends: None,
         };
         let permitted = Permitted::by_decision(name, self.origin.clone());
         match keep::keep(self.plane, &self.assets(), permitted, staged, seen, wanted).await? {
@@ -296,7 +297,9 @@ impl Work<'_> {
                 self.plane.located.forget(self.tenant.id(), &asset.name);
                 Ok(())
             }
-            Kept::OutOfScope => Err(ApiError::not_found(format!("Resource not found - {}", self.request))),
+            Kept::OutOfScope | Kept::Ended => {
+                Err(ApiError::not_found(format!("Resource not found - {}", self.request)))
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use super::{context::read_context, form::EarlyCheck};
 use crate::{
     DataPlane,
     access::{Authority, failed, named_operation, usable},
-    assets::{ActsFor, commit::Permitted, record::AssetName},
+    assets::{ActsFor, commit::Permitted},
     presets::{self, Preset},
     tenants::Tenant,
 };
@@ -92,6 +92,11 @@ impl AuthorizedUpload {
         matches!(self.caller, Caller::Key(_))
     }
 
+    /// Who makes it, as in `key:814814814814814` or `preset:name`.
+    pub fn subject(&self) -> &str {
+        &self.origin.actor
+    }
+
     /// The request.
     pub fn request(&self) -> RequestId {
         self.request
@@ -99,7 +104,7 @@ impl AuthorizedUpload {
 
     /// The right to store under a name what will lie in a folder. Whether what lies there already may be replaced, the store decides
     /// under its lock.
-    pub fn permit(&self, name: AssetName, folder: &str) -> Result<Permitted<AssetName>, ApiError> {
+    pub fn permit<T>(&self, name: T, folder: &str) -> Result<Permitted<T>, ApiError> {
         if let Caller::Key(authority) = &self.caller {
             authority.note_folder(folder);
             if !authority.scope().permits(folder) {

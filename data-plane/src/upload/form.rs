@@ -8,11 +8,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use actix_web::{
-    HttpRequest,
-    http::header::{CONTENT_RANGE, CONTENT_TYPE},
-    web,
-};
+use actix_web::{HttpRequest, http::header::CONTENT_TYPE, web};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -68,7 +64,6 @@ pub async fn read(
     tenant: &Tenant,
     check: &impl EarlyCheck,
 ) -> Result<UploadForm, ApiError> {
-    refuse_chunks(request)?;
     let content_type =
         request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let body = pump(payload);
@@ -288,29 +283,6 @@ async fn from_text(
         }
         _ => Err(ApiError::invalid("Invalid value for parameter file: neither a file, a data URI nor an http address")),
     }
-}
-
-/// A chunk that is not the whole file is refused by name until chunks are built.
-fn refuse_chunks(request: &HttpRequest) -> Result<(), ApiError> {
-    if request.headers().contains_key("x-upload-part-number") {
-        return Err(ApiError::not_built("Chunked upload (header X-Upload-Part-Number)"));
-    }
-    let Some(header) = request.headers().get(CONTENT_RANGE) else {
-        return Ok(());
-    };
-    let text = header.to_str().unwrap_or_default();
-    let invalid = || ApiError::invalid(format!("Invalid Content-Range: {text}"));
-    let (range, total) = text.strip_prefix("bytes ").and_then(|rest| rest.split_once('/')).ok_or_else(invalid)?;
-    let (first, last) = range.split_once('-').ok_or_else(invalid)?;
-    let number = |text: &str| text.trim().parse::<i64>().map_err(|_| invalid());
-    let (first, last, total) = (number(first)?, number(last)?, number(total)?);
-    if first < 0 || last < first || total < -1 || (total >= 0 && last >= total) {
-        return Err(invalid());
-    }
-    if first == 0 && last.checked_add(1) == Some(total) {
-        return Ok(());
-    }
-    Err(ApiError::not_built(format!("Chunked upload (Content-Range {text})")))
 }
 
 /// How long a file may be as base64 text.

@@ -14,9 +14,11 @@ use utoipa::ToSchema;
 use super::{
     CredentialsInBody,
     authorize::{AuthorizedUpload, SignatureCheck, authorize},
+    chunks::{Chunk, assembly},
     form::{self, UploadFile, UploadForm},
     keep::{self, Kept, Wanted},
-    parameters::{ResolvedUpload, check_format, check_public_id, resolve},
+    parameters::{FileFacts, ResolvedUpload, check_format, check_public_id, resolve, resource_type},
+    stage::Staged,
 };
 use crate::{
     DataPlane,
@@ -24,7 +26,7 @@ use crate::{
     assets::{
         ActsFor, AssetStore,
         commit::DestroyOutcome,
-        record::{AssetName, DeliveryType, ResourceType},
+        record::{AssetName, AssetRecord, DeliveryType, ResourceType},
     },
     tenants::Tenant,
     views::UploadResult,
@@ -91,12 +93,23 @@ pub async fn upload(
     Ok(HttpResponse::Ok().json(outcome?))
 }
 
+/// What an upload is answered.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Taken {
+    /// The asset.
+    Asset(Box<UploadResult>),
+    /// A chunk of one, and others are missing.
+    Chunk(ChunkResult),
+}
+
 async fn take_upload(
     request: &HttpRequest,
     payload: web::Payload,
     plane: &DataPlane,
     asked: &str,
-) -> Result<UploadResult, ApiError> {
+) -> Result<Taken, ApiError> {
+    let chunk = Chunk::of(request.headers())?;
     let tenant = tenant_of(request, plane).await?;
     let check = SignatureCheck { plane, tenant: &tenant, operation: named_operation(request)? };
     let form = form::read(request, payload, plane, &tenant, &check).await?;
@@ -107,21 +120,121 @@ async fn take_upload(
     if file.staged.bytes == 0 {
         return Err(ApiError::new(ErrorCode::InvalidFile, "Empty file"));
     }
-    let resolved = resolve(&upload, asked, &file)?;
-    store(plane, &upload, resolved, file).await
+    if let Some(chunk) = chunk {
+        return Box::pin(take_chunk(plane, &upload, asked, &chunk, file)).await;
+    }
+    let resource_type = resource_type(asked, &file.staged.head)?;
+    let resolved = resolve(&upload, FileFacts { resource_type, filename: file.filename.as_deref(), settled_id: None })?;
+    let kept = store(plane, &upload, resolved, file.staged, None).await?;
+    let Some((asset, existing)) = kept else {
+        return Err(ApiError::new(ErrorCode::Internal, "General Error"));
+    };
+    let mut result = UploadResult::new(&plane.links, upload.tenant(), &asset, upload.access_key());
+    result.existing = existing.then_some(true);
+    Ok(Taken::Asset(Box::new(result)))
 }
 
-/// Looks into the file, stores its bytes, and only then gives them their name.
+/// Takes a chunk; with the last one, the asset is made.
+async fn take_chunk(
+    plane: &DataPlane,
+    upload: &AuthorizedUpload,
+    asked: &str,
+    chunk: &Chunk,
+    file: UploadFile,
+) -> Result<Taken, ApiError> {
+    let UploadFile { staged, filename } = file;
+    chunk.check_length(staged.bytes, upload.tenant().snapshot.limits.upload_bytes)?;
+    let begun = assembly::begun(plane, upload, chunk).await?;
+    // What the file is shows in its first bytes; until they are there, a name is made up as for a picture.
+    let kind = match asked {
+        "auto" if !chunk.is_first() => ResourceType::Image,
+        asked => resource_type(asked, &staged.head)?,
+    };
+    let facts = |resource_type, settled_id| FileFacts { resource_type, filename: filename.as_deref(), settled_id };
+    let resolved = resolve(upload, facts(kind, begun.as_deref()))?;
+    upload.permit((), &resolved.asset_folder)?;
+    let collected = assembly::collect(plane, upload, chunk, staged, &resolved.name.public_id).await?;
+    if !collected.is_complete {
+        return Ok(Taken::Chunk(ChunkResult {
+            done: false,
+            bytes: collected.bytes,
+            kind: resolved.name.delivery_type.name(),
+            resource_type: asked.to_owned(),
+            public_id: collected.public_id,
+        }));
+    }
+    let environment = upload.tenant().id();
+    if let Some(version) = collected.version {
+        return ended(plane, upload, version).await;
+    }
+    let whole = assembly::assemble(plane, environment, &collected).await?;
+    let kind = resource_type(asked, &whole.head)?;
+    let resolved = resolve(upload, facts(kind, Some(&collected.public_id)))?;
+    let kept = match store(plane, upload, resolved, whole, Some(collected.id)).await {
+        Err(error) if error.code() == ErrorCode::InvalidFile => {
+            // No further chunk could make this file a good one.
+            assembly::abandon(plane, collected.id).await?;
+            plane.remove_objects(assembly::objects(environment, &collected));
+            return Err(error);
+        }
+        kept => kept?,
+    };
+    let Some((asset, existing)) = kept else {
+        let version = assembly::outcome(plane, collected.id).await?;
+        let gone = || ApiError::invalid("This upload was given up; begin it anew");
+        return ended(plane, upload, version.ok_or_else(gone)?).await;
+    };
+    if !existing {
+        plane.remove_objects(assembly::objects(environment, &collected));
+    }
+    let mut result = UploadResult::new(&plane.links, upload.tenant(), &asset, upload.access_key());
+    result.existing = existing.then_some(true);
+    result.done = Some(true);
+    Ok(Taken::Asset(Box::new(result)))
+}
+
+/// The answer to a last chunk that was sent once more.
+async fn ended(plane: &DataPlane, upload: &AuthorizedUpload, version: uuid::Uuid) -> Result<Taken, ApiError> {
+    let assets = AssetStore::of(upload, &plane.database, &plane.settings.region.name);
+    let asset = assets.find_by_version(version).await?;
+    let replaced = || ApiError::invalid("This upload has ended, and its asset was replaced or taken away since");
+    let asset = asset.ok_or_else(replaced)?;
+    let mut result = UploadResult::new(&plane.links, upload.tenant(), &asset, upload.access_key());
+    result.done = Some(true);
+    Ok(Taken::Asset(Box::new(result)))
+}
+
+/// The answer to a chunk when others are missing.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChunkResult {
+    /// Always false.
+    pub done: bool,
+    /// How many bytes of the file are there.
+    pub bytes: u64,
+    /// The delivery type that the asset will have.
+    #[schema(example = "upload")]
+    pub kind: &'static str,
+    /// The kind that was asked for.
+    #[schema(example = "raw")]
+    pub resource_type: String,
+    /// The public id that the asset will have.
+    #[schema(example = "cats/tom")]
+    pub public_id: String,
+}
+
+/// Looks into the file, stores its bytes, and only then gives them their name. Answers with the asset, and whether it was there
+/// before; with nothing when the upload in chunks `ends` was ended by another request.
 async fn store(
     plane: &DataPlane,
     upload: &AuthorizedUpload,
     resolved: ResolvedUpload,
-    file: UploadFile,
-) -> Result<UploadResult, ApiError> {
+    staged: Staged,
+    ends: Option<uuid::Uuid>,
+) -> Result<Option<(Box<AssetRecord>, bool)>, ApiError> {
     let tenant = upload.tenant();
     let permitted = upload.permit(resolved.name.clone(), &resolved.asset_folder)?;
     let extension = resolved.extension.as_deref();
-    let seen = keep::look_into(plane, tenant, &file.staged, resolved.name.resource_type, extension).await?;
+    let seen = keep::look_into(plane, tenant, &staged, resolved.name.resource_type, extension).await?;
     check_format(&resolved, &seen.format)?;
     let wanted = Wanted {
         display_name: resolved.display_name,
@@ -134,16 +247,15 @@ async fn store(
         request: upload.request(),
         overwrite: resolved.overwrite,
         remote: None,
+        ends,
     };
     let assets = AssetStore::of(upload, &plane.database, &plane.settings.region.name);
-    let (asset, existing) = match keep::keep(plane, &assets, permitted, file.staged, seen, wanted).await? {
-        Kept::Stored(asset) => (asset, None),
-        Kept::Existing(asset) => (asset, Some(true)),
-        Kept::OutOfScope => return Err(upload.beyond_reach()),
-    };
-    let mut result = UploadResult::new(&plane.links, tenant, &asset, upload.access_key());
-    result.existing = existing;
-    Ok(result)
+    match keep::keep(plane, &assets, permitted, staged, seen, wanted).await? {
+        Kept::Stored(asset) => Ok(Some((asset, false))),
+        Kept::Existing(asset) => Ok(Some((asset, true))),
+        Kept::OutOfScope => Err(upload.beyond_reach()),
+        Kept::Ended => Ok(None),
+    }
 }
 
 /// Parameters of [`destroy`], for the description.

@@ -54,6 +54,8 @@ pub struct Wanted {
     pub overwrite: bool,
     /// What its remote server said of it, if it is to be asked again.
     pub remote: Option<RemoteSource>,
+    /// The upload in chunks that it ends, once.
+    pub ends: Option<uuid::Uuid>,
 }
 
 /// What became of it.
@@ -65,6 +67,8 @@ pub enum Kept {
     Existing(Box<AssetRecord>),
     /// The name is taken by an asset in a folder that the caller may not change.
     OutOfScope,
+    /// The upload in chunks was ended by another request.
+    Ended,
 }
 
 /// Looks into a file. A picture's own header refuses one that is too large before a worker is asked. `extension` is that of the
@@ -122,6 +126,7 @@ pub async fn keep(
         request: wanted.request.to_string(),
         overwrite: wanted.overwrite,
         remote: wanted.remote,
+        ends: wanted.ends,
     };
     let outcome = assets.commit_upload(permitted, new, now).await?;
     let (kept, orphans) = match outcome {
@@ -132,6 +137,7 @@ pub async fn keep(
         }
         UploadOutcome::Existing(asset) => (Kept::Existing(asset), vec![object]),
         UploadOutcome::OutOfScope => (Kept::OutOfScope, vec![object]),
+        UploadOutcome::Ended => (Kept::Ended, vec![object]),
     };
     plane.remove_objects(orphans);
     Ok(kept)

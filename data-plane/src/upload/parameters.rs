@@ -9,7 +9,7 @@ use plane_kit::{
 use rand::Rng;
 use serde_json::{Map, Value};
 
-use super::{authorize::AuthorizedUpload, context::read_context, form::UploadFile};
+use super::{authorize::AuthorizedUpload, context::read_context};
 use crate::assets::{
     labels::{check_context, check_tags},
     record::{AssetName, DeliveryType, ResourceType},
@@ -99,21 +99,36 @@ pub struct ResolvedUpload {
     pub extension: Option<String>,
 }
 
-/// Resolves an upload. `asked` is the resource type of the path, `auto` among them.
-pub fn resolve(upload: &AuthorizedUpload, asked: &str, file: &UploadFile) -> Result<ResolvedUpload, ApiError> {
+/// What is known of the file before its bytes were looked into.
+#[derive(Debug, Clone, Copy)]
+pub struct FileFacts<'a> {
+    /// Kind.
+    pub resource_type: ResourceType,
+    /// The name that the client gave.
+    pub filename: Option<&'a str>,
+    /// The public id, if an earlier chunk of the same upload has settled it.
+    pub settled_id: Option<&'a str>,
+}
+
+/// Resolves an upload.
+pub fn resolve(upload: &AuthorizedUpload, file: FileFacts<'_>) -> Result<ResolvedUpload, ApiError> {
     let params = upload.params();
     refuse_not_built(params)?;
-    let resource_type = resource_type(asked, &file.staged.head)?;
+    let resource_type = file.resource_type;
     let delivery_type = match params.text("type")? {
         Some(name) => uploaded_type("type", &name)?,
         None => DeliveryType::Upload,
     };
-    let filename = params.text("filename_override")?.or_else(|| file.filename.clone());
+    let filename = params.text("filename_override")?.or_else(|| file.filename.map(str::to_owned));
     let (base, extension) = split_filename(filename.as_deref().unwrap_or("file"));
     let folder = params.text("folder")?.map(|folder| clean_folder("folder", &folder)).transpose()?;
     let asset_folder = params.text("asset_folder")?.map(|folder| clean_folder("asset_folder", &folder)).transpose()?;
-    let public_id =
-        public_id(params, resource_type, &base, extension.as_deref(), folder.as_deref(), asset_folder.as_deref())?;
+    let public_id = match file.settled_id {
+        Some(id) => id.to_owned(),
+        None => {
+            public_id(params, resource_type, &base, extension.as_deref(), folder.as_deref(), asset_folder.as_deref())?
+        }
+    };
     let is_dynamic = upload.tenant().snapshot.folder_mode == FolderMode::Dynamic;
     let asset_folder = match (is_dynamic, asset_folder, folder) {
         (true, Some(folder), _) | (true, None, Some(folder)) => folder,
@@ -166,7 +181,8 @@ pub fn refuse_not_built(params: &Params) -> Result<(), ApiError> {
     }
 }
 
-fn resource_type(asked: &str, head: &[u8]) -> Result<ResourceType, ApiError> {
+/// The kind of a file. `asked` is that of the path, `auto` among them, which goes by the first bytes.
+pub fn resource_type(asked: &str, head: &[u8]) -> Result<ResourceType, ApiError> {
     match asked {
         "auto" if is_video(head) => Err(ApiError::not_built("Upload of video and audio")),
         "auto" if is_picture(head) => Ok(ResourceType::Image),

@@ -4,6 +4,9 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const cloudinary = require('cloudinary').v2;
 
 const [photo, remote] = process.argv.slice(2);
@@ -89,11 +92,35 @@ async function main() {
   await refused(404, 'not found', () => api.upload_preset('life'));
   await api.delete_resources_by_prefix('inbox/');
 
+  // A large file in chunks, from a file and from a stream.
+  const large = path.join(os.tmpdir(), `large-${process.pid}.bin`);
+  fs.writeFileSync(large, Buffer.alloc(12_800_000, 'abcdefg'));
+  const stored = await new Promise((resolve, reject) => {
+    uploader.upload_large(
+      large,
+      { public_id: 'life/large.bin', resource_type: 'raw', chunk_size: 6_000_000 },
+      (error, result) => (error ? reject(error) : resolve(result)),
+    );
+  });
+  assert.equal(stored.bytes, 12_800_000);
+  const streamed = await new Promise((resolve, reject) => {
+    const stream = uploader.upload_chunked_stream(
+      { public_id: 'life/stream.bin', resource_type: 'raw', chunk_size: 6_000_000 },
+      (error, result) => (error ? reject(error) : resolve(result)),
+    );
+    fs.createReadStream(large).pipe(stream);
+  });
+  assert.equal(streamed.etag, stored.etag);
+  fs.unlinkSync(large);
+  for (const name of ['life/large.bin', 'life/stream.bin']) {
+    assert.equal((await uploader.destroy(name, { resource_type: 'raw' })).result, 'ok');
+  }
+
   // A remote picture, uploaded and fetched.
-  const stored = await uploader.upload(remote, { public_id: 'life/remote' });
+  const copied = await uploader.upload(remote, { public_id: 'life/remote' });
   const fetched = await fetch(cloudinary.url(remote, { type: 'fetch', secure: false }));
   assert.equal(fetched.status, 200, fetched.headers.get('x-cld-error'));
-  assert.equal((await fetched.arrayBuffer()).byteLength, stored.bytes);
+  assert.equal((await fetched.arrayBuffer()).byteLength, copied.bytes);
   const scaled = await fetch(cloudinary.url(remote, { type: 'fetch', width: 50, crop: 'scale', secure: false }));
   assert.equal(scaled.headers.get('content-type'), 'image/jpeg');
 

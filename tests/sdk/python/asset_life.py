@@ -3,6 +3,7 @@
 Everything about the server comes from the environment. Arguments: the photo, and the address of a remote picture.
 """
 
+import io
 import json
 import sys
 import urllib.request
@@ -85,6 +86,15 @@ def main(photo, remote):
     assert api.delete_upload_preset("life")["message"] == "deleted"
     assert "not found" in refused(NotFound, api.upload_preset, "life")
     assert api.delete_resources_by_prefix("inbox/")["deleted"] == {"inbox/note": "deleted", "inbox/signed": "deleted"}
+
+    # A large file in chunks.
+    large = io.BytesIO(bytes(range(256)) * 50_000)
+    stored = uploader.upload_large(large, public_id="life/large.bin", chunk_size=6_000_000)
+    assert (stored["bytes"], stored["public_id"], stored["resource_type"]) == (12_800_000, "life/large.bin", "raw"), stored
+    assert "larger than 5mb" in refused(
+        BadRequest, uploader.upload_large, io.BytesIO(b"x" * 3_000_000), public_id="small", chunk_size=1_000_000
+    )
+    assert uploader.destroy("life/large.bin", resource_type="raw")["result"] == "ok"
 
     # A remote picture, uploaded and fetched.
     stored = uploader.upload(remote, public_id="life/remote")

@@ -1,0 +1,236 @@
+//! Collecting the chunks of an upload, and making the asset of them.
+//!
+//! A chunk is an object of the store and a row, so any node may take any of them, and a node that is restarted goes on. With the last
+//! one the file is put together in a scratch file and goes the way of every upload; the transaction that names the asset also says
+//! that the upload is done, so a last chunk that is sent once more is answered with the asset that there is.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::TryStreamExt;
+use plane_kit::{
+    error::{ApiError, ErrorCode},
+    ids::{EnvironmentId, uuid_at},
+};
+use sea_orm::{
+    ActiveValue::Set,
+    ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    sea_query::{Expr, OnConflict},
+};
+use uuid::Uuid;
+
+use super::{Admitted, Chunk, Held, admit, is_complete, settled_total};
+use crate::{
+    Plane,
+    assets::ActsFor,
+    storage::{ObjectKey, StorageError},
+    tables::{chunked_uploads, upload_chunks},
+    upload::{
+        authorize::AuthorizedUpload,
+        stage::{Staged, StagingError},
+    },
+};
+
+/// An upload of which some chunks are there.
+#[derive(Debug, Clone)]
+pub struct Collected {
+    /// Its row.
+    pub id: Uuid,
+    /// The public id that the asset will have.
+    pub public_id: String,
+    /// How many bytes are there.
+    pub bytes: u64,
+    /// What the upload led to, once it has.
+    pub version: Option<Uuid>,
+    /// Whether everything is there.
+    pub is_complete: bool,
+    chunks: Vec<upload_chunks::Model>,
+}
+
+/// The public id of an upload of which something is there.
+pub async fn begun(plane: &Plane, upload: &AuthorizedUpload, chunk: &Chunk) -> Result<Option<String>, ApiError> {
+    Ok(find(plane, upload, chunk).await?.map(|row| row.public_id))
+}
+
+async fn find(
+    plane: &Plane,
+    upload: &AuthorizedUpload,
+    chunk: &Chunk,
+) -> Result<Option<chunked_uploads::Model>, DbErr> {
+    use chunked_uploads::Column;
+    chunked_uploads::Entity::find()
+        .filter(Column::EnvironmentId.eq(upload.environment().0))
+        .filter(Column::Subject.eq(upload.subject()))
+        .filter(Column::ClientId.eq(chunk.client_id.as_str()))
+        .one(plane.database.reader())
+        .await
+}
+
+/// Takes a chunk. `public_id` is what the asset will be called, unless another chunk was faster.
+pub async fn collect(
+    plane: &Plane,
+    upload: &AuthorizedUpload,
+    chunk: &Chunk,
+    staged: Staged,
+    public_id: &str,
+) -> Result<Collected, ApiError> {
+    let now = plane.clock.now();
+    let environment = upload.environment();
+    let new = Held { position: chunk.position(), bytes: staged.bytes, sha256: staged.sha256 };
+    let id = uuid_at(now);
+    let object = ObjectKey::chunk(environment, id);
+    let mut file = tokio::fs::File::from_std(staged.file);
+    plane.storage.write_file(&object, &mut file, "application/octet-stream").await?;
+    match put(plane, upload, chunk, &new, id, public_id, now).await {
+        Ok((collected, Admitted::New)) => Ok(collected),
+        Ok((collected, Admitted::Known)) => {
+            plane.remove_objects(vec![object]);
+            Ok(collected)
+        }
+        Err(error) => {
+            plane.remove_objects(vec![object]);
+            Err(error)
+        }
+    }
+}
+
+async fn put(
+    plane: &Plane,
+    upload: &AuthorizedUpload,
+    chunk: &Chunk,
+    new: &Held,
+    id: Uuid,
+    public_id: &str,
+    now: DateTime<Utc>,
+) -> Result<(Collected, Admitted), ApiError> {
+    use chunked_uploads::Column;
+    let by_part = matches!(chunk.place, super::Place::Part { .. });
+    let transaction = plane.database.begin().await?;
+    let row = chunked_uploads::ActiveModel {
+        id: Set(uuid_at(now)),
+        environment_id: Set(upload.environment().0),
+        subject: Set(upload.subject().to_owned()),
+        client_id: Set(chunk.client_id.clone()),
+        public_id: Set(public_id.to_owned()),
+        by_part: Set(by_part),
+        total: Set(None),
+        version_id: Set(None),
+        touched_at: Set(now),
+    };
+    // Written or there: either way the row is this transaction's until it ends.
+    let key = [Column::EnvironmentId, Column::Subject, Column::ClientId];
+    let row = chunked_uploads::Entity::insert(row)
+        .on_conflict(OnConflict::columns(key).update_column(Column::TouchedAt).to_owned())
+        .exec_with_returning(&transaction)
+        .await?;
+    if row.by_part != by_part {
+        return Err(ApiError::invalid("Invalid chunk: an upload is sent by ranges or by part numbers, not by both"));
+    }
+    let rows = upload_chunks::Entity::find()
+        .filter(upload_chunks::Column::UploadId.eq(row.id))
+        .order_by_asc(upload_chunks::Column::Position)
+        .all(&transaction)
+        .await?;
+    let held: Vec<Held> = rows.iter().map(Held::from).collect();
+    let known = row.total.map(|total| u64::try_from(total).unwrap_or(0));
+    let total = settled_total(known, chunk.total())?;
+    let admitted = admit(&held, chunk, new, total)?;
+    let mut chunks = rows;
+    if admitted == Admitted::New {
+        let model = upload_chunks::Model {
+            id,
+            upload_id: row.id,
+            position: signed(new.position),
+            bytes: signed(new.bytes),
+            sha256: new.sha256.clone(),
+        };
+        let active = upload_chunks::ActiveModel::from(model.clone());
+        upload_chunks::Entity::insert(active).exec_without_returning(&transaction).await?;
+        chunks.push(model);
+        chunks.sort_by_key(|chunk| chunk.position);
+    }
+    if total != known {
+        chunked_uploads::Entity::update_many()
+            .col_expr(Column::Total, Expr::value(total.map(signed)))
+            .filter(Column::Id.eq(row.id))
+            .exec(&transaction)
+            .await?;
+    }
+    transaction.commit().await?;
+    let held: Vec<Held> = chunks.iter().map(Held::from).collect();
+    let bytes = held.iter().map(|held| held.bytes).sum();
+    let limit = upload.tenant().snapshot.limits.upload_bytes;
+    if bytes > limit {
+        abandon(plane, row.id).await?;
+        let text = format!("File size too large. Got at least {bytes}. Maximum is {limit}.");
+        return Err(ApiError::new(ErrorCode::InvalidFile, text));
+    }
+    let collected = Collected {
+        id: row.id,
+        public_id: row.public_id,
+        bytes,
+        version: row.version_id,
+        is_complete: is_complete(&held, by_part, total),
+        chunks,
+    };
+    Ok((collected, admitted))
+}
+
+/// Puts the file together.
+pub async fn assemble(plane: &Plane, environment: EnvironmentId, collected: &Collected) -> Result<Staged, ApiError> {
+    let mut staging = plane.scratch.begin()?;
+    for chunk in &collected.chunks {
+        let object = ObjectKey::chunk(environment, chunk.id);
+        let length = u64::try_from(chunk.bytes).unwrap_or(0);
+        let mut stream = plane.storage.stream(&object, 0..length).await.map_err(lost)?;
+        while let Some(piece) = stream.try_next().await.map_err(lost)? {
+            staging.write(&piece)?;
+        }
+    }
+    let staged = staging.finish()?;
+    if staged.bytes == collected.bytes {
+        return Ok(staged);
+    }
+    Err(ApiError::from(StagingError::from(std::io::Error::other("a chunk is shorter than its row says"))))
+}
+
+/// The objects of an upload, which are of no use once the asset is there.
+pub fn objects(environment: EnvironmentId, collected: &Collected) -> Vec<ObjectKey> {
+    collected.chunks.iter().map(|chunk| ObjectKey::chunk(environment, chunk.id)).collect()
+}
+
+/// What an upload led to, if it has ended.
+pub async fn outcome(plane: &Plane, id: Uuid) -> Result<Option<Uuid>, DbErr> {
+    let row = chunked_uploads::Entity::find_by_id(id).one(plane.database.reader()).await?;
+    Ok(row.and_then(|row| row.version_id))
+}
+
+/// Forgets an upload; the sweeper takes its objects.
+pub async fn abandon(plane: &Plane, id: Uuid) -> Result<(), DbErr> {
+    chunked_uploads::Entity::delete_by_id(id).exec(plane.database.writer()).await.map(drop)
+}
+
+/// Forgets uploads that nobody has added to for `keep`. Answers how many there were.
+pub async fn abandon_old(plane: &Plane, now: DateTime<Utc>, keep: TimeDelta) -> Result<u64, DbErr> {
+    let old = chunked_uploads::Entity::delete_many().filter(chunked_uploads::Column::TouchedAt.lt(now - keep));
+    Ok(old.exec(plane.database.writer()).await?.rows_affected)
+}
+
+/// A chunk that is gone was collected as abandoned, or taken away by whoever finished the upload.
+fn lost(error: StorageError) -> ApiError {
+    match error {
+        StorageError::Missing(_) => {
+            ApiError::unavailable("The chunks of this upload are being put together; try again", 1)
+        }
+        error => error.into(),
+    }
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+impl From<&upload_chunks::Model> for Held {
+    fn from(row: &upload_chunks::Model) -> Self {
+        let number = |number: i64| u64::try_from(number).unwrap_or(0);
+        Self { position: number(row.position), bytes: number(row.bytes), sha256: row.sha256.clone() }
+    }
+}
