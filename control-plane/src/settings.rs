@@ -10,7 +10,10 @@ use plane_kit::{
 use serde_json::Value;
 
 /// All settings, by their names on the wire and at the command line.
-pub(crate) const NAMES: [&str; 1] = ["allowed_fetch_domains"];
+pub(crate) const NAMES: [&str; 2] = ["allowed_fetch_domains", "restricted_types"];
+
+/// Delivery types that can be restricted.
+const RESTRICTABLE: [&str; 1] = ["fetch"];
 
 /// How many domains a list may hold.
 const LONGEST_LIST: usize = 100;
@@ -19,6 +22,7 @@ const LONGEST_LIST: usize = 100;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SettingsChanges {
     allowed_fetch_domains: Option<Vec<String>>,
+    restricted_types: Option<Vec<String>>,
 }
 
 impl SettingsChanges {
@@ -28,7 +32,10 @@ impl SettingsChanges {
             let hint = nearest(unknown, NAMES).map(|name| format!("; did you mean {name}?")).unwrap_or_default();
             return Err(ApiError::invalid(format!("There is no setting {unknown}{hint}")));
         }
-        Ok(Self { allowed_fetch_domains: domains(params, "allowed_fetch_domains")? })
+        Ok(Self {
+            allowed_fetch_domains: domains(params, "allowed_fetch_domains")?,
+            restricted_types: restricted_types(params, "restricted_types")?,
+        })
     }
 
     /// Whether nothing changes.
@@ -41,15 +48,39 @@ impl SettingsChanges {
         if let Some(domains) = self.allowed_fetch_domains {
             settings.allowed_fetch_domains = domains;
         }
+        if let Some(types) = self.restricted_types {
+            settings.restricted_types = types;
+        }
     }
 }
 
-/// A list of domains. An empty text or list empties it.
-fn domains(params: &Params, name: &str) -> Result<Option<Vec<String>>, ApiError> {
+/// A list. An empty text or list empties it; a text of nothing but commas is a mistake that would do the same.
+fn list(params: &Params, name: &str) -> Result<Option<Vec<String>>, ApiError> {
     if params.names().any(|given| given == name) && params.get(name).is_none() {
         return Ok(Some(Vec::new()));
     }
-    let Some(texts) = params.list(name)? else {
+    let texts = params.list(name)?;
+    match (params.get(name), &texts) {
+        (Some(value @ Value::String(_)), Some(texts)) if texts.is_empty() => Err(invalid_value(name, value)),
+        _ => Ok(texts),
+    }
+}
+
+fn restricted_types(params: &Params, name: &str) -> Result<Option<Vec<String>>, ApiError> {
+    let Some(mut types) = list(params, name)? else {
+        return Ok(None);
+    };
+    if let Some(unknown) = types.iter().find(|kind| !RESTRICTABLE.contains(&kind.as_str())) {
+        let known = RESTRICTABLE.join(", ");
+        return Err(ApiError::invalid(format!("Invalid value {unknown} for parameter {name}: {known}")));
+    }
+    types.sort();
+    types.dedup();
+    Ok(Some(types))
+}
+
+fn domains(params: &Params, name: &str) -> Result<Option<Vec<String>>, ApiError> {
+    let Some(texts) = list(params, name)? else {
         return Ok(None);
     };
     if texts.len() > LONGEST_LIST {
@@ -90,11 +121,24 @@ mod tests {
     }
 
     #[test]
+    fn types_are_restricted_and_freed() {
+        let mut settings = EnvironmentSettings::default();
+        for (text, expected) in
+            [("restricted_types=fetch", vec!["fetch"]), ("", vec!["fetch"]), ("restricted_types=", vec![])]
+        {
+            read(text).unwrap().apply(&mut settings);
+            assert_eq!(settings.restricted_types, expected, "{text}");
+        }
+    }
+
+    #[test]
     fn mistakes_are_named() {
         let many = format!("allowed_fetch_domains={}", vec!["a.test"; 101].join(","));
         for (text, part) in [
             ("allowed_domains=a.test", "did you mean allowed_fetch_domains"),
             ("allowed_fetch_domains=http://a.test", "http://a.test"),
+            ("allowed_fetch_domains=,", "allowed_fetch_domains"),
+            ("restricted_types=fetch,upload", "upload"),
             (&many, "at most 100"),
         ] {
             let error = read(text).unwrap_err();

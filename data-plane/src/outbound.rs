@@ -19,6 +19,7 @@ use bytes::Bytes;
 use plane_kit::{
     domains::covers,
     error::{ApiError, ErrorCode, chain},
+    ids::EnvironmentId,
 };
 use reqwest::{
     Client, Response, StatusCode,
@@ -37,6 +38,15 @@ use address::Reachable;
 
 /// Who asks, as a remote server reads it.
 const USER_AGENT: &str = concat!("Safelight/", env!("CARGO_PKG_VERSION"));
+
+/// Says whose requests have passed (RFC 8586).
+const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
+/// How this program calls itself there.
+const LOOP_NAME: &str = "safelight";
+/// How many shares are remembered. One that nothing is under way of is forgotten first.
+const SHARES: u64 = 100_000;
+/// How long a share is remembered that nobody asks for; longer than a file may take.
+const SHARE_KEPT: Duration = Duration::from_secs(3600);
 
 /// What may be reached outside, and within which limits.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -120,6 +130,8 @@ pub enum OutboundError {
     Port(u16),
     /// The environment's list of domains does not have the host.
     Domain(String),
+    /// The address holds credentials, and would be kept with them.
+    Credentials,
     /// The host is not there, or it is not public. Which of the two is nobody's business: names of inner hosts are not told.
     NotPublic,
     /// More redirects than are followed.
@@ -150,6 +162,7 @@ impl fmt::Display for OutboundError {
             Self::Scheme(scheme) => write!(f, "the scheme {scheme} is not allowed"),
             Self::Port(port) => write!(f, "the port {port} is not allowed"),
             Self::Domain(host) => write!(f, "the host {host} is not among the allowed fetch domains"),
+            Self::Credentials => f.write_str("an address that is kept may not hold credentials"),
             Self::NotPublic => f.write_str("the host has no public address"),
             Self::Redirects(limit) => write!(f, "more than {limit} redirects"),
             Self::LostRedirect => f.write_str("a redirect without a valid address"),
@@ -207,6 +220,26 @@ impl Resolve for GuardedNames {
     }
 }
 
+/// What a remote file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// An upload that somebody signed, or that a preset allows.
+    Upload,
+    /// A delivery, which anybody may ask for.
+    Fetch,
+}
+
+/// For whom a remote file is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    /// The environment.
+    pub environment: EnvironmentId,
+    /// What for.
+    pub purpose: Purpose,
+    /// The domains that it allows, all when it names none.
+    pub domains: &'a [String],
+}
+
 /// Reaches what is outside.
 pub struct Outbound {
     client: Client,
@@ -214,12 +247,15 @@ pub struct Outbound {
     config: OutboundConfig,
     own: Option<Url>,
     slots: Arc<Semaphore>,
+    /// What one environment may have under way for one purpose, so that none keeps the others from theirs, and what anybody may ask
+    /// for keeps nobody from uploading.
+    shares: moka::sync::Cache<(EnvironmentId, Purpose), Arc<Semaphore>>,
 }
 
 /// Where an address led to.
 pub enum Reached {
     /// To this installation: the path of its own delivery, with the query.
-    Inside(String),
+    Inside(String, Slot),
     /// To a remote server that answered with success, or that nothing changed.
     Remote(Remote),
 }
@@ -229,7 +265,13 @@ pub struct Remote {
     response: Response,
     deadline: Instant,
     bytes: u64,
-    _slot: OwnedSemaphorePermit,
+    _slot: Slot,
+}
+
+/// The right to have a file under way.
+pub struct Slot {
+    _of_all: OwnedSemaphorePermit,
+    _of_share: OwnedSemaphorePermit,
 }
 
 impl Outbound {
@@ -244,27 +286,56 @@ impl Outbound {
             .redirect(Policy::none())
             .referer(false)
             .dns_resolver(GuardedNames { names, reachable: Arc::clone(&reachable) })
+            // A connection that is kept would outlive the check of its address, and strangers could have any number of them kept.
+            .pool_max_idle_per_host(0)
             .connect_timeout(Duration::from_millis(config.connect_ms))
             .read_timeout(Duration::from_millis(config.idle_ms))
             .build()
             .map_err(|error| broken(&error))?;
         let slots = Arc::new(Semaphore::new(config.concurrency));
-        Ok(Self { client, reachable, own: Url::parse(public_url).ok(), config, slots })
+        let shares = moka::sync::Cache::builder().max_capacity(SHARES).time_to_idle(SHARE_KEPT).build();
+        Ok(Self { client, reachable, own: Url::parse(public_url).ok(), config, slots, shares })
     }
 
-    /// Asks for a file. `domains` are those that the environment allows, all when it names none; `headers` are those of a
-    /// conditional request. Redirects are followed as far as every step may be.
-    pub async fn get(&self, url: &str, domains: &[String], headers: HeaderMap) -> Result<Reached, OutboundError> {
-        let slot = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| OutboundError::Busy)?;
+    /// Takes a slot, of all and of what the asker may have of them.
+    fn slot(&self, asker: Asker<'_>) -> Result<Slot, OutboundError> {
+        let part = match asker.purpose {
+            Purpose::Upload => 4,
+            Purpose::Fetch => 8,
+        };
+        let share = self.shares.get_with((asker.environment, asker.purpose), || {
+            Arc::new(Semaphore::new((self.config.concurrency / part).max(1)))
+        });
+        let of_share = share.try_acquire_owned().map_err(|_| OutboundError::Busy)?;
+        let of_all = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| OutboundError::Busy)?;
+        Ok(Slot { _of_all: of_all, _of_share: of_share })
+    }
+
+    /// The path within our own delivery that an address means, if it is one of ours.
+    pub fn own_path(&self, url: &str) -> Option<String> {
+        Url::parse(url).ok().filter(|url| self.is_own(url)).map(|url| path_of(&url))
+    }
+
+    /// The host of our own delivery.
+    pub fn own_host(&self) -> Option<String> {
+        self.own.as_ref().and_then(|own| own.host_str().map(str::to_owned))
+    }
+
+    /// Asks for a file. `headers` are those of a conditional request. Redirects are followed as far as every step may be.
+    pub async fn get(&self, url: &str, asker: Asker<'_>, headers: HeaderMap) -> Result<Reached, OutboundError> {
+        let slot = self.slot(asker)?;
         let deadline = Instant::now() + Duration::from_millis(self.config.total_ms);
         let mut url = Url::parse(url).map_err(|_| OutboundError::Malformed)?;
+        let holds_credentials = !url.username().is_empty() || url.password().is_some();
+        if holds_credentials && asker.purpose == Purpose::Fetch {
+            return Err(OutboundError::Credentials);
+        }
         for _ in 0..=self.config.redirects {
             if self.is_own(&url) {
-                let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-                return Ok(Reached::Inside(format!("{}{query}", url.path())));
+                return Ok(Reached::Inside(path_of(&url), slot));
             }
-            self.check(&url, domains)?;
-            let request = self.client.get(url.clone()).headers(headers.clone()).send();
+            self.check(&url, asker.domains)?;
+            let request = self.client.get(url.clone()).headers(headers.clone()).header(CDN_LOOP, LOOP_NAME).send();
             let response = timeout_at(deadline, request).await.map_err(|_| OutboundError::TooSlow)?.map_err(failed)?;
             let status = response.status();
             if status.is_redirection() && status != StatusCode::NOT_MODIFIED {
@@ -312,15 +383,28 @@ impl Outbound {
             Some(port) => url.port_or_known_default() == Some(port),
             None => url.port().is_none(),
         };
-        let is_same_host = url.host() == own.host() || (is_loopback(url) && is_loopback(own));
+        let host = |url: &Url| url.host_str().map(|host| host.trim_end_matches('.').to_owned());
+        let is_same_host = host(url) == host(own) || (is_loopback(url) && is_loopback(own));
         is_web && is_same_port && is_same_host
     }
+}
+
+fn path_of(url: &Url) -> String {
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{}{query}", url.path())
+}
+
+/// Whether a request was made by a server like this one, for somebody else. Such a request fetches nothing further: an address that
+/// leads back here under a name that is not known to be ours would go round and round.
+pub fn is_looping(headers: &actix_web::http::header::HeaderMap) -> bool {
+    let passed = headers.get_all(CDN_LOOP.as_str()).filter_map(|value| value.to_str().ok());
+    passed.flat_map(|value| value.split(',')).any(|name| name.trim().split(';').next() == Some(LOOP_NAME))
 }
 
 /// Whether an address names this machine itself.
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Domain(name)) => name.trim_end_matches('.') == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
         None => false,
@@ -383,10 +467,12 @@ mod tests {
             ("https://media.example.com", "https://media.example.com/demo/image/upload/a", true),
             ("https://media.example.com", "http://media.example.com/demo", true),
             ("https://media.example.com", "https://MEDIA.example.com/demo", true),
+            ("https://media.example.com", "https://media.example.com./demo", true),
             ("https://media.example.com", "https://media.example.com:8443/demo", false),
             ("https://media.example.com", "ftp://media.example.com/demo", false),
             ("https://media.example.com", "https://other.example.com/demo", false),
             ("http://127.0.0.1:7788", "http://localhost:7788/demo", true),
+            ("http://127.0.0.1:7788", "http://localhost.:7788/demo", true),
             ("http://127.0.0.1:7788", "https://[::1]:7788/demo", true),
             ("http://127.0.0.1:7788", "http://[::ffff:127.0.0.1]:7788/demo", true),
             ("http://127.0.0.1:7788", "http://0x7f.1:7788/demo", true),

@@ -81,6 +81,7 @@ pub async fn ensure(plane: &Plane, environment: EnvironmentId, public_id: &str, 
         request: String::new(),
         overwrite: false,
         remote: None,
+        replaces: None,
         ends: None,
     };
     assets.commit_upload(Permitted::by_decision(name, Origin::PROGRAM), new, now).await?;

@@ -13,7 +13,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use data_plane::outbound::{Lookup, Outbound, OutboundConfig, OutboundError, Reached};
+use data_plane::outbound::{Asker, Lookup, Outbound, OutboundConfig, OutboundError, Purpose, Reached, is_looping};
+use plane_kit::ids::EnvironmentId;
 use reqwest::header::HeaderMap;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -151,11 +152,16 @@ async fn answer(mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
+/// Somebody who asks; who stands behind a number.
+fn asker(number: u128, purpose: Purpose, domains: &[String]) -> Asker<'_> {
+    Asker { environment: EnvironmentId(uuid::Uuid::from_u128(number)), purpose, domains }
+}
+
 /// Fetches all of a file, as an upload does.
 async fn fetch(outbound: &Outbound, url: &str, domains: &[String]) -> Result<Vec<u8>, OutboundError> {
     const LIMIT: u64 = 100_000;
-    match outbound.get(url, domains, HeaderMap::new()).await? {
-        Reached::Inside(path) => Ok(format!("inside {path}").into_bytes()),
+    match outbound.get(url, asker(0, Purpose::Upload, domains), HeaderMap::new()).await? {
+        Reached::Inside(path, _) => Ok(format!("inside {path}").into_bytes()),
         Reached::Remote(mut remote) => {
             remote.check_length(LIMIT)?;
             let mut bytes = Vec::new();
@@ -364,10 +370,46 @@ async fn servers_that_do_not_end_or_do_not_say_the_truth_are_left() {
 #[tokio::test]
 async fn more_than_may_be_under_way_is_told_to_come_again() {
     let (public, _) = server(PUBLIC).await;
-    let outbound = outbound(OutboundConfig { concurrency: 1, ..config() });
+    let outbound = outbound(OutboundConfig { concurrency: 8, ..config() });
     let url = format!("http://public.test:{public}/file");
-    let held = outbound.get(&url, &[], HeaderMap::new()).await.unwrap();
-    assert!(matches!(fetch(&outbound, &url, &[]).await, Err(OutboundError::Busy)));
-    drop(held);
-    assert_eq!(fetch(&outbound, &url, &[]).await.unwrap(), b"hello");
+    let get = async |number, purpose| outbound.get(&url, asker(number, purpose, &[]), HeaderMap::new()).await;
+    // One environment has an eighth of all for what anybody may ask for, and a quarter for its uploads.
+    let mut held = vec![get(1, Purpose::Fetch).await.unwrap()];
+    assert!(matches!(get(1, Purpose::Fetch).await, Err(OutboundError::Busy)));
+    held.push(get(1, Purpose::Upload).await.unwrap());
+    held.push(get(1, Purpose::Upload).await.unwrap());
+    assert!(matches!(get(1, Purpose::Upload).await, Err(OutboundError::Busy)));
+    for number in 2..7 {
+        held.push(get(number, Purpose::Upload).await.unwrap());
+    }
+    assert!(matches!(get(9, Purpose::Upload).await, Err(OutboundError::Busy)), "all of them");
+    held.clear();
+    assert!(get(1, Purpose::Fetch).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_is_kept_by_its_address_may_not_hold_credentials() {
+    let (public, visits) = server(PUBLIC).await;
+    let outbound = outbound(config());
+    let url = format!("http://user:password@public.test:{public}/file");
+    let fetched = outbound.get(&url, asker(1, Purpose::Fetch, &[]), HeaderMap::new()).await;
+    assert!(matches!(fetched, Err(OutboundError::Credentials)));
+    assert_eq!(visits.load(Ordering::SeqCst), 0);
+    assert!(outbound.get(&url, asker(1, Purpose::Upload, &[]), HeaderMap::new()).await.is_ok());
+}
+
+#[test]
+fn requests_of_servers_like_this_are_known() {
+    use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+    for (value, expected) in [
+        ("safelight", true),
+        ("other, safelight", true),
+        ("safelight; id=1", true),
+        ("other", false),
+        ("safelights", false),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert(HeaderName::from_static("cdn-loop"), HeaderValue::from_static(value));
+        assert_eq!(is_looping(&headers), expected, "{value}");
+    }
 }

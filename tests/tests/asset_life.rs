@@ -22,6 +22,7 @@ on_both_databases!(
     assets_are_deleted_in_bulk,
     what_was_derived_is_deleted_and_counted_anew,
     listings_go_on_where_they_stopped,
+    changes_and_ends_at_once_do_not_wait_for_each_other,
     mistakes_are_named,
 );
 
@@ -252,6 +253,9 @@ async fn what_was_derived_is_deleted_and_counted_anew(tenant: Tenant) {
         "made anew, counted anew"
     );
 
+    // An empty choice is one of nothing, and above all not of the original.
+    let nothing = tenant.admin(Method::DELETE, "resources/image/upload?public_ids[]=a&transformations=").await.ok();
+    assert_eq!(nothing["deleted_counts"], json!({"a": {"original": 0, "derived": 0}}));
     let some = "resources/image/upload?public_ids[]=a&keep_original=true&transformations=c_scale,w_60|c_scale,w_1";
     let some = tenant.admin(Method::DELETE, some).await.ok();
     assert_eq!(some["deleted_counts"], json!({"a": {"original": 0, "derived": 1}}));
@@ -305,6 +309,47 @@ async fn listings_go_on_where_they_stopped(tenant: Tenant) {
     }
 }
 
+async fn changes_and_ends_at_once_do_not_wait_for_each_other(tenant: Tenant) {
+    let names = ["a", "b", "c", "d"];
+    for round in 0..4 {
+        // Made in another order than that of their names.
+        for name in names.iter().rev() {
+            put(&tenant, name, &[("tags", "t"), ("asset_folder", "here")]).await;
+        }
+        let tagged =
+            (0..3).map(|n| {
+                let (tenant, tag) = (tenant.clone(), format!("t{n}"));
+                async move {
+                    command(&tenant, "image/tags", &["d", "c", "b", "a"], &[("command", "add"), ("tag", &tag)]).await
+                }
+            });
+        let renamed = [("a", "d"), ("d", "a"), ("b", "c")].map(|(from, to)| {
+            let call = tenant.signed("image/rename").parameter("from_public_id", from).parameter("to_public_id", to);
+            call.parameter("overwrite", "1").send()
+        });
+        let moved = names.map(|name| {
+            let tenant = tenant.clone();
+            async move {
+                let path = format!("resources/image/upload/{name}");
+                tenant.send(Method::POST, &path, json!({"asset_folder": "there"})).await
+            }
+        });
+        let deleted = (0..2).map(|_| tenant.admin(Method::DELETE, "resources/image/tags/t"));
+        let (tagged, renamed, moved, deleted) = tokio::join!(
+            futures::future::join_all(tagged),
+            futures::future::join_all(renamed),
+            futures::future::join_all(moved),
+            futures::future::join_all(deleted),
+        );
+        for answer in tagged.iter().chain(&renamed).chain(&moved).chain(&deleted) {
+            assert!([200, 400, 404].contains(&answer.status), "round {round}: {} {}", answer.status, answer.text());
+        }
+        tenant.admin(Method::DELETE, "resources/image/upload?all=true").await.ok();
+        let usage = tenant.settled_usage().await;
+        assert_eq!((usage.resources, usage.storage), (0, 0), "round {round}");
+    }
+}
+
 async fn mistakes_are_named(tenant: Tenant) {
     put(&tenant, "a", &[("tags", "kept")]).await;
     let many: Vec<String> = (0..1001).map(|n| n.to_string()).collect();
@@ -355,6 +400,15 @@ async fn mistakes_are_named(tenant: Tenant) {
         assert!(refused.message().contains(says), "{method} {path} {body}: {}", refused.message());
     }
     assert_eq!(tags_of(&tenant, "a").await, json!(["kept"]));
+    let more: Vec<String> = (0..600).map(|n| format!("m{n}")).collect();
+    command(&tenant, "image/tags", &["a"], &[("command", "add"), ("tag", &more.join(","))]).await.ok();
+    let still: Vec<String> = (0..600).map(|n| format!("n{n}")).collect();
+    let refused = command(&tenant, "image/tags", &["a"], &[("command", "add"), ("tag", &still.join(","))]).await;
+    assert_eq!((refused.status, refused.message().as_str()), (400, "Asset a would have more than 1000 tags"));
+    for path in ["resources/image/upload/a%00b", "resources/image/upload/a%00"] {
+        let missing = tenant.send(Method::POST, path, json!({"tags": "x"})).await;
+        assert_eq!(missing.status, 404, "{path}: {}", missing.text());
+    }
 }
 
 /// Takes a regional database back to the state before labels had rows of their own.

@@ -312,6 +312,8 @@ async fn a_call_about_many_passes_over_what_is_elsewhere() {
     refusal(&moved, 403);
     let renamed = key.signed("image/rename").parameter("from_public_id", "ours").parameter("to_public_id", "theirs");
     refusal(&renamed.parameter("overwrite", "1").send().await, 401);
+    let renamed = key.signed("image/rename").parameter("from_public_id", "ours").parameter("to_public_id", "theirs");
+    refusal(&renamed.send().await, 401);
 
     let deleted = key.admin(Method::DELETE, "resources/image/upload?public_ids[]=theirs&public_ids[]=ours").await.ok();
     assert_eq!(deleted["deleted"], json!({"ours": "deleted", "theirs": "not_found"}));

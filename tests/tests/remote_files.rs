@@ -78,6 +78,27 @@ async fn an_address_of_our_own_is_answered_from_inside() {
     assert_eq!(after.requests, before.requests);
     assert_eq!(after.derived_resources, before.derived_resources + 1, "what was made is counted");
 
+    // Fetched, it is the asset itself; nothing is copied.
+    for (inner, width) in [("image/upload/cat.jpg", 320), ("image/upload/v1/cat", 320)] {
+        let fetched = tenant.fetch(&format!("image/fetch/{}", tenant.delivery_url(inner))).await.delivered();
+        assert_eq!(image::load_from_memory(&fetched).expect("a picture").width(), width, "{inner}");
+    }
+    let scaled = format!("image/fetch/c_scale,w_32/{}", tenant.delivery_url("image/upload/cat.jpg"));
+    assert_eq!(image::load_from_memory(&tenant.fetch(&scaled).await.delivered()).expect("a picture").width(), 32);
+    assert_eq!(tenant.get("resources/image/fetch").await.ok()["resources"], json!([]));
+    for (inner, part) in [
+        ("image/upload/c_scale,w_64/cat.jpg", "without a transformation of its own"),
+        ("image/authenticated/hidden.jpg", "only images of delivery type upload"),
+        ("image/fetch/http://a.test/b.jpg", "only images of delivery type upload"),
+        ("image/upload/nothing.jpg", "Resource not found"),
+    ] {
+        let answer = tenant.fetch(&format!("image/fetch/{}", tenant.delivery_url(inner))).await;
+        assert_eq!(answer.status, 404, "{inner}");
+        assert!(answer.message().contains(part), "{inner}: {}", answer.message());
+    }
+    let elsewhere = tenant.delivery_url("image/upload/cat.jpg").replace("/demo/", "/other/");
+    assert!(tenant.fetch(&format!("image/fetch/{elsewhere}")).await.message().contains("another product environment"));
+
     // Inside, the same is refused as outside, and the API is not reached.
     for (path, part) in [
         ("image/authenticated/hidden.jpg", "signature is required"),
@@ -160,6 +181,25 @@ async fn a_copy_follows_its_source_and_outlives_an_accident() {
     eventually("the changed file", LIMIT, async || (tenant.fetch(&path).await.delivered() == dog).then_some(())).await;
     assert_eq!(tenant.settled_usage().await.transformations, 2, "a changed file is another one");
 
+    // What was said of the copy here is not the source's to change.
+    let id = remote.url("/pet.jpg");
+    let body =
+        json!({"public_id": id, "resource_type": "image", "kind": "fetch", "tags": "mine", "asset_folder": "pets"});
+    tenant.send(Method::POST, "resources/update", body).await.ok();
+    remote.file("/pet.jpg", pictures::small_jpeg(3), Some("\"third\""));
+    let third = pictures::small_jpeg(3);
+    eventually("the file changed again", LIMIT, async || {
+        (tenant.fetch(&path).await.delivered() == third).then_some(())
+    })
+    .await;
+    let listed = tenant.get("resources/image/fetch?tags=true").await.ok();
+    assert_eq!(
+        (&listed["resources"][0]["tags"], &listed["resources"][0]["asset_folder"]),
+        (&json!(["mine"]), &json!("pets"))
+    );
+    remote.file("/pet.jpg", dog.clone(), Some("\"dog\""));
+    eventually("the dog again", LIMIT, async || (tenant.fetch(&path).await.delivered() == dog).then_some(())).await;
+
     // Server errors change nothing, and the first time that it is missing changes nothing either.
     remote.status("/pet.jpg", 500);
     let asked = remote.answers("/pet.jpg").len();
@@ -198,7 +238,7 @@ async fn an_environment_says_which_domains_files_may_come_from() {
 
     let change = json!({"allowed_fetch_domains": ["Pictures.example", "*.cdn.example"]});
     let changed = account.call(Method::PUT, &settings, Some(change)).await.ok();
-    assert_eq!(changed, json!({"allowed_fetch_domains": ["pictures.example", "*.cdn.example"]}));
+    assert_eq!(changed["allowed_fetch_domains"], json!(["pictures.example", "*.cdn.example"]));
     let refused = upload_from(&tenant, &url, &[]).await;
     assert_eq!(refused.status, 400, "{}", refused.text());
     assert!(refused.message().contains("127.0.0.1 is not among the allowed fetch domains"), "{}", refused.message());
@@ -207,13 +247,20 @@ async fn an_environment_says_which_domains_files_may_come_from() {
     assert!(refused.message().starts_with(&format!("Resource not found - {url}")), "{}", refused.message());
     assert_eq!(remote.answers("/cat.jpg"), [] as [u16; 0]);
 
+    // What lies here is another environment's as long as it is not one's own.
+    account.create_environment("other").await;
+    let inside = tenant.delivery_url("image/upload/nothing.jpg");
+    assert!(upload_from(&tenant, &inside, &[]).await.message().contains("Resource not found"));
+    let elsewhere = inside.replace("/demo/", "/other/");
+    assert!(upload_from(&tenant, &elsewhere, &[]).await.message().contains("not among the allowed fetch domains"));
+
     // At the command line too, in a process of its own.
     let data = server.ready.data_dir.to_str().expect("a path is text");
     let environment =
         ["environment", "settings", "--data", data, "--account", &server.ready.account_id, "--cloud", "demo"];
     let command = |more: &[&str]| server::run(server.folder(), &[&environment[..], more].concat(), &[]);
     let done = command(&["--set", "allowed_fetch_domains=127.0.0.1"]);
-    assert_eq!(done.stdout, "allowed_fetch_domains = 127.0.0.1\n", "{}", done.stderr);
+    assert_eq!(done.stdout, "allowed_fetch_domains = 127.0.0.1\nrestricted_types = \n", "{}", done.stderr);
     assert!(command(&["--set", "allowed_domains=a.test"]).stderr.contains("did you mean allowed_fetch_domains?"));
     assert!(command(&["--set", "allowed_fetch_domains"]).stderr.contains("NAME=VALUE"));
     eventually("the domain of the command", LIMIT, async || {
@@ -221,4 +268,36 @@ async fn an_environment_says_which_domains_files_may_come_from() {
     })
     .await;
     assert_eq!(account.call(Method::GET, &settings, None).await.ok()["allowed_fetch_domains"], json!(["127.0.0.1"]));
+}
+
+#[tokio::test]
+async fn fetching_is_closed_to_strangers_where_it_is_restricted() {
+    let server = Dev::start().await;
+    let tenant = server.tenant();
+    let account = Account::new(
+        &server.ready.api_url,
+        &server.ready.account_id,
+        &server.ready.provisioning_api_key,
+        &server.ready.provisioning_api_secret,
+    );
+    let environments = account.call(Method::GET, "sub_accounts", None).await.ok();
+    let id = environments["sub_accounts"][0]["id"].as_str().expect("an id").to_owned();
+    let remote = RemoteFiles::start().await;
+    remote.file("/cat.jpg", pictures::small_jpeg(1), None);
+    let url = remote.url("/cat.jpg");
+    // Another server like this one asks for somebody else: it is told no, or two would ask each other for ever.
+    let looping = tenant.fetch_with(&format!("image/fetch/{url}"), &[("cdn-loop", "safelight")]).await;
+    assert_eq!(looping.status, 400, "{}", looping.message());
+    assert_eq!(remote.answers("/cat.jpg"), [] as [u16; 0]);
+
+    let restrict = json!({"restricted_types": ["fetch"]});
+    account.call(Method::PUT, &format!("sub_accounts/{id}/settings"), Some(restrict)).await.ok();
+    let refused = tenant.fetch(&format!("image/fetch/{url}")).await;
+    let says = "Images of type fetch are restricted in this account";
+    assert_eq!((refused.status, refused.message().as_str()), (401, says));
+    assert_eq!(remote.answers("/cat.jpg"), [] as [u16; 0]);
+    let secret = plane_kit::secret::Secret::new(tenant.secret.clone());
+    let signature = plane_kit::signature::sign_delivery(&url, &secret, plane_kit::signature::Algorithm::Sha1, 8);
+    tenant.fetch(&format!("image/fetch/s--{signature}--/{url}")).await.delivered();
+    assert_eq!(remote.answers("/cat.jpg"), [200]);
 }

@@ -28,11 +28,15 @@ pub(super) struct SettingsResponse {
     /// Hosts that remote files may come from, with all below them; `*.example.com` is only what lies below. All when empty.
     #[schema(example = json!(["example.com", "*.media.example"]))]
     allowed_fetch_domains: Vec<String>,
+    /// Delivery types that need a signature although they are open by themselves: `fetch`.
+    #[schema(example = json!(["fetch"]))]
+    restricted_types: Vec<String>,
 }
 
 impl From<EnvironmentSettings> for SettingsResponse {
     fn from(settings: EnvironmentSettings) -> Self {
-        Self { allowed_fetch_domains: settings.allowed_fetch_domains }
+        let EnvironmentSettings { allowed_fetch_domains, restricted_types } = settings;
+        Self { allowed_fetch_domains, restricted_types }
     }
 }
 
@@ -46,6 +50,9 @@ struct SettingsRequest {
     /// Hosts in the place of all old ones, at most 100; an empty list allows all.
     #[schema(example = json!(["example.com", "*.media.example"]))]
     allowed_fetch_domains: Option<Vec<String>>,
+    /// Delivery types in the place of all old ones; an empty list restricts none.
+    #[schema(example = json!(["fetch"]))]
+    restricted_types: Option<Vec<String>>,
 }
 
 /// Get the settings of a product environment.

@@ -16,7 +16,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{listings::cursor, resources::store};
+use super::{
+    listings::{check_label, cursor},
+    resources::store,
+};
 use crate::{
     DataPlane,
     access::{DestroyAssets, TenantGrant},
@@ -152,6 +155,7 @@ pub async fn delete_resources_by_tag(
     plane: web::Data<DataPlane>,
 ) -> Result<HttpResponse, ApiError> {
     let (_, kind, tag) = path.into_inner();
+    check_label("tag", &tag)?;
     let resource_type = ResourceType::parse(&kind)?;
     let selection = Selection::Fitting { resource_type, delivery_type: None, prefix: None, tag: Some(tag) };
     let by = |removed: &Removed| removed.name.public_id.clone();
@@ -214,8 +218,14 @@ fn limited(params: &Params, name: &str) -> Result<Option<Vec<String>>, ApiError>
 
 fn extent(params: &Params) -> Result<Extent, ApiError> {
     let transformations = match params.get("transformations") {
-        Some(Value::String(text)) => Some(text.split('|').map(|one| one.trim_matches('/').to_owned()).collect()),
-        _ => params.texts("transformations")?,
+        Some(Value::String(_)) => {
+            let text = params.text("transformations")?.unwrap_or_default();
+            Some(text.split('|').map(|one| one.trim_matches('/').to_owned()).collect())
+        }
+        Some(_) => params.texts("transformations")?,
+        // Said and empty, it chooses nothing, and above all not the original.
+        None if params.names().any(|name| name == "transformations") => Some(Vec::new()),
+        None => None,
     };
     Ok(Extent { keep_original: params.boolean("keep_original")?.unwrap_or(false), transformations })
 }

@@ -301,7 +301,7 @@ fn ids(params: &Params, name: &str) -> Result<Option<Vec<String>>, ApiError> {
 }
 
 /// A tag or a key that no asset can have is refused by name.
-fn check_label(name: &str, text: &str) -> Result<(), ApiError> {
+pub(super) fn check_label(name: &str, text: &str) -> Result<(), ApiError> {
     let is_fit = !text.is_empty() && text.chars().count() <= labels::LONGEST && !text.contains('\0');
     if is_fit { Ok(()) } else { Err(invalid_value(name, &Value::String(text.escape_debug().to_string()))) }
 }

@@ -93,14 +93,7 @@ pub async fn read_resource(
     plane: web::Data<DataPlane>,
 ) -> Result<HttpResponse, ApiError> {
     let (_, kind, delivery_type, public_id) = path.into_inner();
-    if public_id.chars().any(char::is_control) {
-        return Err(ApiError::not_found("Resource not found - no asset has such a public id"));
-    }
-    let name = AssetName {
-        resource_type: ResourceType::parse(&kind)?,
-        delivery_type: DeliveryType::parse(&delivery_type)?,
-        public_id,
-    };
+    let name = named(&kind, &delivery_type, public_id)?;
     let asset = store(&plane, access.grant()).find(&name).await?;
     let folder = access.grant().tenant().folder_of(&name.public_id);
     detail(&plane, access.grant(), asset, &name.public_id, folder, &params).await
@@ -164,12 +157,8 @@ pub async fn update_resource(
     plane: web::Data<DataPlane>,
 ) -> Result<HttpResponse, ApiError> {
     let (_, kind, delivery_type, public_id) = path.into_inner();
-    let name = AssetName {
-        resource_type: ResourceType::parse(&kind)?,
-        delivery_type: DeliveryType::parse(&delivery_type)?,
-        public_id,
-    };
-    update(&plane, access.grant(), &request, name, &params).await
+    let name = named(&kind, &delivery_type, public_id)?;
+    update(&plane, access.grant(), &request, name, None, &params).await
 }
 
 /// The same by the asset's id.
@@ -187,7 +176,7 @@ pub async fn update_resource_by_id(
         Err(_) => None,
     };
     let asset = asset.ok_or_else(|| grant.authority().not_within_reach(None, not_found()))?;
-    update(&plane, grant, &request, asset.name, &params).await
+    update(&plane, grant, &request, asset.name, Some(asset.id), &params).await
 }
 
 /// The same by a body that names the asset.
@@ -198,7 +187,7 @@ pub async fn update_resource_by_body(
     plane: web::Data<DataPlane>,
 ) -> Result<HttpResponse, ApiError> {
     let name = named_in_body(&params)?;
-    update(&plane, access.grant(), &request, name, &params).await
+    update(&plane, access.grant(), &request, name, None, &params).await
 }
 
 /// Reads an asset that the body names.
@@ -214,11 +203,17 @@ pub async fn read_resource_by_body(
 }
 
 fn named_in_body(params: &Params) -> Result<AssetName, ApiError> {
-    Ok(AssetName {
-        resource_type: ResourceType::parse(&params.required_text("resource_type")?)?,
-        delivery_type: DeliveryType::parse(&params.required_text("kind")?)?,
-        public_id: params.required_text("public_id")?,
-    })
+    let (kind, delivery_type) = (params.required_text("resource_type")?, params.required_text("kind")?);
+    named(&kind, &delivery_type, params.required_text("public_id")?)
+}
+
+/// A name of the wire. What no asset can be called is not there.
+fn named(kind: &str, delivery_type: &str, public_id: String) -> Result<AssetName, ApiError> {
+    let (resource_type, delivery_type) = (ResourceType::parse(kind)?, DeliveryType::parse(delivery_type)?);
+    if public_id.chars().any(char::is_control) {
+        return Err(ApiError::not_found("Resource not found - no asset has such a public id"));
+    }
+    Ok(AssetName { resource_type, delivery_type, public_id })
 }
 
 async fn update(
@@ -226,6 +221,7 @@ async fn update(
     grant: &TenantGrant,
     request: &HttpRequest,
     name: AssetName,
+    only: Option<AssetId>,
     params: &Params,
 ) -> Result<HttpResponse, ApiError> {
     let changes = changes(params, grant.tenant().folders_are_free())?;
@@ -235,7 +231,7 @@ async fn update(
         None => grant.permit_within_reach(names, request),
     };
     let store = store(plane, grant);
-    let asset = store.change(permitted, "update_resource", &changes, plane.clock.now()).await?.pop();
+    let asset = store.change(permitted, only, "update_resource", &changes, plane.clock.now()).await?.pop();
     plane.located.forget(grant.tenant().id(), &name);
     let folder = grant.tenant().folder_of(&name.public_id);
     detail(plane, grant, asset, &name.public_id, folder, &Params::new()).await

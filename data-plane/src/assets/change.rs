@@ -1,9 +1,11 @@
 //! Changes of what is said of assets; their bytes stay as they are.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
-use plane_kit::audit::Entry;
+use plane_kit::{audit::Entry, error::ApiError, ids::AssetId};
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, DatabaseTransaction, DbErr, QueryFilter, QuerySelect,
     sea_query::{Expr, ExprTrait, Query},
 };
 use serde_json::{Value, json};
@@ -11,8 +13,9 @@ use serde_json::{Value, json};
 use super::{
     AssetStore,
     commit::{Permitted, shown, target},
-    labels::{ContextChange, TagChange, put_labels, update},
-    record::{AssetName, AssetRecord, DeliveryType, ResourceType},
+    labels::{ContextChange, MOST, TagChange, put_labels, update},
+    list::folders_of,
+    record::{AssetName, AssetRecord},
 };
 use crate::tables::{asset_tags, assets};
 
@@ -32,23 +35,55 @@ pub struct AssetChanges {
     pub asset_folder: Option<String>,
 }
 
+/// Why assets were not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// An asset would have too much of something.
+    #[error("Asset {public_id} would have more than {MOST} {name}")]
+    TooMany {
+        /// Of what.
+        name: &'static str,
+        /// Which asset.
+        public_id: String,
+    },
+    /// The database failed.
+    #[error("the assets cannot be changed in the database")]
+    Database(#[from] DbErr),
+}
+
+impl From<ChangeError> for ApiError {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::TooMany { .. } => Self::invalid(error.to_string()),
+            ChangeError::Database(error) => error.into(),
+        }
+    }
+}
+
 impl AssetStore<'_> {
-    /// Changes the assets of these names that there are within reach, and answers with them as they are now. `operation` is what the
-    /// audit log says was done.
+    /// Changes the assets of these names that there are within reach, and answers with them as they are now. `only` is the id that
+    /// the one asset has to have, if it was found by its id. `operation` is what the audit log says was done.
     pub async fn change(
         &self,
         names: Permitted<Vec<AssetName>>,
+        only: Option<AssetId>,
         operation: &'static str,
         changes: &AssetChanges,
         now: DateTime<Utc>,
-    ) -> Result<Vec<AssetRecord>, DbErr> {
+    ) -> Result<Vec<AssetRecord>, ChangeError> {
         let Permitted { thing: mut names, by } = names;
         names.sort_by(|a, b| a.lock_order().cmp(&b.lock_order()));
         names.dedup();
         let mut changed = Vec::with_capacity(names.len());
         for names in names.chunks(AT_ONCE) {
             let transaction = self.database.begin().await?;
-            for asset in self.locked(&transaction, names).await? {
+            for name in names {
+                self.lock_name(&transaction, name).await?;
+                let found = self.find_on(&transaction, name).await?;
+                let found = found.filter(|found| only.is_none_or(|only| found.id == only));
+                let Some(asset) = found.and_then(|found| self.within_scope(found)) else {
+                    continue;
+                };
                 let before = shown(&asset);
                 let asset = self.write(&transaction, asset, changes, now).await?;
                 let after = shown(&asset);
@@ -63,10 +98,15 @@ impl AssetStore<'_> {
         Ok(changed)
     }
 
-    /// The names of all other assets of the same kind and type that have any of these tags.
-    pub async fn others_with(&self, tags: &[String], names: &[AssetName]) -> Result<Vec<AssetName>, DbErr> {
+    /// The names of all other assets of the same kind and type that have any of these tags; nothing when there are more than `limit`.
+    pub async fn others_with(
+        &self,
+        tags: &[String],
+        names: &[AssetName],
+        limit: usize,
+    ) -> Result<Option<Vec<AssetName>>, DbErr> {
         let Some(AssetName { resource_type, delivery_type, .. }) = names.first() else {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         };
         let tagged = Query::select()
             .column(asset_tags::Column::AssetId)
@@ -75,45 +115,21 @@ impl AssetStore<'_> {
             .and_where(asset_tags::Column::ResourceType.eq(resource_type.name()))
             .and_where(asset_tags::Column::Tag.is_in(tags.iter().map(String::as_str)))
             .to_owned();
-        let rows = self
-            .named_of(*resource_type, *delivery_type)
-            .filter(Expr::col((assets::Entity, assets::Column::Id)).in_subquery(tagged))
-            .all(self.database.reader())
-            .await?;
-        let name = |public_id| AssetName { resource_type: *resource_type, delivery_type: *delivery_type, public_id };
-        let others = rows.into_iter().map(|row| name(row.public_id));
-        Ok(others.filter(|other| !names.contains(other)).collect())
-    }
-
-    fn named_of(&self, resource_type: ResourceType, delivery_type: DeliveryType) -> sea_orm::Select<assets::Entity> {
-        self.base()
+        let mut query = self
+            .base()
             .filter(assets::Column::ResourceType.eq(resource_type.name()))
             .filter(assets::Column::DeliveryType.eq(delivery_type.name()))
-    }
-
-    /// The assets of these names within reach, which nobody else changes until the transaction ends.
-    async fn locked(&self, transaction: &DatabaseTransaction, names: &[AssetName]) -> Result<Vec<AssetRecord>, DbErr> {
-        let mut found = Vec::with_capacity(names.len());
-        let mut rest = names;
-        // Names of one kind and type stand together, because that is how they are sorted.
-        while let Some(first) = rest.first() {
-            let kind = (first.resource_type, first.delivery_type);
-            let end = rest.iter().position(|name| (name.resource_type, name.delivery_type) != kind);
-            let (same, others) = rest.split_at(end.unwrap_or(rest.len()));
-            rest = others;
-            let rows = self
-                .named_of(kind.0, kind.1)
-                .filter(assets::Column::PublicId.is_in(same.iter().map(|name| name.public_id.as_str())))
-                .order_by_asc(assets::Column::Id)
-                .lock_exclusive()
-                .all(transaction)
-                .await?;
-            for row in rows {
-                let record = self.with_version(transaction, Some(row)).await?;
-                found.extend(record.and_then(|record| self.within_scope(record)));
-            }
+            .filter(Expr::col((assets::Entity, assets::Column::Id)).in_subquery(tagged));
+        if !self.scope.is_everywhere() {
+            query = query.filter(folders_of(&self.scope));
         }
-        Ok(found)
+        let most = u64::try_from(limit + names.len() + 1).unwrap_or(u64::MAX);
+        let query = query.select_only().column(assets::Column::PublicId).limit(most);
+        let found: Vec<String> = query.into_tuple().all(self.database.reader()).await?;
+        let named: HashSet<&str> = names.iter().map(|name| name.public_id.as_str()).collect();
+        let name = |public_id| AssetName { resource_type: *resource_type, delivery_type: *delivery_type, public_id };
+        let others: Vec<_> = found.into_iter().filter(|id| !named.contains(id.as_str())).map(name).collect();
+        Ok((others.len() <= limit).then_some(others))
     }
 
     async fn write(
@@ -122,10 +138,15 @@ impl AssetStore<'_> {
         asset: AssetRecord,
         changes: &AssetChanges,
         now: DateTime<Utc>,
-    ) -> Result<AssetRecord, DbErr> {
+    ) -> Result<AssetRecord, ChangeError> {
         let tags = changes.tags.as_ref().map_or_else(|| asset.tags.clone(), |change| change.applied_to(&asset.tags));
         let context =
             changes.context.as_ref().map_or_else(|| asset.context.clone(), |change| change.applied_to(&asset.context));
+        for (name, is_too_many) in [("tags", tags.len() > MOST), ("context", context.len() > MOST)] {
+            if is_too_many {
+                return Err(ChangeError::TooMany { name, public_id: asset.name.public_id });
+            }
+        }
         let row = assets::Model {
             id: asset.id.0,
             environment_id: self.environment.0,

@@ -79,6 +79,8 @@ pub struct NewVersion {
     pub overwrite: bool,
     /// What its remote server said of it, if it is to be asked again.
     pub remote: Option<RemoteSource>,
+    /// The version that it replaces, if it is to replace no other.
+    pub replaces: Option<VersionId>,
     /// The upload in chunks that it ends, once.
     pub ends: Option<Uuid>,
 }
@@ -101,7 +103,7 @@ pub enum UploadOutcome {
     Existing(Box<AssetRecord>),
     /// The name is taken by an asset in a folder that the caller may not change.
     OutOfScope,
-    /// The upload in chunks was ended by another request.
+    /// The upload in chunks was ended by another request, or the version that was to be replaced is not the current one any more.
     Ended,
 }
 
@@ -123,6 +125,8 @@ pub struct NewRendition {
     pub version: VersionId,
     /// What is counted once.
     pub count_key: Uuid,
+    /// The epoch of its version when it was planned.
+    pub epoch: u64,
     /// Format.
     pub format: &'static str,
     /// Width in pixels.
@@ -164,12 +168,29 @@ impl AssetStore<'_> {
             transaction.rollback().await?;
             return Ok(UploadOutcome::OutOfScope);
         }
+        let is_another =
+            new.replaces.is_some() && existing.as_ref().map(|existing| existing.version.id) != new.replaces;
         if let Some(existing) = &existing
-            && !new.overwrite
+            && (!new.overwrite || is_another)
         {
             let kept = existing.clone();
             transaction.rollback().await?;
             return Ok(UploadOutcome::Existing(Box::new(kept)));
+        }
+        if is_another {
+            // What was to be replaced is gone, and so is the reason for this version.
+            transaction.rollback().await?;
+            return Ok(UploadOutcome::Ended);
+        }
+        let mut new = new;
+        if new.remote.is_some()
+            && let Some(existing) = &existing
+        {
+            // A copy that follows its source changes its bytes, and nothing that was said of it here.
+            new.display_name = existing.display_name.clone();
+            new.asset_folder = existing.asset_folder.clone();
+            new.tags = existing.tags.clone();
+            new.context = existing.context.clone();
         }
         let mut usage = vec![
             self.upload_record(&name, &new, now),
@@ -249,12 +270,18 @@ impl AssetStore<'_> {
         Ok(UploadOutcome::Stored(Box::new(asset), orphans))
     }
 
-    /// Takes an asset away with everything derived from it.
-    pub async fn destroy(&self, name: Permitted<AssetName>, now: DateTime<Utc>) -> Result<DestroyOutcome, DbErr> {
+    /// Takes an asset away with everything derived from it; only while `version` is the current one, if one is given.
+    pub async fn destroy(
+        &self,
+        name: Permitted<AssetName>,
+        version: Option<VersionId>,
+        now: DateTime<Utc>,
+    ) -> Result<DestroyOutcome, DbErr> {
         let Permitted { thing: name, by } = name;
         let transaction = self.database.begin().await?;
         self.lock_name(&transaction, &name).await?;
         let found = self.find_on(&transaction, &name).await?;
+        let found = found.filter(|found| version.is_none_or(|version| found.version.id == version));
         let Some(asset) = found.and_then(|found| self.within_scope(found)) else {
             transaction.rollback().await?;
             return Ok(DestroyOutcome::NotFound);
@@ -291,6 +318,12 @@ impl AssetStore<'_> {
         now: DateTime<Utc>,
     ) -> Result<bool, DbErr> {
         let transaction = self.database.begin().await?;
+        // What was planned before its kind was dropped counts under what was dropped; it is planned again.
+        let version = asset_versions::Entity::find_by_id(new.version.0).lock_shared().one(&transaction).await?;
+        if version.is_none_or(|version| version.epoch != signed(new.epoch)) {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
         let row = renditions::Model {
             key: new.key.clone(),
             environment_id: self.environment.0,

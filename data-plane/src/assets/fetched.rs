@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use plane_kit::ids::AssetId;
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, UpdateMany,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 
@@ -20,30 +20,28 @@ impl AssetStore<'_> {
             .await
     }
 
-    /// The remote file is what it was.
-    pub async fn note_unchanged(&self, asset: AssetId, now: DateTime<Utc>) -> Result<(), DbErr> {
-        Entity::update_many()
-            .col_expr(Column::CheckedAt, Expr::value(now))
-            .col_expr(Column::TimesMissing, Expr::value(0))
-            .filter(Column::AssetId.eq(asset.0))
-            .filter(Column::EnvironmentId.eq(self.environment.0))
-            .exec(self.database.writer())
-            .await
-            .map(drop)
+    /// Takes the check that is due since `last`. Of two that come at once, on whichever nodes, one takes it.
+    pub async fn take_check(&self, asset: AssetId, last: DateTime<Utc>, now: DateTime<Utc>) -> Result<bool, DbErr> {
+        let taken = self.source_of(asset).col_expr(Column::CheckedAt, Expr::value(now));
+        let taken = taken.filter(Column::CheckedAt.eq(last)).exec(self.database.writer()).await?;
+        Ok(taken.rows_affected > 0)
     }
 
-    /// The remote file is gone; says how often in a row it has been found so. `last` is when it was asked for before: of two nodes
-    /// that found out at once, one counts.
-    pub async fn note_missing(&self, asset: AssetId, last: DateTime<Utc>, now: DateTime<Utc>) -> Result<i32, DbErr> {
-        Entity::update_many()
-            .col_expr(Column::CheckedAt, Expr::value(now))
-            .col_expr(Column::TimesMissing, Expr::col(Column::TimesMissing).add(1))
-            .filter(Column::AssetId.eq(asset.0))
-            .filter(Column::EnvironmentId.eq(self.environment.0))
-            .filter(Column::CheckedAt.eq(last))
-            .exec(self.database.writer())
-            .await?;
+    /// The remote file is there.
+    pub async fn note_there(&self, asset: AssetId) -> Result<(), DbErr> {
+        let there = self.source_of(asset).col_expr(Column::TimesMissing, Expr::value(0));
+        there.filter(Column::TimesMissing.ne(0)).exec(self.database.writer()).await.map(drop)
+    }
+
+    /// The remote file is gone; says how often in a row it has been found so.
+    pub async fn note_missing(&self, asset: AssetId) -> Result<i32, DbErr> {
+        let more = Expr::col(Column::TimesMissing).add(1);
+        self.source_of(asset).col_expr(Column::TimesMissing, more).exec(self.database.writer()).await?;
         Ok(self.fetched_source(asset).await?.map_or(0, |source| source.times_missing))
+    }
+
+    fn source_of(&self, asset: AssetId) -> UpdateMany<Entity> {
+        Entity::update_many().filter(Column::AssetId.eq(asset.0)).filter(Column::EnvironmentId.eq(self.environment.0))
     }
 
     pub(super) async fn put_fetched_source<C: ConnectionTrait>(

@@ -12,6 +12,8 @@ use crate::tables::{asset_context, asset_tags, assets};
 pub const LONGEST: usize = 255;
 /// The most tags of one asset, and the most pairs of its context.
 pub const MOST: usize = 1000;
+/// How many rows go into one statement; databases bound the values in one.
+const ROWS_AT_ONCE: usize = 500;
 /// The longest value of context, in characters.
 const LONGEST_VALUE: usize = 10_000;
 
@@ -138,8 +140,8 @@ pub(super) async fn put_labels<C: ConnectionTrait>(
             created_at: Set(asset.created_at),
         })
         .collect();
-    if !rows.is_empty() {
-        asset_tags::Entity::insert_many(rows).exec_without_returning(connection).await?;
+    for rows in rows.chunks(ROWS_AT_ONCE) {
+        asset_tags::Entity::insert_many(rows.to_vec()).exec_without_returning(connection).await?;
     }
     let found = context.iter().filter(|(key, _)| (1..=LONGEST).contains(&key.chars().count()));
     let rows: Vec<_> = found
@@ -156,8 +158,8 @@ pub(super) async fn put_labels<C: ConnectionTrait>(
             }
         })
         .collect();
-    if !rows.is_empty() {
-        asset_context::Entity::insert_many(rows).exec_without_returning(connection).await?;
+    for rows in rows.chunks(ROWS_AT_ONCE) {
+        asset_context::Entity::insert_many(rows.to_vec()).exec_without_returning(connection).await?;
     }
     Ok(())
 }

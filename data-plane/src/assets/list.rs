@@ -107,7 +107,10 @@ impl Cursor {
                 let micros = i64::from_be_bytes(rest.try_into().ok()?);
                 Some(Self::Moment { created_at: DateTime::from_timestamp_micros(micros)?, id })
             }
-            b'n' => Some(Self::Name { public_id: String::from_utf8(rest.to_vec()).ok()?, id }),
+            b'n' => {
+                let public_id = String::from_utf8(rest.to_vec()).ok()?;
+                (!public_id.contains('\0')).then_some(Self::Name { public_id, id })
+            }
             _ => None,
         }
     }

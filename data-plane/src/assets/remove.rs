@@ -10,7 +10,7 @@ use plane_kit::{
 };
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-    sea_query::{Expr, ExprTrait, Query},
+    sea_query::{Condition, Expr, ExprTrait, IntoCondition, Query},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -104,14 +104,17 @@ impl AssetStore<'_> {
         let has_more = found.len() as u64 > PASS;
         found.truncate(usize::try_from(PASS).unwrap_or(usize::MAX));
         let next = found.last().filter(|_| has_more).map(|last| last.id);
-        let mut names: Vec<AssetName> = found.into_iter().filter_map(AssetName::of_row).collect();
-        names.sort_by(|a, b| a.lock_order().cmp(&b.lock_order()));
+        let named = |row: assets::Model| Some((row.id, AssetName::of_row(row)?));
+        let mut found: Vec<(Uuid, AssetName)> = found.into_iter().filter_map(named).collect();
+        found.sort_by(|(_, a), (_, b)| a.lock_order().cmp(&b.lock_order()));
         let mut pass = Pass { next, ..Pass::default() };
-        for names in names.chunks(AT_ONCE) {
+        for found in found.chunks(AT_ONCE) {
             let transaction = self.database.begin().await?;
-            for name in names {
+            for (id, name) in found {
                 self.lock_name(&transaction, name).await?;
-                let asset = self.find_on(&transaction, name).await?;
+                // Asked once more under the lock: it may have been renamed, moved, or lost its tag since.
+                let row = self.selected(&selection).filter(assets::Column::Id.eq(*id)).one(&transaction).await?;
+                let asset = self.with_version(&transaction, row).await?.filter(|asset| asset.name == *name);
                 if let Some(asset) = asset.and_then(|asset| self.within_scope(asset)) {
                     let removed = self.remove_one(&transaction, &asset, extent, &by, now, &mut pass.orphans).await?;
                     pass.removed.push(removed);
@@ -144,14 +147,18 @@ impl AssetStore<'_> {
         let (mut gone, mut of, mut orphans) = (Vec::new(), Vec::new(), Vec::new());
         for owner in owners {
             let spellings = by_version.remove(&owner.version_id).unwrap_or_default();
+            let version = owner.version_id;
+            let Some(name) = AssetName::of_row(owner) else { continue };
             let transaction = self.database.begin().await?;
-            let record = self.with_version(&transaction, Some(owner)).await?;
+            self.lock_name(&transaction, &name).await?;
+            let record = self.find_on(&transaction, &name).await?.filter(|found| found.version.id.0 == version);
             let Some(asset) = record.and_then(|record| self.within_scope(record)) else {
                 transaction.rollback().await?;
                 continue;
             };
             let ids: Vec<Uuid> = spellings.iter().map(|spelling| spelling.id).collect();
-            let count = self.drop_spellings(&transaction, &asset, &ids, now, &mut orphans).await?;
+            let chosen = derived_assets::Column::Id.is_in(ids.iter().copied());
+            let count = self.drop_spellings(&transaction, &asset, chosen.into_condition(), now, &mut orphans).await?;
             let entry = Entry::changed(
                 "delete_derived_resources",
                 target(&asset.name),
@@ -229,14 +236,14 @@ impl AssetStore<'_> {
                 .await?;
             return Ok(named(derived, true));
         }
-        let mut spellings = self.spellings_of(version);
-        if let Some(transformations) = &extent.transformations {
-            let column = derived_assets::Column::Transformation;
-            spellings = spellings.filter(column.is_in(transformations.iter().map(String::as_str)));
-        }
-        let ids: Vec<Uuid> =
-            spellings.select_only().column(derived_assets::Column::Id).into_tuple().all(transaction).await?;
-        let derived = self.drop_spellings(transaction, asset, &ids, now, orphans).await?;
+        let chosen = match &extent.transformations {
+            Some(transformations) => {
+                let column = derived_assets::Column::Transformation;
+                column.is_in(transformations.iter().map(String::as_str)).into_condition()
+            }
+            None => Condition::all(),
+        };
+        let derived = self.drop_spellings(transaction, asset, chosen, now, orphans).await?;
         if derived > 0 {
             let (before, after) = (json!({"derived": derived}), json!({"derived": 0}));
             self.audit(transaction, by, Entry::changed("delete_resources", target(&asset.name), before, after), now)
@@ -251,47 +258,40 @@ impl AssetStore<'_> {
             .filter(derived_assets::Column::VersionId.eq(version.0))
     }
 
-    /// Drops spellings of an asset's current version, and with the last spelling of a rendition its bytes. From here on what is made
-    /// of the version is counted anew. Answers how many there were.
+    /// Drops the chosen spellings of an asset's current version, and with the last spelling of a rendition its bytes. From here on what
+    /// is made of the version is counted anew. Answers how many there were.
     async fn drop_spellings(
         &self,
         transaction: &DatabaseTransaction,
         asset: &AssetRecord,
-        ids: &[Uuid],
+        chosen: Condition,
         now: DateTime<Utc>,
         orphans: &mut Vec<ObjectKey>,
     ) -> Result<u64, DbErr> {
-        if ids.is_empty() {
-            return Ok(0);
-        }
         let version = asset.version.id;
         asset_versions::Entity::find_by_id(version.0).lock_exclusive().one(transaction).await?;
         let dropped = derived_assets::Entity::delete_many()
             .filter(derived_assets::Column::EnvironmentId.eq(self.environment.0))
             .filter(derived_assets::Column::VersionId.eq(version.0))
-            .filter(derived_assets::Column::Id.is_in(ids.iter().copied()))
+            .filter(chosen)
             .exec(transaction)
             .await?;
+        if dropped.rows_affected == 0 {
+            return Ok(0);
+        }
         let spelled = Query::select()
             .column(derived_assets::Column::RenditionKey)
             .from(derived_assets::Entity)
             .and_where(derived_assets::Column::VersionId.eq(version.0))
             .to_owned();
-        let unspelled = renditions::Entity::find()
-            .filter(renditions::Column::EnvironmentId.eq(self.environment.0))
-            .filter(renditions::Column::VersionId.eq(version.0))
-            .filter(Expr::col((renditions::Entity, renditions::Column::Key)).not_in_subquery(spelled))
-            .all(transaction)
-            .await?;
-        let bytes: i64 = unspelled.iter().map(|made| made.bytes).sum();
-        for made in &unspelled {
-            orphans.push(ObjectKey::rendition(self.environment, version, &made.key));
-        }
-        renditions::Entity::delete_many()
-            .filter(renditions::Column::EnvironmentId.eq(self.environment.0))
-            .filter(renditions::Column::Key.is_in(unspelled.iter().map(|made| made.key.as_str())))
-            .exec(transaction)
-            .await?;
+        let unspelled = Condition::all()
+            .add(renditions::Column::EnvironmentId.eq(self.environment.0))
+            .add(renditions::Column::VersionId.eq(version.0))
+            .add(Expr::col((renditions::Entity, renditions::Column::Key)).not_in_subquery(spelled));
+        let gone = renditions::Entity::find().filter(unspelled.clone()).all(transaction).await?;
+        let bytes: i64 = gone.iter().map(|made| made.bytes).sum();
+        orphans.extend(gone.iter().map(|made| ObjectKey::rendition(self.environment, version, &made.key)));
+        renditions::Entity::delete_many().filter(unspelled).exec(transaction).await?;
         asset_versions::Entity::update_many()
             .col_expr(asset_versions::Column::Epoch, Expr::col(asset_versions::Column::Epoch).add(1))
             .filter(asset_versions::Column::Id.eq(version.0))

@@ -57,14 +57,14 @@ impl AssetStore<'_> {
         };
         let mut orphans = Vec::new();
         if let Some(existing) = self.find_on(&transaction, &to).await? {
-            if !overwrite || existing.id == asset.id {
-                transaction.rollback().await?;
-                return Ok(RenameOutcome::Taken);
-            }
             let Some(existing) = self.within_scope(existing) else {
                 transaction.rollback().await?;
                 return Ok(RenameOutcome::OutOfScope);
             };
+            if !overwrite || existing.id == asset.id {
+                transaction.rollback().await?;
+                return Ok(RenameOutcome::Taken);
+            }
             let usage = self.drop_version(&transaction, &existing, "overwrite", now, &mut orphans).await?;
             assets::Entity::delete_by_id(existing.id.0)
                 .filter(assets::Column::EnvironmentId.eq(self.environment.0))

@@ -35,11 +35,18 @@ enum Signature {
 }
 
 /// The truth table. A wrong signature is refused even where none is needed; who needs one learns nothing else without it.
-fn is_admitted(is_active: bool, delivery_type: DeliveryType, is_original: bool, signature: Signature) -> bool {
+fn is_admitted(
+    is_active: bool,
+    delivery_type: DeliveryType,
+    is_restricted: bool,
+    is_original: bool,
+    signature: Signature,
+) -> bool {
     match (is_active, signature) {
         (false, _) | (_, Signature::Wrong) => false,
         (true, Signature::Valid) => true,
         (true, Signature::Absent) => match delivery_type {
+            _ if is_restricted => false,
             DeliveryType::Upload | DeliveryType::Fetch => true,
             DeliveryType::Private => !is_original,
             DeliveryType::Authenticated => false,
@@ -68,7 +75,9 @@ impl<'a> AdmittedDelivery<'a> {
         };
         // Without a transformation it is the original, whatever the extension: another format of it shows all there is to see.
         let is_original = url.transformation.is_delivery_only();
-        if is_admitted(tenant.is_active(), url.delivery_type, is_original, signature) {
+        let kind = url.delivery_type;
+        let is_restricted = tenant.snapshot.settings.restricted_types.iter().any(|name| name == kind.name());
+        if is_admitted(tenant.is_active(), kind, is_restricted, is_original, signature) {
             return Ok(Self { url, environment: tenant.id() });
         }
         if !tenant.is_active() {
@@ -87,6 +96,10 @@ impl<'a> AdmittedDelivery<'a> {
                     ApiError::new(ErrorCode::InvalidSignature, format!("Invalid signature {signature}"))
                 })
             }
+            None if is_restricted => ApiError::unauthorized(format!(
+                "Images of type {} are restricted in this account",
+                url.delivery_type.name()
+            )),
             None => ApiError::unauthorized(format!(
                 "A signature is required for delivery type {}",
                 url.delivery_type.name()
@@ -154,9 +167,15 @@ mod tests {
         ];
         for (is_active, delivery_type, is_original, signature, expected) in cases {
             assert_eq!(
-                is_admitted(is_active, delivery_type, is_original, signature),
+                is_admitted(is_active, delivery_type, false, is_original, signature),
                 expected,
                 "{is_active} {delivery_type:?} {is_original} {signature:?}"
+            );
+            // A restricted type needs a signature where it needed none, and nothing else about it changes.
+            assert_eq!(
+                is_admitted(is_active, delivery_type, true, is_original, signature),
+                expected && signature == Valid,
+                "restricted {is_active} {delivery_type:?} {is_original} {signature:?}"
             );
         }
     }

@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use actix_web::HttpRequest;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use plane_kit::{
     audit::Origin,
     error::{ApiError, ErrorCode},
@@ -20,15 +20,15 @@ use reqwest::{
 };
 use serde_json::Map;
 
-use super::{admit::AdmittedDelivery, inside, locate::LocatedAsset, make::OnBehalfOf};
+use super::{admit::AdmittedDelivery, locate::LocatedAsset, make::OnBehalfOf, url::DeliveryUrl};
 use crate::{
     Plane,
     assets::{
         AssetStore,
         commit::{DestroyOutcome, Permitted, RemoteSource},
-        record::{AssetName, AssetRecord},
+        record::{AssetName, AssetRecord, DeliveryType, ResourceType},
     },
-    outbound::{OutboundError, Reached},
+    outbound::{Asker, OutboundError, Purpose, Reached, is_looping},
     tenants::Tenant,
     upload::{
         keep::{self, Kept, Wanted},
@@ -110,6 +110,9 @@ pub(crate) async fn locate(
     tenant: &Arc<Tenant>,
     admitted: &AdmittedDelivery<'_>,
 ) -> Result<LocatedAsset, ApiError> {
+    if let Some(path) = plane.outbound.own_path(&admitted.url().decoded) {
+        return own(plane, tenant, &path).await;
+    }
     let origin = || (Origin::of(ACTOR, request), RequestId::of(request));
     match plane.located.locate(plane, admitted).await {
         Ok(asset) => {
@@ -118,6 +121,9 @@ pub(crate) async fn locate(
         }
         Err(error) if error.code() == ErrorCode::NotFound => {}
         Err(error) => return Err(error),
+    }
+    if is_looping(request.headers()) {
+        return Err(ApiError::invalid("The address of the remote file leads to another server that fetches it for us"));
     }
     let key = (tenant.id(), admitted.url().decoded.clone());
     if let Some(refusal) = plane.fetches.failures.get(&key) {
@@ -139,19 +145,39 @@ pub(crate) async fn locate(
             };
             let outcome = plane.fetches.under_way.try_get_with(key.clone(), fetch).await;
             plane.fetches.under_way.invalidate(&key).await;
+            // Remembered here, whether or not anybody still waits.
+            if let Err(refusal) = &outcome
+                && refusal.is_lasting()
+            {
+                plane.fetches.failures.insert(key, Refusal::clone(refusal));
+            }
             outcome
         })
     };
     match task.await {
         Ok(Ok(())) => plane.located.locate(plane, admitted).await,
-        Ok(Err(refusal)) => {
-            if refusal.is_lasting() {
-                plane.fetches.failures.insert(key, Refusal::clone(&refusal));
-            }
-            Err(ApiError::from(refusal.as_ref()))
-        }
+        Ok(Err(refusal)) => Err(ApiError::from(refusal.as_ref())),
         Err(error) => Err(ApiError::internal(&error)),
     }
+}
+
+/// An address of our own delivery means the asset that it names: nothing is copied, so nothing has to follow it. Only what anybody
+/// may have of the same tenant is meant.
+async fn own(plane: &Arc<Plane>, tenant: &Tenant, path: &str) -> Result<LocatedAsset, ApiError> {
+    let path = path.split('?').next().unwrap_or_default();
+    let not_had = |why: &str| ApiError::not_found(format!("Resource not found - {path} - {why}"));
+    let url = DeliveryUrl::parse(path)?;
+    if url.cloud_name != tenant.snapshot.cloud_name {
+        return Err(not_had("it belongs to another product environment"));
+    }
+    if url.delivery_type != DeliveryType::Upload || url.resource_type != ResourceType::Image {
+        return Err(not_had("only images of delivery type upload are fetched from here"));
+    }
+    if !url.transformation.is_delivery_only() {
+        return Err(not_had("an address of this server is fetched without a transformation of its own"));
+    }
+    let admitted = AdmittedDelivery::admit(&url, tenant, plane.clock.now())?;
+    plane.located.locate(plane, &admitted).await
 }
 
 /// Asks the remote server of a copy that has been kept for long enough. Nobody waits for it.
@@ -186,7 +212,7 @@ struct Work<'a> {
     request: RequestId,
 }
 
-/// What a remote server, or we ourselves, had.
+/// What a remote server had.
 enum Got {
     File(Staged, RemoteSource),
     Unchanged,
@@ -206,7 +232,7 @@ impl Work<'_> {
         }
         let got = self.get(&name.public_id, HeaderMap::new()).await;
         match got.map_err(|error| not_had(&name.public_id, error))? {
-            Got::File(staged, remote) => self.keep(name, staged, remote, false).await,
+            Got::File(staged, remote) => self.keep(name, staged, remote, None).await,
             // Nothing was asked on a condition.
             Got::Unchanged => Err(not_had(&name.public_id, OutboundError::Status(StatusCode::NOT_MODIFIED).into())),
         }
@@ -219,7 +245,9 @@ impl Work<'_> {
             return Ok(());
         };
         let now = self.plane.clock.now();
-        if !is_due(source.checked_at, now, self.plane.fetches.keep) {
+        // Whoever takes the check looks; a source that fails is looked at again when the copy is due again.
+        let is_due = now - source.checked_at >= self.plane.fetches.keep;
+        if !is_due || !assets.take_check(record.id, source.checked_at, now).await? {
             return Ok(());
         }
         let mut conditions = HeaderMap::new();
@@ -231,14 +259,16 @@ impl Work<'_> {
         ask(IF_NONE_MATCH, &source.etag);
         ask(IF_MODIFIED_SINCE, &source.last_modified);
         match self.get(&record.name.public_id, conditions).await {
-            Ok(Got::Unchanged) => assets.note_unchanged(record.id, now).await?,
+            Ok(Got::Unchanged) => assets.note_there(record.id).await?,
             // A server without conditional requests sends what we have.
             Ok(Got::File(staged, _)) if staged.md5 == record.version.md5 => {
-                assets.note_unchanged(record.id, now).await?;
+                assets.note_there(record.id).await?;
             }
-            Ok(Got::File(staged, remote)) => self.keep(record.name.clone(), staged, remote, true).await?,
+            Ok(Got::File(staged, remote)) => {
+                self.keep(record.name.clone(), staged, remote, Some(record.version.id)).await?;
+            }
             Err(NotHad::Remote(OutboundError::Status(StatusCode::NOT_FOUND | StatusCode::GONE))) => {
-                if assets.note_missing(record.id, source.checked_at, now).await? >= TIMES_MISSING {
+                if assets.note_missing(record.id).await? >= TIMES_MISSING {
                     self.give_up(record).await?;
                 }
             }
@@ -250,11 +280,9 @@ impl Work<'_> {
     async fn get(&self, url: &str, conditions: HeaderMap) -> Result<Got, NotHad> {
         let limit = self.tenant.snapshot.limits.upload_bytes;
         let domains = &self.tenant.snapshot.settings.allowed_fetch_domains;
-        match self.plane.outbound.get(url, domains, conditions).await? {
-            Reached::Inside(path) => {
-                let staged = inside::stage(self.plane, &path, limit, self.request).await.map_err(NotHad::Inside)?;
-                Ok(Got::File(staged, RemoteSource::default()))
-            }
+        let asker = Asker { environment: self.tenant.id(), purpose: Purpose::Fetch, domains };
+        match self.plane.outbound.get(url, asker, conditions).await? {
+            Reached::Inside(..) => Err(NotHad::LeadsHere),
             Reached::Remote(remote) if remote.status() == StatusCode::NOT_MODIFIED => Ok(Got::Unchanged),
             Reached::Remote(mut remote) => {
                 let header = |name| remote.header(name).map(str::to_owned);
@@ -269,7 +297,7 @@ impl Work<'_> {
         name: AssetName,
         staged: Staged,
         remote: RemoteSource,
-        overwrite: bool,
+        replaces: Option<VersionId>,
     ) -> Result<(), ApiError> {
         if staged.bytes == 0 {
             return Err(ApiError::new(ErrorCode::InvalidFile, format!("Empty file - {}", name.public_id)));
@@ -286,8 +314,9 @@ impl Work<'_> {
             origin: "fetch",
             access_key: None,
             request: self.request,
-            overwrite,
+            overwrite: replaces.is_some(),
             remote: Some(remote),
+            replaces,
             ends: None,
         };
         let permitted = Permitted::by_decision(name, self.origin.clone());
@@ -306,7 +335,8 @@ impl Work<'_> {
     async fn give_up(&self, record: &AssetRecord) -> Result<(), ApiError> {
         let permitted = Permitted::by_decision(record.name.clone(), self.origin.clone());
         let now = self.plane.clock.now();
-        if let DestroyOutcome::Gone(orphans) = self.assets().destroy(permitted, now).await? {
+        // Fetched anew meanwhile, it is another version.
+        if let DestroyOutcome::Gone(orphans) = self.assets().destroy(permitted, Some(record.version.id), now).await? {
             self.plane.shipper.wake();
             self.plane.located.forget(self.tenant.id(), &record.name);
             self.plane.remove_objects(orphans);
@@ -315,14 +345,10 @@ impl Work<'_> {
     }
 }
 
-fn is_due(checked_at: DateTime<Utc>, now: DateTime<Utc>, keep: TimeDelta) -> bool {
-    now - checked_at >= keep
-}
-
 /// Why there was no file.
 enum NotHad {
     Remote(OutboundError),
-    Inside(ApiError),
+    LeadsHere,
     Ours(ApiError),
 }
 
@@ -353,8 +379,7 @@ fn not_had(url: &str, error: NotHad) -> ApiError {
                 _ => text,
             }
         }
-        NotHad::Inside(error) if error.code() == ErrorCode::Busy || error.code().status().is_server_error() => error,
-        NotHad::Inside(error) => not_found(error.message()),
+        NotHad::LeadsHere => not_found("it redirects to this server"),
         NotHad::Ours(error) => error,
     }
 }

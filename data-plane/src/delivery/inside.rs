@@ -1,4 +1,4 @@
-//! Delivery to ourselves: an address of this installation, given as the source of an upload or of a fetch.
+//! Delivery to ourselves: an address of this installation, given as the source of an upload.
 //!
 //! It is never asked over the network. What it delivers to anybody it delivers here; nothing leaves, so no bandwidth is counted,
 //! and what has to be made for it is counted like what is made for anybody. A remote address within it is not followed: only what
@@ -7,6 +7,7 @@
 use bytes::Bytes;
 use futures::TryStreamExt;
 use plane_kit::{
+    domains::covers,
     error::{ApiError, ErrorCode},
     http::edge::RequestId,
 };
@@ -25,10 +26,22 @@ use crate::{
     upload::stage::{Staged, Staging},
 };
 
-/// Stages what a path of our own delivery leads to. `limit` is in bytes.
-pub async fn stage(plane: &DataPlane, path: &str, limit: u64, request: RequestId) -> Result<Staged, ApiError> {
+/// Stages what a path of our own delivery leads to, for a tenant. `limit` is in bytes. A tenant that says where files may come from
+/// takes those of other tenants only if it names this installation.
+pub async fn stage(
+    plane: &DataPlane,
+    asker: &Tenant,
+    path: &str,
+    limit: u64,
+    request: RequestId,
+) -> Result<Staged, ApiError> {
     let path = path.split('?').next().unwrap_or_default();
     let url = DeliveryUrl::parse(path)?;
+    let domains = &asker.snapshot.settings.allowed_fetch_domains;
+    let is_mine = url.cloud_name == asker.snapshot.cloud_name;
+    if !is_mine && !domains.is_empty() && !plane.outbound.own_host().is_some_and(|host| covers(domains, &host)) {
+        return Err(ApiError::invalid("this host is not among the allowed fetch domains"));
+    }
     let tenant = plane.tenants.find_or_ask(&url.cloud_name).await;
     let tenant = tenant.ok_or_else(|| ApiError::not_found(format!("Unknown cloud_name {}", url.cloud_name)))?;
     let admitted = AdmittedDelivery::admit(&url, &tenant, plane.clock.now())?;

@@ -243,6 +243,7 @@ impl Work<'_> {
             key: self.derived.key_text.clone(),
             version: self.record.version.id,
             count_key: self.derived.count_key,
+            epoch: self.derived.epoch,
             format: format.name(),
             width: rendition.width,
             height: rendition.height,

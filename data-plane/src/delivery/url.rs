@@ -15,7 +15,7 @@ const SEO_PREFIXES: [&str; 5] = ["images", "private_images", "authenticated_imag
 
 /// How long a transformation may be as it is written.
 const SPELLING_LIMIT: usize = 2000;
-/// How long the address of a remote file may be, in characters.
+/// How long the address of a remote file may be, in bytes: no index holds more.
 const ADDRESS_LIMIT: usize = 2000;
 /// The longest public id and an extension, in characters.
 const NAME_LIMIT: usize = 255 + 16;
@@ -85,8 +85,8 @@ impl DeliveryUrl {
             .map_err(|_| ApiError::invalid("The public id is not UTF-8"))?
             .into_owned();
         let decoded = if is_fetch { whole_address(decoded) } else { decoded };
-        let limit = if is_fetch { ADDRESS_LIMIT } else { NAME_LIMIT };
-        if decoded.chars().count() > limit || decoded.chars().any(char::is_control) {
+        let is_too_long = if is_fetch { decoded.len() > ADDRESS_LIMIT } else { decoded.chars().count() > NAME_LIMIT };
+        if is_too_long || decoded.chars().any(char::is_control) {
             return Err(ApiError::not_found("Resource not found - no asset has such a public id"));
         }
         if split.spelling.len() > SPELLING_LIMIT {

@@ -122,12 +122,23 @@ pub async fn update_tags(
         }
         other => return Err(unknown_command(other, "add, remove, replace, remove_all, set_exclusive")),
     };
-    if let Some(tags) = others {
-        let assets = AssetStore::of(&call, &plane.database, &plane.settings.region.name);
-        let others = assets.others_with(&tags, &names).await?;
+    let others = match others {
+        None => None,
+        Some(tags) => {
+            let assets = AssetStore::of(&call, &plane.database, &plane.settings.region.name);
+            let others = assets.others_with(&tags, &names, MOST_IDS).await?;
+            let others = others.ok_or_else(|| {
+                ApiError::invalid(format!(
+                    "More than {MOST_IDS} other assets have these tags; remove them from those first"
+                ))
+            })?;
+            Some((tags, others))
+        }
+    };
+    let touched = change_all(&plane, &call, names.clone(), "update_tags", tags_only(change)).await?;
+    if let Some((tags, others)) = others {
         change_all(&plane, &call, others, "update_tags", tags_only(TagChange::Remove(tags))).await?;
     }
-    let touched = change_all(&plane, &call, names.clone(), "update_tags", tags_only(change)).await?;
     Ok(HttpResponse::Ok().json(result(&call, &names, touched)))
 }
 
@@ -328,7 +339,7 @@ async fn change_all(
 ) -> Result<Vec<AssetName>, ApiError> {
     let assets = AssetStore::of(call, &plane.database, &plane.settings.region.name);
     let permitted = call.permit_within_reach(names);
-    let changed = assets.change(permitted, operation, &changes, plane.clock.now()).await?;
+    let changed = assets.change(permitted, None, operation, &changes, plane.clock.now()).await?;
     let names: Vec<AssetName> = changed.into_iter().map(|asset| asset.name).collect();
     plane.located.forget_all_of(call.tenant().id(), names.iter().cloned());
     Ok(names)

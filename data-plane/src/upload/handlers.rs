@@ -247,6 +247,7 @@ async fn store(
         request: upload.request(),
         overwrite: resolved.overwrite,
         remote: None,
+        replaces: None,
         ends,
     };
     let assets = AssetStore::of(upload, &plane.database, &plane.settings.region.name);
@@ -322,7 +323,7 @@ pub async fn destroy(
     }
     let name = AssetName { resource_type, delivery_type, public_id };
     let assets = AssetStore::of(&call, &plane.database, &plane.settings.region.name);
-    let outcome = assets.destroy(call.permit_within_reach(name.clone()), plane.clock.now()).await?;
+    let outcome = assets.destroy(call.permit_within_reach(name.clone()), None, plane.clock.now()).await?;
     let result = match outcome {
         DestroyOutcome::Gone(orphans) => {
             plane.shipper.wake();

@@ -54,6 +54,8 @@ pub struct Wanted {
     pub overwrite: bool,
     /// What its remote server said of it, if it is to be asked again.
     pub remote: Option<RemoteSource>,
+    /// The version that it replaces, if it is to replace no other.
+    pub replaces: Option<VersionId>,
     /// The upload in chunks that it ends, once.
     pub ends: Option<uuid::Uuid>,
 }
@@ -126,6 +128,7 @@ pub async fn keep(
         request: wanted.request.to_string(),
         overwrite: wanted.overwrite,
         remote: wanted.remote,
+        replaces: wanted.replaces,
         ends: wanted.ends,
     };
     let outcome = assets.commit_upload(permitted, new, now).await?;

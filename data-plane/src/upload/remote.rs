@@ -14,7 +14,7 @@ use super::{
 use crate::{
     DataPlane, Plane,
     delivery::inside,
-    outbound::{OutboundError, Reached, Remote},
+    outbound::{Asker, OutboundError, Purpose, Reached, Remote},
     tenants::Tenant,
 };
 
@@ -22,9 +22,10 @@ use crate::{
 pub async fn take(url: &str, plane: &DataPlane, tenant: &Tenant, request: RequestId) -> Result<UploadFile, ApiError> {
     let limit = tenant.snapshot.limits.upload_bytes;
     let domains = &tenant.snapshot.settings.allowed_fetch_domains;
-    let reached = plane.outbound.get(url, domains, HeaderMap::new()).await.map_err(|error| error.about(url))?;
+    let asker = Asker { environment: tenant.id(), purpose: Purpose::Upload, domains };
+    let reached = plane.outbound.get(url, asker, HeaderMap::new()).await.map_err(|error| error.about(url))?;
     let staged = match reached {
-        Reached::Inside(path) => inside::stage(plane, &path, limit, request).await.map_err(|error| {
+        Reached::Inside(path, _slot) => inside::stage(plane, tenant, &path, limit, request).await.map_err(|error| {
             // Whatever status its delivery would have: of this call the parameter is wrong, unless the fault is ours.
             let is_ours = error.code() == ErrorCode::Busy || error.code().status().is_server_error();
             let text = format!("Error in loading {url} - {}", error.message());
@@ -74,7 +75,8 @@ pub fn filename(url: &str) -> Option<String> {
     let url = url::Url::parse(url).ok()?;
     let last = url.path_segments()?.next_back()?.to_owned();
     let name = percent_decode_str(&last).decode_utf8().ok()?.into_owned();
-    (!name.is_empty()).then_some(name)
+    let is_fit = !name.is_empty() && !name.chars().any(char::is_control);
+    is_fit.then_some(name)
 }
 
 #[cfg(test)]
@@ -89,6 +91,7 @@ mod tests {
             ("http://a.test/b/", None),
             ("http://a.test", None),
             ("http://a.test/%ff", None),
+            ("http://a.test/a%00.png", None),
         ] {
             assert_eq!(filename(url).as_deref(), expected, "{url}");
         }

@@ -88,6 +88,8 @@ pub enum FolderMode {
 pub struct EnvironmentSettings {
     /// Hosts that remote files may come from, with all below them; `*.example.com` is only what lies below. All when empty.
     pub allowed_fetch_domains: Vec<String>,
+    /// Delivery types that need a signature although they are open by themselves: `fetch`.
+    pub restricted_types: Vec<String>,
 }
 
 /// The whole of what a data plane knows of one product environment. Applied only when its version is higher.
