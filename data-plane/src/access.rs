@@ -316,6 +316,12 @@ permissions! {
     WriteUploadPresets = "upload_presets:write",
     /// To take upload presets away.
     DestroyUploadPresets = "upload_presets:destroy",
+    /// To list folders.
+    ReadFolders = "folders:read",
+    /// To make and move folders.
+    WriteFolders = "folders:write",
+    /// To take folders away.
+    DestroyFolders = "folders:destroy",
     /// To list tags.
     ReadTags = "tags:read",
     /// To read the settings of the environment.

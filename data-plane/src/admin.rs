@@ -1,6 +1,7 @@
 //! The Admin API.
 
 pub mod deletion;
+pub mod folders;
 pub mod listings;
 pub mod presets;
 pub mod resources;

@@ -9,6 +9,7 @@ pub mod assets;
 pub mod audit;
 pub mod config;
 pub mod delivery;
+pub mod folders;
 pub mod metering;
 pub mod outbound;
 pub mod presets;
@@ -341,7 +342,7 @@ impl AdminRate {
 
 /// The operations of the data plane. Delivery takes every path that nothing else takes.
 pub fn routes() -> Routes {
-    use admin::{deletion, listings, presets, resources, service};
+    use admin::{deletion, folders, listings, presets, resources, service};
     let mut routes = Routes::new();
     {
         use service::{__path_config, __path_ping, __path_usage, config, ping, usage};
@@ -374,6 +375,16 @@ pub fn routes() -> Routes {
         plane_kit::routes!(routes;
             list_upload_presets, create_upload_preset, read_upload_preset, update_upload_preset, delete_upload_preset);
         let cloud = "/v1_1/{cloud_name}";
+        use folders::{
+            __path_create_folder, __path_delete_folder, __path_list_descendant_folders, __path_list_root_folders,
+            __path_read_folder, __path_update_folder, create_folder, delete_folder, list_descendant_folders,
+            list_root_folders, read_folder, update_folder,
+        };
+        plane_kit::routes!(routes; list_root_folders, list_descendant_folders);
+        let by_path = format!("{cloud}/folders/by_path");
+        routes.add_spelling("read_folder", Method::PUT, &by_path, folders::read_folder_by_path);
+        let by_id = format!("{cloud}/folders/by_id");
+        routes.add_spelling("read_folder", Method::PUT, &by_id, folders::read_folder_by_id);
         let by_body = format!("{cloud}/resources/get_resource");
         routes.add_spelling("read_resource", Method::POST, &by_body, resources::read_resource_by_body);
         let by_body = format!("{cloud}/resources/update");
@@ -388,6 +399,7 @@ pub fn routes() -> Routes {
         let by_id = format!("{cloud}/resources/{{asset_id}}");
         routes.add_spelling("update_resource", Method::PUT, &by_id, resources::update_resource_by_id);
         routes.merge(gaps::routes_of(others));
+        plane_kit::routes!(routes; read_folder, create_folder, update_folder, delete_folder);
     }
     {
         use upload::commands::{

@@ -182,6 +182,9 @@ table! {
         pub environment_id: Uuid,
         #[sea_orm(primary_key, auto_increment = false)]
         pub path: String,
+        pub external_id: Option<Uuid>,
+        pub parent: Option<String>,
+        pub name: Option<String>,
         pub created_at: DateTimeUtc,
     }
 }

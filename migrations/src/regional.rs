@@ -9,6 +9,7 @@ mod m20261127_000004_fetched_sources;
 mod m20261127_000005_asset_labels;
 mod m20261127_000006_preset_ids;
 mod m20261127_000007_chunked_uploads;
+mod m20261127_000008_folders;
 
 /// The regional set.
 pub struct Migrator;
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000005_asset_labels::Migration),
             Box::new(m20261127_000006_preset_ids::Migration),
             Box::new(m20261127_000007_chunked_uploads::Migration),
+            Box::new(m20261127_000008_folders::Migration),
         ]
     }
 }

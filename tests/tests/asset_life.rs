@@ -171,6 +171,8 @@ async fn an_asset_is_updated(tenant: Tenant) {
     let by_folder = tenant.get("resources/by_asset_folder?asset_folder=new/place").await.ok();
     assert_eq!((ids(&by_folder), &by_folder["total_count"]), (vec!["a"], &json!(1)));
     assert_eq!(ids(&tenant.get("resources/by_asset_folder?asset_folder=new").await.ok()), [] as [&str; 0]);
+    let in_root = tenant.send(Method::PUT, &format!("resources/{id}"), json!({"asset_folder": ""})).await.ok();
+    assert_eq!(in_root["asset_folder"], "", "an empty text is the root");
     let by_id =
         tenant.send(Method::PUT, &format!("resources/{id}"), json!({"tags": ["z"], "context": null})).await.ok();
     assert_eq!((&by_id["tags"], &by_id["context"]), (&json!(["z"]), &json!({"custom": {"caption": "A"}})));
@@ -411,36 +413,53 @@ async fn mistakes_are_named(tenant: Tenant) {
     }
 }
 
-/// Takes a regional database back to the state before labels had rows of their own.
-async fn without_label_rows(url: &str, schema: &str) {
+/// Takes a regional database back to the state before labels had rows, and presets and folders ids, of their own.
+async fn as_it_was(url: &str, schema: &str) {
     let database = Database::open(url, schema).await.expect("the database opens");
     for statement in [
         "DROP TABLE asset_tags",
         "DROP TABLE asset_context",
+        "DROP TABLE fetched_sources",
+        "DROP TABLE upload_chunks",
+        "DROP TABLE chunked_uploads",
         "DROP INDEX assets_folder",
-        "DELETE FROM seaql_migrations WHERE version = 'm20261127_000005_asset_labels'",
+        "DROP INDEX upload_presets_listing",
+        "DROP INDEX folders_listing",
+        "DROP INDEX folders_external_id",
+        "ALTER TABLE upload_presets DROP COLUMN external_id",
+        "ALTER TABLE folders DROP COLUMN external_id",
+        "ALTER TABLE folders DROP COLUMN parent",
+        "ALTER TABLE folders DROP COLUMN name",
+        "DELETE FROM seaql_migrations WHERE version LIKE 'm20261127%'",
     ] {
         database.writer().execute_unprepared(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
     }
     database.close().await.expect("it closes");
 }
 
-async fn put_labelled(tenant: &Tenant) {
+async fn put_all(tenant: &Tenant) {
     put(tenant, "a", &[("tags", "cat,dog"), ("context", "alt=A cat|long=yes")]).await;
     put(tenant, "b", &[("tags", "cat")]).await;
+    put(tenant, "c", &[("asset_folder", "one/two")]).await;
+    tenant.send(Method::POST, "upload_presets", json!({"name": "p", "tags": "x"})).await.ok();
 }
 
-async fn assert_labels_are_found(tenant: &Tenant) {
+async fn assert_all_is_found(tenant: &Tenant) {
     assert_eq!(tenant.get("tags/image").await.ok(), json!({"tags": ["cat", "dog"]}));
     assert_eq!(ids(&tenant.get("resources/image/tags/cat").await.ok()), ["b", "a"]);
     assert_eq!(ids(&tenant.get("resources/image/context?key=alt&value=A%20cat").await.ok()), ["a"]);
     assert_eq!(ids(&tenant.get("resources/by_asset_folder?asset_folder=").await.ok()), ["b", "a"]);
+    let inner = tenant.get("folders/one").await.ok();
+    assert_eq!((&inner["folders"][0]["path"], &inner["total_count"]), (&json!("one/two"), &json!(1)));
+    assert_eq!(inner["folders"][0]["external_id"].as_str().map(str::len), Some(32));
+    let preset = tenant.get("upload_presets/p").await.ok();
+    assert_eq!((&preset["settings"], preset["external_id"] != "0".repeat(32)), (&json!({"tags": ["x"]}), true));
 }
 
 #[tokio::test]
-async fn an_upgrade_finds_the_labels_that_are_there() {
+async fn an_upgrade_finds_what_is_there() {
     let mut server = Dev::start().await;
-    put_labelled(&server.tenant()).await;
+    put_all(&server.tenant()).await;
     server.process().stop().await;
     let files = std::fs::read_dir(&server.ready.data_dir).expect("the data folder").flatten().map(|entry| entry.path());
     let is_regional = |path: &std::path::PathBuf| {
@@ -448,20 +467,20 @@ async fn an_upgrade_finds_the_labels_that_are_there() {
         name.starts_with("region-") && name.ends_with(".db")
     };
     let path = files.into_iter().find(is_regional).expect("a regional database");
-    without_label_rows(&format!("sqlite://{}", path.display()), "").await;
+    as_it_was(&format!("sqlite://{}", path.display()), "").await;
     server.restart().await;
-    assert_labels_are_found(&server.tenant()).await;
+    assert_all_is_found(&server.tenant()).await;
 }
 
 #[tokio::test]
-async fn an_upgrade_on_postgres_finds_the_labels_that_are_there() {
+async fn an_upgrade_on_postgres_finds_what_is_there() {
     let mut planes = Planes::start().await;
     let environment = planes.provisioning(&planes.account).create_environment("labels").await;
     let tenant = planes.tenant(&environment);
-    put_labelled(&tenant).await;
+    put_all(&tenant).await;
     planes.data().stop().await;
     let url = planes.database().url();
-    without_label_rows(&url, &format!("region_{REGION}")).await;
+    as_it_was(&url, &format!("region_{REGION}")).await;
     planes.restart_data().await;
-    assert_labels_are_found(&tenant).await;
+    assert_all_is_found(&tenant).await;
 }

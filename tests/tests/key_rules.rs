@@ -154,6 +154,8 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
         "list_resources_by_context" => vec!["resources/image/context?key=x".to_owned()],
         "list_resources_by_asset_folder" => vec!["resources/by_asset_folder?asset_folder=x".to_owned()],
         "list_resources_by_asset_ids" => vec!["resources/by_asset_ids?asset_ids[]=x".to_owned()],
+        "list_root_folders" => vec!["folders".to_owned()],
+        "read_folder" => vec!["folders/x%2Fy".to_owned(), "folders%2Fx".to_owned()],
         "list_upload_presets" => vec!["upload_presets".to_owned()],
         "read_upload_preset" => vec!["upload_presets/x".to_owned(), "upload_presets%2Fx".to_owned()],
         "list_tags" => vec!["tags/image".to_owned(), "tags%2Fimage".to_owned()],
@@ -181,6 +183,16 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
         "delete_resources_by_tag" => {
             vec![(Method::DELETE, "resources/image/tags/x", json!({}))].into_iter().nth(spelling)
         }
+        "read_folder" => {
+            let bodies = [("folders/by_path", json!({"path": "x"})), ("folders/by_id", json!({"id": "x"}))];
+            bodies.map(|(path, body)| (Method::PUT, path, body)).into_iter().nth(spelling - get.len())
+        }
+        "list_descendant_folders" => {
+            vec![(Method::PUT, "folders/descendants", json!({"id": "x"}))].into_iter().nth(spelling)
+        }
+        "create_folder" => vec![(Method::POST, "folders/a%2Fb", json!({}))].into_iter().nth(spelling),
+        "update_folder" => vec![(Method::PUT, "folders/x", json!({"to_folder": "y"}))].into_iter().nth(spelling),
+        "delete_folder" => vec![(Method::DELETE, "folders/x", json!({}))].into_iter().nth(spelling),
         "create_upload_preset" => {
             vec![(Method::POST, "upload_presets", json!({"name": "a/b"}))].into_iter().nth(spelling)
         }
@@ -250,6 +262,20 @@ async fn rules_hold_on_the_wire_under_every_spelling() {
                     FolderOf::Nothing => in_root,
                     // A call about many things does what it may and passes over the rest.
                     FolderOf::List | FolderOf::Bulk => somewhere,
+                    FolderOf::Folder => {
+                        let scope = Explanation::scope(&principal, operation);
+                        let all_of = |folder| scope.forbidden_within(folder).is_none();
+                        let looks_into = |folder: &str| scope.permits(folder) || scope.leads_from(folder);
+                        match (operation.id, spelling) {
+                            ("read_folder", 0) => looks_into("x/y"),
+                            ("read_folder", 1 | 2) => looks_into("x"),
+                            ("create_folder", _) => scope.permits("a/b"),
+                            ("update_folder", _) => all_of("x") && all_of("y"),
+                            ("delete_folder", _) => all_of("x"),
+                            // An id says nothing of where the folder is.
+                            _ => everywhere,
+                        }
+                    }
                     _ if operation.id == "upload" => in_root,
                     _ => everywhere,
                 };
@@ -320,6 +346,41 @@ async fn a_call_about_many_passes_over_what_is_elsewhere() {
     let deleted = key.admin(Method::DELETE, "resources/image/upload?all=true").await.ok();
     assert_eq!(deleted["deleted"], json!({"deeper": "deleted"}));
     free.get("resources/image/upload/theirs").await.ok();
+}
+
+#[tokio::test]
+async fn a_key_of_one_folder_finds_its_way_to_it() {
+    let server = Dev::start_with(&["--seed", "none"], &[]).await;
+    let bound = Bound::new(&server).await;
+    let (free, key) = (&bound.free, &bound.bound);
+    for path in ["clients/acme/old", "clients/acme/secret/deep", "clients/other", "else"] {
+        free.send(Method::POST, &format!("folders/{path}"), json!({})).await.ok();
+    }
+    bound.rules(&["@folders in clients/acme", "deny @folders in clients/acme/secret"]).await;
+    let names = async |path: &str| {
+        let page = key.get(path).await.ok();
+        let names = page["folders"].as_array().expect("a list").iter().map(|folder| folder["name"].clone());
+        assert_eq!(page["total_count"], names.len(), "what is not shown is not counted");
+        Value::Array(names.collect())
+    };
+    assert_eq!(names("folders").await, json!(["clients"]));
+    assert_eq!(names("folders/clients").await, json!(["acme"]));
+    assert_eq!(names("folders/clients/acme").await, json!(["old"]));
+    let elsewhere = refusal(&key.get("folders/clients/other").await, 403);
+    assert_eq!(refusal(&key.get("folders/clients/nowhere").await, 403), elsewhere, "elsewhere reads like nowhere");
+    refusal(&key.get("folders/clients/acme/secret").await, 403);
+
+    key.send(Method::POST, "folders/clients/acme/new", json!({})).await.ok();
+    refusal(&key.send(Method::POST, "folders/clients/new", json!({})).await, 403);
+    key.send(Method::PUT, "folders/clients/acme/old", json!({"to_folder": "clients/acme/older"})).await.ok();
+    refusal(&key.send(Method::PUT, "folders/clients/acme/older", json!({"to_folder": "clients/other/x"})).await, 403);
+    refusal(&key.send(Method::PUT, "folders/clients/other", json!({"to_folder": "clients/acme/x"})).await, 403);
+    // What holds something that it may not touch, it may not take away.
+    refusal(&key.admin(Method::DELETE, "folders/clients/acme").await, 403);
+    refusal(&key.admin(Method::DELETE, "folders/clients").await, 403);
+    let deleted = key.admin(Method::DELETE, "folders/clients/acme/older").await.ok();
+    assert_eq!(deleted["deleted"], json!(["clients/acme/older"]));
+    free.get("folders/clients/acme/secret/deep").await.ok();
 }
 
 /// A refusal, by its text and header.

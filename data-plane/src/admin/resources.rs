@@ -253,7 +253,11 @@ fn changes(params: &Params, folders_are_free: bool) -> Result<AssetChanges, ApiE
         true => Some(ContextChange::Replace(check_context(read_context(params)?)?)),
         false => None,
     };
-    let asset_folder = params.text("asset_folder")?.map(|folder| clean_folder("asset_folder", &folder)).transpose()?;
+    // An empty text is the root.
+    let asset_folder = match given("asset_folder") {
+        true => Some(clean_folder("asset_folder", &params.text("asset_folder")?.unwrap_or_default())?),
+        false => None,
+    };
     if asset_folder.is_some() && !folders_are_free {
         let text =
             "Invalid value for parameter asset_folder: in fixed folder mode the folder follows from the public id";

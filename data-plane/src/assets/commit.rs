@@ -25,10 +25,10 @@ use super::{
     record::{AssetName, AssetRecord, ResourceType},
 };
 use crate::{
-    audit,
+    audit, folders,
     metering::outbox,
     storage::ObjectKey,
-    tables::{asset_names, asset_versions, assets, chunked_uploads, derived_assets, folders, renditions},
+    tables::{asset_names, asset_versions, assets, chunked_uploads, derived_assets, renditions},
 };
 
 /// A thing that a caller was allowed to change, and who that is: the audit log has it from here.
@@ -472,22 +472,7 @@ impl AssetStore<'_> {
         folder: &str,
         now: DateTime<Utc>,
     ) -> Result<(), DbErr> {
-        if folder.is_empty() {
-            return Ok(());
-        }
-        let ends = folder.match_indices('/').map(|(at, _)| at).chain([folder.len()]);
-        let rows = ends.map(|end| folders::ActiveModel {
-            environment_id: Set(self.environment.0),
-            path: Set(folder[..end].to_owned()),
-            created_at: Set(now),
-        });
-        folders::Entity::insert_many(rows)
-            .on_conflict(
-                OnConflict::columns([folders::Column::EnvironmentId, folders::Column::Path]).do_nothing().to_owned(),
-            )
-            .exec_without_returning(transaction)
-            .await?;
-        Ok(())
+        folders::put(transaction, self.environment, folder, now).await.map(drop)
     }
 
     /// The fact of an upload. Raw files and the program's own samples are facts too, of nothing.

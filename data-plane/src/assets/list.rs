@@ -305,13 +305,13 @@ pub(super) fn folders_of(scope: &Scope) -> Condition {
     regions.fold(none, Condition::add)
 }
 
-fn lies_in(folder: &str) -> Condition {
+pub(super) fn lies_in(folder: &str) -> Condition {
     let column = assets::Column::AssetFolder;
     Condition::any().add(column.eq(folder)).add(starts_with(column, &format!("{folder}/")))
 }
 
 /// A prefix filter in which `%` and `_` of the prefix mean themselves.
-pub(super) fn starts_with<C: ColumnTrait>(column: C, prefix: &str) -> SimpleExpr {
+pub(crate) fn starts_with<C: ColumnTrait>(column: C, prefix: &str) -> SimpleExpr {
     let escaped: String =
         prefix.chars().flat_map(|c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c])).collect();
     column.like(LikeExpr::new(format!("{escaped}%")).escape('\\'))

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::{
     AssetStore,
     commit::{Permitted, shown, target},
-    list::{folders_of, starts_with},
+    list::{folders_of, lies_in, starts_with},
     record::{AssetName, AssetRecord, DeliveryType, ResourceType},
 };
 use crate::{
@@ -39,6 +39,8 @@ pub enum Selection {
     Named(Vec<AssetName>),
     /// Those of these ids.
     Ids(Vec<Uuid>),
+    /// Those in this folder and below it.
+    InFolder(String),
     /// All of a kind that fit.
     Fitting {
         /// Kind.
@@ -190,6 +192,7 @@ impl AssetStore<'_> {
                     .filter(Column::PublicId.is_in(names.iter().map(|name| name.public_id.as_str())))
             }
             Selection::Ids(ids) => query.filter(Column::Id.is_in(ids.iter().copied())),
+            Selection::InFolder(folder) => query.filter(lies_in(folder)),
             Selection::Fitting { resource_type, delivery_type, prefix, tag } => {
                 query = query.filter(Column::ResourceType.eq(resource_type.name()));
                 if let Some(delivery_type) = delivery_type {

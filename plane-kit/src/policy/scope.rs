@@ -84,6 +84,20 @@ impl Scope {
         !self.outside && self.branches.is_empty()
     }
 
+    /// A folder at or below another in which it is not permitted, if there is one.
+    pub fn forbidden_within<'a>(&'a self, folder: &'a str) -> Option<&'a str> {
+        if !self.permits(folder) {
+            return Some(folder);
+        }
+        let below = self.branches.iter().find(|branch| !branch.permitted && lies_in(&branch.folder, folder));
+        below.map(|branch| branch.folder.as_str())
+    }
+
+    /// Whether there is a folder below another in which it is permitted.
+    pub fn leads_from(&self, folder: &str) -> bool {
+        self.branches.iter().any(|branch| branch.permitted && lies_in(&branch.folder, folder))
+    }
+
     /// A folder in which it is not permitted, if there is one.
     pub fn a_forbidden_folder(&self) -> Option<&str> {
         let denied = self.branches.iter().find(|branch| !branch.permitted).map(|branch| branch.folder.as_str());
@@ -114,6 +128,23 @@ fn lies_in(folder: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_lies_below_a_folder_is_looked_through() {
+        let named = [("a", true), ("a/b", false), ("c/d", true)];
+        let scope = Scope::new(false, named.map(|(folder, permitted)| (folder.to_owned(), permitted)));
+        for (folder, forbidden, leads) in [
+            ("a", Some("a/b"), true),
+            ("a/b", Some("a/b"), false),
+            ("a/c", None, false),
+            ("c", Some("c"), true),
+            ("c/d", None, true),
+            ("c/d/e", None, false),
+            ("x", Some("x"), false),
+        ] {
+            assert_eq!((scope.forbidden_within(folder), scope.leads_from(folder)), (forbidden, leads), "{folder}");
+        }
+    }
 
     #[test]
     fn the_deepest_folder_that_is_named_decides() {

@@ -73,6 +73,17 @@ async function main() {
   await refused(404, 'Resource not found', () => uploader.rename('life/c', 'life/e'));
   assert.equal((await uploader.rename('life/d', 'life/b', { overwrite: true })).asset_id, renamed.asset_id);
 
+  // Folders.
+  assert.equal((await api.create_folder('albums/2026/spring')).path, 'albums/2026/spring');
+  assert.ok((await api.root_folders()).folders.some((item) => item.name === 'albums'));
+  assert.deepEqual((await api.sub_folders('albums/2026')).folders.map((item) => item.path), ['albums/2026/spring']);
+  await api.update('life/b', { asset_folder: 'albums/2026/spring' });
+  assert.deepEqual((await api.rename_folder('albums/2026', 'books')).to, { name: 'books', path: 'books' });
+  assert.equal((await api.resource('life/b')).asset_folder, 'books/spring');
+  await api.update('life/b', { asset_folder: 'holidays' });
+  assert.deepEqual((await api.delete_folder('books')).deleted, ['books', 'books/spring']);
+  await refused(404, "Can't find folder with path books", () => api.sub_folders('books'));
+
   // Presets.
   const made = await api.create_upload_preset({
     name: 'life', unsigned: true, folder: 'inbox', tags: ['x', 'y'], context: { a: 'b' },

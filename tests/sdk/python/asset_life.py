@@ -73,6 +73,17 @@ def main(photo, remote):
     assert "Resource not found" in refused(NotFound, uploader.rename, "life/c", "life/e")
     assert uploader.rename("life/d", "life/b", overwrite=True)["asset_id"] == renamed["asset_id"]
 
+    # Folders.
+    assert api.create_folder("albums/2026/spring")["path"] == "albums/2026/spring"
+    assert [item["name"] for item in api.root_folders()["folders"]] == ["albums", "holidays"]
+    assert [item["path"] for item in api.subfolders("albums/2026")["folders"]] == ["albums/2026/spring"]
+    api.update("life/b", asset_folder="albums/2026/spring")
+    assert api.rename_folder("albums/2026", "books")["to"] == {"name": "books", "path": "books"}
+    assert api.resource("life/b")["asset_folder"] == "books/spring"
+    api.update("life/b", asset_folder="")
+    assert api.delete_folder("books")["deleted"] == ["books", "books/spring"]
+    assert refused(NotFound, api.subfolders, "books").endswith("Can't find folder with path books")
+
     # Presets.
     assert api.create_upload_preset(name="life", unsigned=True, folder="inbox", tags=["x", "y"], context={"a": "b"})["name"] == "life"
     preset = api.upload_preset("life")
