@@ -180,6 +180,20 @@ impl TenantGrant {
         Err(self.0.refusal(Place::In(folder)))
     }
 
+    /// Refuses a call that comes to another operation, too, unless that is permitted in a folder and everywhere below it.
+    pub(crate) async fn check_also(&self, plane: &DataPlane, operation: &str, folder: &str) -> Result<(), ApiError> {
+        let Some(operation) = operations().find(operation) else {
+            return Err(ApiError::new(ErrorCode::Forbidden, "Not permitted"));
+        };
+        let subject = key_subject(self.0.api_key());
+        let principal = self.tenant().principal(&subject);
+        let scope = plane.policies.scope(&principal, operation).await.map_err(|error| ApiError::internal(&error))?;
+        match scope.forbidden_within(folder) {
+            None => Ok(()),
+            Some(forbidden) => Err(Explanation::of(&principal, operation, Place::In(forbidden)).refusal()),
+        }
+    }
+
     /// The grant of another operation, which the call turned out to be.
     pub(crate) async fn instead(self, plane: &DataPlane, operation: &'static str) -> Result<Self, ApiError> {
         let operation = operations().find(operation).ok_or_else(|| {
@@ -322,6 +336,12 @@ permissions! {
     WriteFolders = "folders:write",
     /// To take folders away.
     DestroyFolders = "folders:destroy",
+    /// To read upload mappings.
+    ReadUploadMappings = "upload_mappings:read",
+    /// To make and change upload mappings.
+    WriteUploadMappings = "upload_mappings:write",
+    /// To take upload mappings away.
+    DestroyUploadMappings = "upload_mappings:destroy",
     /// To list tags.
     ReadTags = "tags:read",
     /// To read the settings of the environment.

@@ -3,6 +3,7 @@
 pub mod deletion;
 pub mod folders;
 pub mod listings;
+pub mod mappings;
 pub mod presets;
 pub mod resources;
 pub mod service;

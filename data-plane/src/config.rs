@@ -190,6 +190,9 @@ impl UploadConfig {
         if self.sweep_interval_seconds == 0 {
             return Err("uploads.sweep_interval_seconds must be at least 1".into());
         }
+        if u64::from(self.chunks_kept_seconds) < self.sweep_grace_seconds {
+            return Err("uploads.chunks_kept_seconds must be at least uploads.sweep_grace_seconds".into());
+        }
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ pub mod fetched;
 pub mod inside;
 pub mod locate;
 pub mod make;
+pub mod mapped;
 pub mod prepare;
 pub mod range;
 pub mod respond;
@@ -98,6 +99,7 @@ async fn answer(request: &HttpRequest, plane: &DataPlane) -> Result<Delivered, A
         // The asset was replaced while its picture was made: what is there now is asked for once more.
         Err(Failure::Replaced) => {
             plane.located.forget_all_of(tenant.id(), admitted.names());
+            fetched::forget_own(plane, &tenant, &admitted);
             let again = Box::pin(attempt(request, plane, &tenant, &admitted, &conditions));
             again.await.map_err(Failure::into_error)?
         }
@@ -144,6 +146,12 @@ async fn attempt(
 ) -> Result<Answer, Failure> {
     let asset = match admitted.url().delivery_type {
         DeliveryType::Fetch => Box::pin(fetched::locate(request, plane, tenant, admitted)).await?,
+        DeliveryType::Upload => match plane.located.locate(plane, admitted).await {
+            Err(not_found) if not_found.code() == ErrorCode::NotFound => {
+                Box::pin(mapped::locate(request, plane, tenant, admitted, not_found)).await?
+            }
+            located => located?,
+        },
         _ => plane.located.locate(plane, admitted).await?,
     };
     match prepare(plane, tenant, admitted, &asset, || hints_of(request))? {

@@ -155,12 +155,14 @@ impl<'a> FolderStore<'a> {
 
     /// The folders below a folder, at any depth, by their paths; at most `limit`.
     pub async fn descendants(&self, path: &str, limit: u64) -> Result<Vec<Folder>, DbErr> {
-        let query = Entity::find()
+        let mut query = Entity::find()
             .filter(Column::EnvironmentId.eq(self.environment.0))
             .filter(starts_with(Column::Path, &format!("{path}/")));
+        if !self.scope.is_everywhere() {
+            query = query.filter(permitted(&self.scope));
+        }
         let rows = query.order_by_asc(Column::Path).limit(limit).all(self.database.reader()).await?;
-        let found = rows.into_iter().map(Folder::from);
-        Ok(found.filter(|folder| self.scope.permits(&folder.path)).collect())
+        Ok(rows.into_iter().map(Folder::from).collect())
     }
 
     /// The folders above a folder, the nearest last.
@@ -175,26 +177,29 @@ impl<'a> FolderStore<'a> {
 
     /// What lies in a folder itself.
     pub async fn content(&self, path: &str) -> Result<Content, DbErr> {
+        if !self.scope.permits(path) {
+            // It leads to one that may be looked into, and that is all that is told of it.
+            return Ok(Content::default());
+        }
         let in_folder = assets::Entity::find()
             .filter(assets::Column::EnvironmentId.eq(self.environment.0))
             .filter(assets::Column::AssetFolder.eq(path))
             .select_only()
             .column(assets::Column::VersionId);
-        let query = asset_versions::Entity::find()
+        let bytes = Expr::col(asset_versions::Column::Bytes).sum().cast_as("bigint");
+        let found: Option<(i64, Option<i64>, Option<DateTime<Utc>>)> = asset_versions::Entity::find()
             .filter(asset_versions::Column::EnvironmentId.eq(self.environment.0))
-            .filter(asset_versions::Column::Id.in_subquery(sea_orm::QueryTrait::into_query(in_folder)));
-        let rows: Vec<(i64, DateTime<Utc>)> = query
+            .filter(asset_versions::Column::Id.in_subquery(sea_orm::QueryTrait::into_query(in_folder)))
             .select_only()
-            .column(asset_versions::Column::Bytes)
-            .column(asset_versions::Column::UploadedAt)
+            .expr_as(Expr::col(asset_versions::Column::Id).count(), "assets")
+            .expr_as(bytes, "bytes")
+            .expr_as(Expr::col(asset_versions::Column::UploadedAt).max(), "last")
             .into_tuple()
-            .all(self.database.reader())
+            .one(self.database.reader())
             .await?;
-        Ok(Content {
-            assets: rows.len() as u64,
-            bytes: rows.iter().map(|(bytes, _)| u64::try_from(*bytes).unwrap_or(0)).sum(),
-            last_uploaded_at: rows.iter().map(|(_, at)| *at).max(),
-        })
+        let (assets, bytes, last_uploaded_at) = found.unwrap_or_default();
+        let number = |number: i64| u64::try_from(number).unwrap_or(0);
+        Ok(Content { assets: number(assets), bytes: number(bytes.unwrap_or(0)), last_uploaded_at })
     }
 
     /// Makes a folder and those above it. One that is there is the answer as it is.
@@ -260,16 +265,7 @@ impl<'a> FolderStore<'a> {
         if rows.is_empty() {
             return Err(FolderError::NotFound);
         }
-        let is_used = assets::Entity::find()
-            .filter(assets::Column::EnvironmentId.eq(self.environment.0))
-            .filter(within(assets::Column::AssetFolder, &path))
-            .select_only()
-            .column(assets::Column::Id)
-            .limit(1)
-            .into_tuple::<Uuid>()
-            .one(&transaction)
-            .await?
-            .is_some();
+        let is_used = self.holds(&transaction, &path).await?;
         if is_used {
             return Err(FolderError::NotEmpty);
         }
@@ -279,6 +275,21 @@ impl<'a> FolderStore<'a> {
         self.audit(&transaction, &by, entry, now).await?;
         transaction.commit().await?;
         Ok(paths)
+    }
+
+    /// Whether assets lie in a folder or below it.
+    pub async fn holds_assets(&self, path: &str) -> Result<bool, DbErr> {
+        self.holds(self.database.reader(), path).await
+    }
+
+    async fn holds<C: ConnectionTrait>(&self, connection: &C, path: &str) -> Result<bool, DbErr> {
+        let one = assets::Entity::find()
+            .filter(assets::Column::EnvironmentId.eq(self.environment.0))
+            .filter(within(assets::Column::AssetFolder, path))
+            .select_only()
+            .column(assets::Column::Id)
+            .limit(1);
+        Ok(one.into_tuple::<Uuid>().one(connection).await?.is_some())
     }
 
     /// Whether there is a folder of a path.
@@ -330,6 +341,22 @@ fn shown(scope: &Scope, parent: &str) -> Condition {
             let next = rest.split('/').next().unwrap_or_default();
             any = any.add(Column::Path.eq(format!("{prefix}{next}")));
         }
+    }
+    any.add(Expr::val(1).eq(0))
+}
+
+/// The folders that a scope is for, as a condition on their paths.
+fn permitted(scope: &Scope) -> Condition {
+    let mut any = Condition::any();
+    for region in scope.permitted() {
+        let mut inside = match region.folder {
+            Some(top) => Condition::all().add(within(Column::Path, top)),
+            None => Condition::all(),
+        };
+        for path in region.without {
+            inside = inside.add(within(Column::Path, path).not());
+        }
+        any = any.add(inside);
     }
     any.add(Expr::val(1).eq(0))
 }

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod config;
 pub mod delivery;
 pub mod folders;
+pub mod mappings;
 pub mod metering;
 pub mod outbound;
 pub mod presets;
@@ -68,6 +69,9 @@ pub const GAPS: &str = include_str!("../../openapi/gaps/data-plane.txt");
 
 /// How many environments' usage is remembered for when the control plane is away.
 const USAGE_KEPT: u64 = 10_000;
+
+/// How many uploads in chunks are put together at once.
+const ASSEMBLIES: usize = 4;
 
 /// Settings of the rooms of a data plane.
 #[derive(Debug, Clone)]
@@ -141,6 +145,8 @@ pub struct Plane {
     pub storage: Storage,
     /// Where uploads are staged.
     pub scratch: Scratch,
+    /// How many uploads in chunks may be put together at once.
+    pub assemblies: tokio::sync::Semaphore,
     /// The way to what is outside.
     pub outbound: Outbound,
     /// The render workers.
@@ -153,6 +159,8 @@ pub struct Plane {
     pub renditions: Renditions,
     /// Remote files that are being fetched.
     pub fetches: Fetches,
+    /// Where what is not there is fetched from.
+    pub mappings: mappings::Mappings,
     /// Delivery addresses.
     pub links: Links,
     /// The carrier of the seam.
@@ -219,6 +227,7 @@ impl Plane {
             located: Located::new(Duration::from_millis(settings.delivery.row_cache_ms)),
             renditions: Renditions::new(settings.delivery.memory_cache_bytes),
             fetches: Fetches::new(settings.delivery.fetch_keep_seconds),
+            mappings: mappings::Mappings::default(),
             links: Links::new(&settings.delivery.public_url, Arc::clone(&clock)),
             plans: Plans::default(),
             policies: Policies::default(),
@@ -238,6 +247,7 @@ impl Plane {
             shipper,
             storage,
             scratch,
+            assemblies: tokio::sync::Semaphore::new(ASSEMBLIES),
             outbound,
             render,
             link,
@@ -342,7 +352,7 @@ impl AdminRate {
 
 /// The operations of the data plane. Delivery takes every path that nothing else takes.
 pub fn routes() -> Routes {
-    use admin::{deletion, folders, listings, presets, resources, service};
+    use admin::{deletion, folders, listings, mappings, presets, resources, service};
     let mut routes = Routes::new();
     {
         use service::{__path_config, __path_ping, __path_usage, config, ping, usage};
@@ -375,6 +385,14 @@ pub fn routes() -> Routes {
         plane_kit::routes!(routes;
             list_upload_presets, create_upload_preset, read_upload_preset, update_upload_preset, delete_upload_preset);
         let cloud = "/v1_1/{cloud_name}";
+        use mappings::{
+            __path_create_upload_mapping, __path_delete_upload_mapping, __path_list_upload_mappings,
+            __path_replace_upload_mappings, __path_update_upload_mapping, create_upload_mapping, delete_upload_mapping,
+            list_upload_mappings, replace_upload_mappings, update_upload_mapping,
+        };
+        plane_kit::routes!(routes;
+            list_upload_mappings, create_upload_mapping, update_upload_mapping, delete_upload_mapping,
+            replace_upload_mappings);
         use folders::{
             __path_create_folder, __path_delete_folder, __path_list_descendant_folders, __path_list_root_folders,
             __path_read_folder, __path_update_folder, create_folder, delete_folder, list_descendant_folders,
@@ -406,7 +424,12 @@ pub fn routes() -> Routes {
             __path_rename, __path_update_context, __path_update_tags, rename, update_context, update_tags,
         };
         use upload::handlers::{__path_destroy, __path_upload, destroy, upload};
-        plane_kit::routes!(routes; upload, destroy, rename, update_tags, update_context);
+        use upload::{
+            delete_token::{__path_delete_by_token, delete_by_token},
+            explicit::{__path_explicit, explicit},
+        };
+        plane_kit::routes!(routes;
+            upload, explicit, destroy, delete_by_token, rename, update_tags, update_context);
         routes.add_spelling("upload", Method::POST, "/v1_1/{cloud_name}/upload", upload);
         routes.add_spelling("upload", Method::POST, "/v1_1/{cloud_name}/{resource_type}/upload_chunked", upload);
     }

@@ -92,6 +92,8 @@ table! {
         pub subject: String,
         pub client_id: String,
         pub public_id: String,
+        pub said_id: Option<String>,
+        pub said: String,
         pub by_part: bool,
         pub total: Option<i64>,
         pub version_id: Option<Uuid>,
@@ -108,6 +110,20 @@ table! {
         pub position: i64,
         pub bytes: i64,
         pub sha256: String,
+    }
+}
+
+table! {
+    /// A folder whose assets are fetched from elsewhere when they are first asked for.
+    upload_mappings, "upload_mappings" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub environment_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub folder: String,
+        #[sea_orm(column_type = "Text")]
+        pub template: String,
+        pub external_id: Uuid,
+        pub created_at: DateTimeUtc,
     }
 }
 

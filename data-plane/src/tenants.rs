@@ -92,6 +92,12 @@ impl Tenant {
         keys.filter(move |key| key.is_usable(now) && !key.signs_delivery).map(move |key| (key, self.secrets_of(key)))
     }
 
+    /// The secrets of all keys that are accepted at a moment.
+    pub fn usable_secrets(&self, now: DateTime<Utc>) -> impl Iterator<Item = &Secret> {
+        let keys = self.snapshot.keys.iter().filter(move |key| key.is_usable(now));
+        keys.flat_map(move |key| self.secrets_of(key))
+    }
+
     /// The secret that signs results at a moment: the present one of the oldest key that is accepted.
     pub fn result_secret(&self, now: DateTime<Utc>) -> Option<&Secret> {
         self.snapshot.keys.iter().find(|key| key.is_usable(now)).and_then(|key| self.secrets_of(key).first())

@@ -8,9 +8,12 @@
 //! [`authorize::AuthorizedUpload`] or a refusal.
 
 pub mod authorize;
+pub mod changes;
 pub mod chunks;
 pub mod commands;
 pub mod context;
+pub mod delete_token;
+pub mod explicit;
 pub mod form;
 pub mod handlers;
 pub mod keep;

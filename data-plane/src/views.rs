@@ -137,6 +137,9 @@ pub struct UploadResult {
     /// True when the name was taken and kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub existing: Option<bool>,
+    /// By which it can be taken away again for ten minutes, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delete_token: Option<String>,
     /// True when it came in chunks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub done: Option<bool>,
@@ -186,6 +189,7 @@ impl UploadResult {
             display_name: asset.display_name.clone(),
             original_filename: (!asset.original_filename.is_empty()).then(|| asset.original_filename.clone()),
             existing: None,
+            delete_token: None,
             done: None,
             context: custom(&asset.context),
             api_key: api_key.map(str::to_owned),

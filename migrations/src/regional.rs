@@ -10,6 +10,7 @@ mod m20261127_000005_asset_labels;
 mod m20261127_000006_preset_ids;
 mod m20261127_000007_chunked_uploads;
 mod m20261127_000008_folders;
+mod m20261127_000009_upload_mappings;
 
 /// The regional set.
 pub struct Migrator;
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000006_preset_ids::Migration),
             Box::new(m20261127_000007_chunked_uploads::Migration),
             Box::new(m20261127_000008_folders::Migration),
+            Box::new(m20261127_000009_upload_mappings::Migration),
         ]
     }
 }

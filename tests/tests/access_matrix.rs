@@ -92,6 +92,8 @@ impl Caller {
             "update_context" => {
                 tenant.signed(&action).parameter("public_ids", "victim").parameter("command", "remove_all")
             }
+            "explicit" => tenant.signed(&action).parameter("public_id", "victim").parameter("tags", "intruder"),
+            "delete_by_token" => tenant.signed(&action).parameter("token", "1.2.3"),
             other => panic!("there is no call of {other} here yet"),
         };
         let call = if self.credentials.is_some() { call } else { call.anonymous() };

@@ -19,6 +19,8 @@ on_both_databases!(
     context_is_merged_and_found,
     an_asset_is_renamed,
     an_asset_is_updated,
+    upload_parameters_are_applied_to_what_is_there,
+    a_token_takes_away_what_was_just_uploaded,
     assets_are_deleted_in_bulk,
     what_was_derived_is_deleted_and_counted_anew,
     listings_go_on_where_they_stopped,
@@ -188,6 +190,57 @@ async fn an_asset_is_updated(tenant: Tenant) {
     assert_eq!(members, ["asset_id", "public_id", "tags", "url"]);
     let missing = tenant.send(Method::POST, "resources/image/upload/nobody", json!({"tags": "x"})).await;
     assert_eq!((missing.status, missing.message().as_str()), (404, "Resource not found - nobody"));
+}
+
+async fn upload_parameters_are_applied_to_what_is_there(tenant: Tenant) {
+    let stored = put(&tenant, "a", &[("tags", "old"), ("context", "alt=old")]).await;
+    let explicit = async |public_id: &str, more: &[(&str, &str)]| {
+        let call = more.iter().fold(tenant.signed("image/explicit"), |call, (name, value)| call.parameter(name, value));
+        call.public_id(public_id).send().await
+    };
+    let changed = explicit("a", &[("type", "upload"), ("tags", "y,x"), ("asset_folder", "there")]).await.ok();
+    assert_eq!((&changed["tags"], &changed["asset_folder"]), (&json!(["x", "y"]), &json!("there")));
+    assert_eq!((&changed["context"], &changed["version"]), (&stored["context"], &stored["version"]));
+    assert_eq!(ids(&tenant.get("resources/image/tags/x").await.ok()), ["a"]);
+    let missing = explicit("nobody", &[]).await;
+    assert_eq!((missing.status, missing.message().as_str()), (404, "Resource not found - nobody"));
+    for (public_id, more, says) in [
+        ("a", &[("eager", "w_100")][..], "eager is not built"),
+        ("a", &[("type", "banana")], "banana"),
+        ("../a", &[], "public_id"),
+        ("no address", &[("type", "fetch")], "address of a remote file"),
+        ("http://169.254.169.254/a.jpg", &[("type", "fetch")], "no public address"),
+    ] {
+        let refused = explicit(public_id, more).await;
+        assert!([400, 404].contains(&refused.status), "{public_id} {more:?}: {}", refused.text());
+        assert!(refused.message().contains(says), "{public_id} {more:?}: {}", refused.message());
+    }
+    assert_eq!(tenant.settled_usage().await.transformations, 1, "nothing was made");
+}
+
+async fn a_token_takes_away_what_was_just_uploaded(tenant: Tenant) {
+    let with_token = || tenant.upload(pictures::small_jpeg(1)).parameter("return_delete_token", "1");
+    let use_token = async |token: &Value| {
+        let form = reqwest::multipart::Form::new().text("token", token.as_str().expect("a token").to_owned());
+        Answer::to(tenant.http().post(tenant.api_url("delete_by_token")).multipart(form)).await.expect("an answer")
+    };
+    let token = with_token().public_id("a").send().await.ok()["delete_token"].clone();
+    assert_eq!(use_token(&token).await.ok()["result"], "ok");
+    assert_eq!(tenant.fetch("image/upload/a.jpg").await.status, 404);
+    assert_eq!(use_token(&token).await.ok()["result"], "not found");
+    // It reaches the version that it was given for, and no other.
+    let token = with_token().public_id("b").send().await.ok()["delete_token"].clone();
+    put(&tenant, "b", &[]).await;
+    assert_eq!(use_token(&token).await.ok()["result"], "not found");
+    tenant.fetch("image/upload/b.jpg").await.delivered();
+    let kept = with_token().public_id("b").parameter("overwrite", "0").send().await.ok();
+    assert!(kept.get("delete_token").is_none(), "what was there before is nobody's to take away: {kept}");
+    let text = token.as_str().expect("a token");
+    let later = text.replacen(text.split('.').next().unwrap_or_default(), "9999999999", 1);
+    for token in [later.as_str(), "1.2.3", "x", "", &text.replace('.', ":")] {
+        let refused = use_token(&json!(token)).await;
+        assert_eq!(refused.status, 400, "{token}: {}", refused.text());
+    }
 }
 
 async fn assets_are_deleted_in_bulk(tenant: Tenant) {
@@ -420,6 +473,7 @@ async fn as_it_was(url: &str, schema: &str) {
         "DROP TABLE asset_tags",
         "DROP TABLE asset_context",
         "DROP TABLE fetched_sources",
+        "DROP TABLE upload_mappings",
         "DROP TABLE upload_chunks",
         "DROP TABLE chunked_uploads",
         "DROP INDEX assets_folder",

@@ -22,6 +22,8 @@ on_both_databases!(
     parts_are_numbered_and_of_any_size,
     what_does_not_fit_is_refused,
     a_file_that_is_none_is_given_up,
+    a_preset_may_allow_chunks_and_no_names,
+    a_name_that_is_kept_ends_the_upload,
 );
 
 /// Bytes that are nowhere alike.
@@ -150,6 +152,17 @@ async fn what_does_not_fit_is_refused(tenant: Tenant) {
         assert_eq!(answer.status, 400, "{}", answer.text());
         assert!(answer.message().contains(says), "{says}: {}", answer.message());
     }
+    // What was signed for one upload is not put together with what was signed for another.
+    let mut signed_otherwise = Sending::new(&tenant, "raw/upload", "fit");
+    for parameters in [("tags", "other"), ("public_id", "other"), ("overwrite", "false")] {
+        signed_otherwise.parameters = vec![(parameters.0, parameters.1.into())];
+        let answer = signed_otherwise.range(&whole, 0, CHUNK - 1, &total).await;
+        assert!(answer.message().contains("are not those of the upload's other chunks"), "{}", answer.text());
+    }
+    let beyond = Sending::new(&tenant, "raw/upload", "beyond");
+    beyond.part(b"five", 5, None).await.ok();
+    let answer = beyond.part(b"one", 1, Some(3)).await;
+    assert!(answer.message().contains("part 5 is more than there are"), "{}", answer.text());
     // Another key's upload of the same id is another upload, and so is another environment's.
     let parts = Sending::new(&tenant, "raw/upload", "numbered");
     parts.part(b"a", 2, Some(2)).await.ok();
@@ -170,6 +183,36 @@ async fn a_file_that_is_none_is_given_up(tenant: Tenant) {
     let picture = pictures::small_jpeg(1);
     sending.part(&picture[..10], 1, Some(2)).await.ok();
     assert_eq!(sending.part(&picture[10..], 2, Some(2)).await.ok()["etag"], etag(&picture));
+}
+
+async fn a_preset_may_allow_chunks_and_no_names(tenant: Tenant) {
+    let preset = json!({"name": "nameless", "unsigned": true, "disallow_public_id": true});
+    tenant.send(reqwest::Method::POST, "upload_presets", preset).await.ok();
+    let part = async |number: &str, bytes: &[u8], public_id: Option<&str>| {
+        let upload = tenant.upload(bytes).action("raw/upload").unsigned("nameless");
+        let upload = upload.header("X-Unique-Upload-Id", "n").header("X-Upload-Part-Number", number);
+        let upload = upload.header("X-Upload-Total-Parts", "2");
+        match public_id {
+            Some(public_id) => upload.public_id(public_id).send().await,
+            None => upload.send().await,
+        }
+    };
+    let first = part("1", b"one ", None).await.ok();
+    let settled = first["public_id"].as_str().expect("a public id");
+    let refused = part("2", b"two", Some("chosen")).await;
+    assert!(refused.message().contains("not allowed by upload preset nameless"), "{}", refused.text());
+    assert_eq!(part("2", b"two", Some(settled)).await.ok()["public_id"], settled);
+}
+
+async fn a_name_that_is_kept_ends_the_upload(tenant: Tenant) {
+    let kept = tenant.upload(b"kept").action("raw/upload").public_id("taken.bin").send().await.ok();
+    let mut sending = Sending::new(&tenant, "raw/upload", "kept");
+    sending.parameters = vec![("public_id", "taken.bin".into()), ("overwrite", "false".into())];
+    sending.part(b"one", 1, Some(2)).await.ok();
+    for _ in 0..2 {
+        let done = sending.part(b"two", 2, Some(2)).await.ok();
+        assert_eq!((&done["etag"], &done["done"]), (&kept["etag"], &json!(true)));
+    }
 }
 
 #[tokio::test]

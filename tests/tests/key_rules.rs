@@ -156,6 +156,7 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
         "list_resources_by_asset_ids" => vec!["resources/by_asset_ids?asset_ids[]=x".to_owned()],
         "list_root_folders" => vec!["folders".to_owned()],
         "read_folder" => vec!["folders/x%2Fy".to_owned(), "folders%2Fx".to_owned()],
+        "list_upload_mappings" => vec!["upload_mappings".to_owned(), "upload_mappings?folder=x".to_owned()],
         "list_upload_presets" => vec!["upload_presets".to_owned()],
         "read_upload_preset" => vec!["upload_presets/x".to_owned(), "upload_presets%2Fx".to_owned()],
         "list_tags" => vec!["tags/image".to_owned(), "tags%2Fimage".to_owned()],
@@ -193,6 +194,12 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
         "create_folder" => vec![(Method::POST, "folders/a%2Fb", json!({}))].into_iter().nth(spelling),
         "update_folder" => vec![(Method::PUT, "folders/x", json!({"to_folder": "y"}))].into_iter().nth(spelling),
         "delete_folder" => vec![(Method::DELETE, "folders/x", json!({}))].into_iter().nth(spelling),
+        "create_upload_mapping" => vec![(Method::POST, "upload_mappings", json!({}))].into_iter().nth(spelling),
+        "update_upload_mapping" => vec![(Method::PUT, "upload_mappings", json!({}))].into_iter().nth(spelling),
+        "replace_upload_mappings" => {
+            vec![(Method::PUT, "upload_mappings/replace", json!({}))].into_iter().nth(spelling)
+        }
+        "delete_upload_mapping" => vec![(Method::DELETE, "upload_mappings", json!({}))].into_iter().nth(spelling),
         "create_upload_preset" => {
             vec![(Method::POST, "upload_presets", json!({"name": "a/b"}))].into_iter().nth(spelling)
         }
@@ -212,6 +219,8 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
     let commands: &[(&str, &[(&str, &str)])] = match operation {
         "rename" => &[("image/rename", &[("from_public_id", "a/b"), ("to_public_id", "a/c")])],
         "update_tags" => &[("image/tags", &[("public_ids", "a/b"), ("command", "add"), ("tag", "x")])],
+        "explicit" => &[("image/explicit", &[("public_id", "a/b")])],
+        "delete_by_token" => &[("delete_by_token", &[("token", "x")])],
         "update_context" => &[("image/context", &[("public_ids", "a/b"), ("command", "remove_all")])],
         _ => &[],
     };
@@ -259,6 +268,8 @@ async fn rules_hold_on_the_wire_under_every_spelling() {
                 calls += 1;
                 called.insert(operation.id);
                 let expected = match operation.folder {
+                    // A token is its own credential, and no key is asked.
+                    _ if operation.id == "delete_by_token" => true,
                     FolderOf::Nothing => in_root,
                     // A call about many things does what it may and passes over the rest.
                     FolderOf::List | FolderOf::Bulk => somewhere,
@@ -280,7 +291,7 @@ async fn rules_hold_on_the_wire_under_every_spelling() {
                     _ => everywhere,
                 };
                 let refused = answer.text().contains("no permission for this call");
-                let in_body = ["upload", "destroy", "rename", "update_tags", "update_context"];
+                let in_body = ["upload", "explicit", "destroy", "rename", "update_tags", "update_context"];
                 let status = if in_body.contains(&operation.id) { 401 } else { 403 };
                 if refused == expected || (refused && answer.status != status) {
                     complaints.push(format!(
@@ -378,6 +389,12 @@ async fn a_key_of_one_folder_finds_its_way_to_it() {
     // What holds something that it may not touch, it may not take away.
     refusal(&key.admin(Method::DELETE, "folders/clients/acme").await, 403);
     refusal(&key.admin(Method::DELETE, "folders/clients").await, 403);
+    // With a folder go its assets, and who may not take those away does not do it this way.
+    let upload = free.upload(pictures::small_jpeg(1)).public_id("kept").parameter("asset_folder", "clients/acme/full");
+    upload.send().await.ok();
+    let (text, _) = refusal(&key.admin(Method::DELETE, "folders/clients/acme/full").await, 403);
+    assert!(text.contains("(delete_resources)"), "{text}");
+    free.get("resources/image/upload/kept").await.ok();
     let deleted = key.admin(Method::DELETE, "folders/clients/acme/older").await.ok();
     assert_eq!(deleted["deleted"], json!(["clients/acme/older"]));
     free.get("folders/clients/acme/secret/deep").await.ok();

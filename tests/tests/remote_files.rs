@@ -153,10 +153,22 @@ async fn a_remote_file_is_delivered_and_asked_for_once() {
     assert!(ids.contains(&&json!(url)), "{listed}");
     assert_eq!(listed["resources"][0]["type"], "fetch");
 
+    // Whoever knows that a file has changed says so, and does not wait for days.
+    remote.file("/cat.jpg", pictures::small_jpeg(5), Some("\"two\""));
+    let explicit = tenant.signed("image/explicit").parameter("public_id", &url).parameter("type", "fetch");
+    let refreshed = explicit.parameter("tags", "fresh").send().await.ok();
+    assert_eq!((&refreshed["tags"], &refreshed["public_id"]), (&json!(["fresh"]), &json!(url)));
+    assert!(tenant.fetch(&path).await.delivered() == pictures::small_jpeg(5));
+    let unseen = remote.url("/unseen.jpg");
+    remote.file("/unseen.jpg", cat.clone(), None);
+    let explicit = tenant.signed("image/explicit").parameter("public_id", &unseen).parameter("type", "fetch");
+    assert_eq!(explicit.send().await.ok()["bytes"], cat.len());
+    remote.file("/cat.jpg", cat.clone(), Some("\"one\""));
+
     let gone = tenant.signed("image/destroy").parameter("public_id", &url).parameter("type", "fetch").send().await;
     assert_eq!(gone.ok()["result"], "ok");
     assert!(tenant.fetch(&path).await.delivered() == cat);
-    assert_eq!(remote.answers("/cat.jpg"), [200, 200], "what was taken away is fetched anew");
+    assert_eq!(remote.answers("/cat.jpg"), [200, 200, 200], "what was taken away is fetched anew");
 }
 
 #[tokio::test]
@@ -300,4 +312,72 @@ async fn fetching_is_closed_to_strangers_where_it_is_restricted() {
     let signature = plane_kit::signature::sign_delivery(&url, &secret, plane_kit::signature::Algorithm::Sha1, 8);
     tenant.fetch(&format!("image/fetch/s--{signature}--/{url}")).await.delivered();
     assert_eq!(remote.answers("/cat.jpg"), [200]);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_fetched_from_where_a_mapping_says() {
+    let server = Dev::start().await;
+    let tenant = server.tenant();
+    let remote = RemoteFiles::start().await;
+    let cat = pictures::small_jpeg(1);
+    remote.file("/img/pets/my%20cat.jpg", cat.clone(), None);
+    remote.file("/img/page.jpg", b"<html>no picture".to_vec(), None);
+    remote.file("/raw/notes.txt", b"hello".to_vec(), None);
+
+    let make = async |folder: &str, template: String| {
+        tenant.send(Method::POST, "upload_mappings", json!({"folder": folder, "template": template})).await
+    };
+    let made = make("site", remote.url("/img/")).await.ok();
+    assert_eq!((&made["message"], &made["folder"]), (&json!("created"), &json!("site")));
+    make("site/raw", remote.url("/raw/")).await.ok();
+    assert_eq!(make("site", remote.url("/")).await.status, 409);
+    let listed = tenant.get("upload_mappings").await.ok();
+    let folders: Vec<_> = listed["mappings"].as_array().expect("a list").iter().map(|one| &one["folder"]).collect();
+    assert_eq!((folders, &listed["total_entries"]), (vec![&json!("site"), &json!("site/raw")], &json!(2)));
+    assert_eq!(tenant.get("upload_mappings?folder=site").await.ok()["template"], remote.url("/img/"));
+
+    let askers = (0..6).map(|_| tenant.fetch("image/upload/c_scale,w_64/site/pets/my%20cat.jpg"));
+    for answer in futures::future::join_all(askers).await {
+        assert_eq!(image::load_from_memory(&answer.delivered()).expect("a picture").dimensions(), (64, 48));
+    }
+    assert!(tenant.fetch("image/upload/site/pets/my%20cat.jpg").await.delivered() == cat);
+    assert_eq!(remote.answers("/img/pets/my%20cat.jpg"), [200], "once, and then it is here");
+    let detail = tenant.get("resources/image/upload/site/pets/my%20cat").await.ok();
+    assert_eq!(detail["asset_folder"], "site/pets");
+    // The longest folder decides, and a raw file keeps its extension.
+    assert_eq!(tenant.fetch("raw/upload/site/raw/notes.txt").await.delivered(), b"hello");
+
+    for (path, part) in [
+        ("image/upload/site/nothing.jpg", "404 Not Found"),
+        ("image/upload/site/page.jpg", "Invalid image file"),
+        ("image/upload/elsewhere/cat.jpg", "Resource not found - elsewhere/cat"),
+    ] {
+        let missing = tenant.fetch(path).await;
+        assert_eq!(missing.status, 404, "{path}");
+        assert!(missing.message().contains(part), "{path}: {}", missing.message());
+        assert!(!missing.message().contains(&remote.url("")), "where it would come from is told to nobody");
+    }
+    tenant.fetch("image/upload/site/nothing.jpg").await;
+    assert_eq!(remote.answers("/img/nothing.jpg"), [404], "what is not there is not asked for again at once");
+
+    let change = json!({"folder": "site", "template": "http://169.254.169.254/"});
+    tenant.send(Method::PUT, "upload_mappings", change).await.ok();
+    let refused = tenant.fetch("image/upload/site/metadata.jpg").await;
+    assert!(refused.message().contains("no public address"), "{}", refused.message());
+    let all = json!({"mappings": [{"folder": "/", "template": remote.url("/img/pets/")}]});
+    tenant.send(Method::PUT, "upload_mappings/replace", all).await.ok();
+    assert!(tenant.fetch("image/upload/my%20cat.jpg").await.delivered() == cat);
+    assert_eq!(tenant.admin(Method::DELETE, "upload_mappings?folder=%2F").await.ok(), json!({"message": "deleted"}));
+    assert_eq!(tenant.get("upload_mappings").await.ok()["total_entries"], 0);
+    for (body, says) in [
+        (json!({"folder": "x"}), "template"),
+        (json!({"template": "https://a.test/"}), "folder"),
+        (json!({"folder": "x", "template": "ftp://a.test/"}), "http"),
+        (json!({"folder": "../x", "template": "https://a.test/"}), "folder"),
+    ] {
+        let refused = tenant.send(Method::POST, "upload_mappings", body.clone()).await;
+        assert_eq!(refused.status, 400, "{body}");
+        assert!(refused.message().contains(says), "{body}: {}", refused.message());
+    }
+    assert_eq!(tenant.settled_usage().await.transformations, 3, "two pictures came, and one was made");
 }

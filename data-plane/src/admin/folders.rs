@@ -383,7 +383,9 @@ pub async fn delete_folder(
     if path.is_empty() || !folders.exists(&path).await? {
         return Err(not_found(&path));
     }
-    if grant.tenant().folders_are_free() {
+    if grant.tenant().folders_are_free() && folders.holds_assets(&path).await? {
+        // With the folder go its assets, so whoever may not take those away does not do it this way.
+        grant.check_also(&plane, "delete_resources", &path).await?;
         remove_assets(&plane, grant, &request, &path).await?;
     }
     let permitted = grant.permit_within_reach(path.clone(), &request);
@@ -451,7 +453,11 @@ async fn by_id<'a>(
     let absent = || ApiError::not_found(format!("Can't find folder with id {text}"));
     let store = store(plane, grant);
     let folder = match text.parse::<Uuid>() {
-        Ok(id) => store.find_by_id(id).await.ok(),
+        Ok(id) => match store.find_by_id(id).await {
+            Ok(folder) => Some(folder),
+            Err(FolderError::Database(error)) => return Err(error.into()),
+            Err(_) => None,
+        },
         Err(_) => None,
     };
     let reach = |folder: &Folder| {

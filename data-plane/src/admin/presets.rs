@@ -222,6 +222,9 @@ pub async fn update_upload_preset(
 ) -> Result<HttpResponse, ApiError> {
     let name = &path.1;
     check_name(name)?;
+    if params.text("name")?.is_some_and(|other| other != *name) {
+        return Err(ApiError::invalid("Invalid value for parameter name: a preset is not renamed"));
+    }
     let (unsigned, settings) = (params.boolean("unsigned")?, settings::read(&params)?);
     let permitted = access.grant().permit_within_reach(name.clone(), &request);
     let kept = store(&plane, access.grant()).replace(permitted, unsigned, settings, plane.clock.now()).await;

@@ -3,15 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use plane_kit::{
     error::ApiError,
-    http::{
-        access::Allow,
-        params::{Params, invalid_value},
-    },
+    http::{access::Allow, params::Params},
     ids::AssetId,
     policy::Scope,
 };
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::listings::cursor;
@@ -20,20 +16,12 @@ use crate::{
     access::{ReadAssets, TenantGrant, WriteAssets},
     assets::{
         ActsFor, AssetStore,
-        change::AssetChanges,
-        labels::{ContextChange, TagChange, check_context, check_tags},
         list::fingerprint,
         record::{AssetName, AssetRecord, DeliveryType, ResourceType},
     },
-    upload::{
-        context::read_context,
-        parameters::{clean_folder, refuse_not_built},
-    },
+    upload::changes::read_changes,
     views::ResourceDetail,
 };
-
-/// The longest name shown to people, in characters.
-const LONGEST_DISPLAY_NAME: usize = 255;
 
 impl ActsFor for TenantGrant {
     fn environment(&self) -> plane_kit::ids::EnvironmentId {
@@ -224,7 +212,7 @@ async fn update(
     only: Option<AssetId>,
     params: &Params,
 ) -> Result<HttpResponse, ApiError> {
-    let changes = changes(params, grant.tenant().folders_are_free())?;
+    let changes = read_changes(params, grant.tenant().folders_are_free())?;
     let names = vec![name.clone()];
     let permitted = match &changes.asset_folder {
         Some(folder) => grant.permit(names, folder, request)?,
@@ -235,39 +223,6 @@ async fn update(
     plane.located.forget(grant.tenant().id(), &name);
     let folder = grant.tenant().folder_of(&name.public_id);
     detail(plane, grant, asset, &name.public_id, folder, &Params::new()).await
-}
-
-/// Reads what is to change. `folders_are_free` says that folders do not follow from public ids.
-fn changes(params: &Params, folders_are_free: bool) -> Result<AssetChanges, ApiError> {
-    refuse_not_built(params)?;
-    if params.get("moderation_status").is_some() {
-        return Err(ApiError::not_built("The parameter moderation_status"));
-    }
-    let given = |name: &str| params.names().any(|known| known == name);
-    // An empty list or text takes all of them away; what is absent, or null, stays.
-    let tags = match given("tags") {
-        true => Some(TagChange::Replace(check_tags(params.list("tags")?.unwrap_or_default())?)),
-        false => None,
-    };
-    let context = match given("context") {
-        true => Some(ContextChange::Replace(check_context(read_context(params)?)?)),
-        false => None,
-    };
-    // An empty text is the root.
-    let asset_folder = match given("asset_folder") {
-        true => Some(clean_folder("asset_folder", &params.text("asset_folder")?.unwrap_or_default())?),
-        false => None,
-    };
-    if asset_folder.is_some() && !folders_are_free {
-        let text =
-            "Invalid value for parameter asset_folder: in fixed folder mode the folder follows from the public id";
-        return Err(ApiError::invalid(text));
-    }
-    let display_name = params.text("display_name")?;
-    if display_name.as_ref().is_some_and(|name| name.chars().count() > LONGEST_DISPLAY_NAME) {
-        return Err(invalid_value("display_name", &json!(display_name)));
-    }
-    Ok(AssetChanges { tags, context, display_name, asset_folder })
 }
 
 pub(super) fn store<'a>(plane: &'a DataPlane, grant: &TenantGrant) -> AssetStore<'a> {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use plane_kit::{audit::Entry, error::ApiError, ids::AssetId};
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, QueryFilter, QuerySelect,
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, ExprTrait, Query},
 };
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{
     AssetStore,
     commit::{Permitted, shown, target},
-    labels::{ContextChange, MOST, TagChange, put_labels, update},
+    labels::{ContextChange, MOST, TagChange, put_labels},
     list::folders_of,
     record::{AssetName, AssetRecord},
 };
@@ -164,8 +164,23 @@ impl AssetStore<'_> {
         if (&tags, &context) != (&asset.tags, &asset.context) {
             put_labels(transaction, &row, &tags, &context).await?;
         }
-        self.put_folders(transaction, &row.asset_folder, now).await?;
-        let row = update(transaction, row).await?;
+        if let Some(folder) = &changes.asset_folder {
+            self.put_folders(transaction, folder, now).await?;
+        }
+        // Only what changes: a folder that is moved meanwhile keeps what it did to the rest.
+        use assets::Column;
+        let mut update = assets::Entity::update_many()
+            .filter(Column::Id.eq(row.id))
+            .filter(Column::EnvironmentId.eq(self.environment.0))
+            .col_expr(Column::Tags, Expr::value(row.tags.clone()))
+            .col_expr(Column::Context, Expr::value(row.context.clone()));
+        if let Some(name) = &changes.display_name {
+            update = update.col_expr(Column::DisplayName, Expr::value(name.as_str()));
+        }
+        if let Some(folder) = &changes.asset_folder {
+            update = update.col_expr(Column::AssetFolder, Expr::value(folder.as_str()));
+        }
+        update.exec(transaction).await?;
         Ok(AssetRecord { display_name: row.display_name, asset_folder: row.asset_folder, tags, context, ..asset })
     }
 }

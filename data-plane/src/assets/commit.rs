@@ -69,7 +69,7 @@ pub struct NewVersion {
     pub sha256: String,
     /// What is known of a picture.
     pub source: Option<SourceMeta>,
-    /// `upload`, `fetch` or `internal`.
+    /// `upload`, `fetch`, `upload_mapping` or `internal`.
     pub origin: &'static str,
     /// The access key that uploaded it, if one did.
     pub access_key: Option<String>,
@@ -168,13 +168,32 @@ impl AssetStore<'_> {
             transaction.rollback().await?;
             return Ok(UploadOutcome::OutOfScope);
         }
+        let is_kept = existing.is_some() && !new.overwrite;
+        if let Some(upload) = new.ends {
+            // First of all, so that of two requests with the last chunk one does the rest.
+            let version = existing.as_ref().filter(|_| is_kept).map_or(new.id, |existing| existing.version.id);
+            let ended = chunked_uploads::Entity::update_many()
+                .col_expr(chunked_uploads::Column::VersionId, Expr::value(Some(version.0)))
+                .filter(chunked_uploads::Column::Id.eq(upload))
+                .filter(chunked_uploads::Column::VersionId.is_null())
+                .exec(&transaction)
+                .await?;
+            if ended.rows_affected == 0 {
+                transaction.rollback().await?;
+                return Ok(UploadOutcome::Ended);
+            }
+        }
         let is_another =
             new.replaces.is_some() && existing.as_ref().map(|existing| existing.version.id) != new.replaces;
         if let Some(existing) = &existing
             && (!new.overwrite || is_another)
         {
             let kept = existing.clone();
-            transaction.rollback().await?;
+            // An upload in chunks has ended with what was there, too.
+            match new.ends {
+                Some(_) => transaction.commit().await?,
+                None => transaction.rollback().await?,
+            }
             return Ok(UploadOutcome::Existing(Box::new(kept)));
         }
         if is_another {
@@ -223,7 +242,7 @@ impl AssetStore<'_> {
             context: Value::Object(new.context.clone()),
             created_at,
         };
-        put_asset(&transaction, asset.clone()).await?;
+        put_asset(&transaction, asset.clone(), new.remote.is_some()).await?;
         put_labels(&transaction, &asset, &new.tags, &new.context).await?;
         let row = asset_versions::Model {
             id: new.id.0,
@@ -243,19 +262,6 @@ impl AssetStore<'_> {
             .exec_without_returning(&transaction)
             .await?;
         self.put_folders(&transaction, &asset.asset_folder, now).await?;
-        if let Some(upload) = new.ends {
-            let ended = chunked_uploads::Entity::update_many()
-                .col_expr(chunked_uploads::Column::VersionId, Expr::value(Some(new.id.0)))
-                .filter(chunked_uploads::Column::Id.eq(upload))
-                .filter(chunked_uploads::Column::VersionId.is_null())
-                .exec(&transaction)
-                .await?;
-            if ended.rows_affected == 0 {
-                // Another request with the last chunk was faster, or the upload was given up meanwhile.
-                transaction.rollback().await?;
-                return Ok(UploadOutcome::Ended);
-            }
-        }
         if let Some(remote) = new.remote {
             self.put_fetched_source(&transaction, asset_id, remote, now).await?;
         }
@@ -551,18 +557,22 @@ pub(super) fn shown(asset: &AssetRecord) -> Value {
     })
 }
 
-async fn put_asset(transaction: &DatabaseTransaction, asset: assets::Model) -> Result<(), DbErr> {
+/// Writes an asset's row. A copy that follows its source changes nothing that was said of it here, and a folder that is moved
+/// meanwhile takes it along.
+async fn put_asset(transaction: &DatabaseTransaction, asset: assets::Model, is_copy: bool) -> Result<(), DbErr> {
     use assets::Column;
-    let replace = OnConflict::column(Column::Id)
-        .update_columns([
+    let columns = match is_copy {
+        true => vec![Column::VersionId],
+        false => vec![
             Column::DisplayName,
             Column::AssetFolder,
             Column::OriginalFilename,
             Column::VersionId,
             Column::Tags,
             Column::Context,
-        ])
-        .to_owned();
+        ],
+    };
+    let replace = OnConflict::column(Column::Id).update_columns(columns).to_owned();
     assets::Entity::insert(assets::ActiveModel::from(asset))
         .on_conflict(replace)
         .exec_without_returning(transaction)

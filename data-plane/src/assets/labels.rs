@@ -1,9 +1,7 @@
 //! Tags and context: what they may be, how a change of them is applied, and the rows by which assets are found by them.
 
 use plane_kit::error::ApiError;
-use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 use serde_json::{Map, Value};
 
 use crate::tables::{asset_context, asset_tags, assets};
@@ -162,11 +160,6 @@ pub(super) async fn put_labels<C: ConnectionTrait>(
         asset_context::Entity::insert_many(rows.to_vec()).exec_without_returning(connection).await?;
     }
     Ok(())
-}
-
-/// Writes a row whose columns have changed.
-pub(super) async fn update<C: ConnectionTrait>(connection: &C, asset: assets::Model) -> Result<assets::Model, DbErr> {
-    asset.into_active_model().reset_all().update(connection).await
 }
 
 #[cfg(test)]

@@ -74,11 +74,14 @@ impl AssetStore<'_> {
             let entry = Entry::removed("rename", target(&to), shown(&existing));
             self.audit(&transaction, &by, entry, now).await?;
         }
-        let folder = folder.unwrap_or(&asset.asset_folder).to_owned();
-        assets::Entity::update_many()
+        let mut update = assets::Entity::update_many()
             .col_expr(assets::Column::DeliveryType, Expr::value(to.delivery_type.name()))
-            .col_expr(assets::Column::PublicId, Expr::value(to.public_id.as_str()))
-            .col_expr(assets::Column::AssetFolder, Expr::value(folder.as_str()))
+            .col_expr(assets::Column::PublicId, Expr::value(to.public_id.as_str()));
+        if let Some(folder) = folder {
+            update = update.col_expr(assets::Column::AssetFolder, Expr::value(folder));
+            self.put_folders(&transaction, folder, now).await?;
+        }
+        update
             .filter(assets::Column::Id.eq(asset.id.0))
             .filter(assets::Column::EnvironmentId.eq(self.environment.0))
             .exec(&transaction)
@@ -89,7 +92,7 @@ impl AssetStore<'_> {
             .filter(asset_versions::Column::EnvironmentId.eq(self.environment.0))
             .exec(&transaction)
             .await?;
-        self.put_folders(&transaction, &folder, now).await?;
+        let folder = folder.unwrap_or(&asset.asset_folder).to_owned();
         let before = shown(&asset);
         let renamed = AssetRecord {
             name: to,

@@ -4,7 +4,7 @@
 //! kept for long enough the remote server is asked, beside the delivery, whether the file has changed. A file that is gone twice in a
 //! row is given up; a server that does not answer is asked again later.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use actix_web::HttpRequest;
 use chrono::TimeDelta;
@@ -20,7 +20,12 @@ use reqwest::{
 };
 use serde_json::Map;
 
-use super::{admit::AdmittedDelivery, locate::LocatedAsset, make::OnBehalfOf, url::DeliveryUrl};
+use super::{
+    admit::AdmittedDelivery,
+    locate::LocatedAsset,
+    make::OnBehalfOf,
+    url::{ADDRESS_LIMIT, DeliveryUrl},
+};
 use crate::{
     Plane,
     assets::{
@@ -38,7 +43,7 @@ use crate::{
 };
 
 /// Who stores what is fetched, as the audit log names him: whoever had it delivered.
-const ACTOR: &str = "delivery";
+pub(super) const ACTOR: &str = "delivery";
 /// How long it is remembered that a file could not be fetched.
 const FAILURES_KEPT: Duration = Duration::from_secs(10);
 /// How many of these are remembered.
@@ -50,7 +55,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(60);
 /// How often in a row a remote file may be gone before its copy is given up.
 const TIMES_MISSING: i32 = 2;
 
-type Key = (EnvironmentId, String);
+pub(super) type Key = (EnvironmentId, String);
 
 /// Why a file could not be fetched, as every asker is told it.
 #[derive(Debug, Clone)]
@@ -103,6 +108,38 @@ impl Fetches {
     }
 }
 
+impl Fetches {
+    /// Has something fetched, once for all who ask meanwhile, in a task of its own: a caller who leaves takes nobody else's file with
+    /// him. A refusal is remembered for a moment.
+    pub(super) async fn once(
+        plane: &Arc<Plane>,
+        key: Key,
+        work: impl Future<Output = Result<(), ApiError>> + Send + 'static,
+    ) -> Result<(), ApiError> {
+        if let Some(refusal) = plane.fetches.failures.get(&key) {
+            return Err(ApiError::from(&refusal));
+        }
+        let plane = Arc::clone(plane);
+        let task = tokio::spawn(async move {
+            let work = async { work.await.map_err(|error| Refusal::of(&error)) };
+            let outcome = plane.fetches.under_way.try_get_with(key.clone(), work).await;
+            plane.fetches.under_way.invalidate(&key).await;
+            // Remembered here, whether or not anybody still waits.
+            if let Err(refusal) = &outcome
+                && refusal.is_lasting()
+            {
+                plane.fetches.failures.insert(key, Refusal::clone(refusal));
+            }
+            outcome
+        });
+        match task.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(refusal)) => Err(ApiError::from(refusal.as_ref())),
+            Err(error) => Err(ApiError::internal(&error)),
+        }
+    }
+}
+
 /// The asset that a delivery of this kind means, fetched if it is not there yet.
 pub(crate) async fn locate(
     request: &HttpRequest,
@@ -126,38 +163,56 @@ pub(crate) async fn locate(
         return Err(ApiError::invalid("The address of the remote file leads to another server that fetches it for us"));
     }
     let key = (tenant.id(), admitted.url().decoded.clone());
-    if let Some(refusal) = plane.fetches.failures.get(&key) {
-        return Err(ApiError::from(&refusal));
-    }
-    // A task of its own: a caller who leaves takes nobody else's file with him.
-    let task = {
-        let (plane, key) = (Arc::clone(plane), key.clone());
-        let names = admitted.names().collect::<Vec<_>>();
+    let work = {
+        let (plane, tenant, names) = (Arc::clone(plane), Arc::clone(tenant), admitted.names().collect::<Vec<_>>());
         let (origin, request) = origin();
-        let tenant = Arc::clone(tenant);
-        tokio::spawn(async move {
-            let fetch = async {
-                for name in names {
-                    let work = Work { plane: &plane, tenant: &tenant, origin: origin.clone(), request };
-                    work.first(name).await.map_err(|error| Refusal::of(&error))?;
-                }
-                Ok::<(), Refusal>(())
-            };
-            let outcome = plane.fetches.under_way.try_get_with(key.clone(), fetch).await;
-            plane.fetches.under_way.invalidate(&key).await;
-            // Remembered here, whether or not anybody still waits.
-            if let Err(refusal) = &outcome
-                && refusal.is_lasting()
-            {
-                plane.fetches.failures.insert(key, Refusal::clone(refusal));
+        async move {
+            for name in names {
+                let purpose = Purpose::Fetch;
+                let work = Work { plane: &plane, tenant: &tenant, origin: origin.clone(), request, purpose };
+                work.first(name).await?;
             }
-            outcome
-        })
+            Ok(())
+        }
     };
-    match task.await {
-        Ok(Ok(())) => plane.located.locate(plane, admitted).await,
-        Ok(Err(refusal)) => Err(ApiError::from(refusal.as_ref())),
-        Err(error) => Err(ApiError::internal(&error)),
+    Fetches::once(plane, key, work).await?;
+    plane.located.locate(plane, admitted).await
+}
+
+/// Refuses the name of a fetched asset that no delivery could mean.
+pub(crate) fn check_address(name: &AssetName) -> Result<(), ApiError> {
+    let refuse = |why: &str| Err(ApiError::invalid(format!("Invalid value for parameter public_id: {why}")));
+    let address = &name.public_id;
+    if name.resource_type != ResourceType::Image {
+        return Err(ApiError::not_built(format!("Fetching of resource type {}", name.resource_type.name())));
+    }
+    if !address.starts_with("http://") && !address.starts_with("https://") {
+        return refuse("what is fetched has the address of a remote file for its name");
+    }
+    if address.len() > ADDRESS_LIMIT || address.chars().any(char::is_control) {
+        return refuse("the address is too long, or holds a control character");
+    }
+    Ok(())
+}
+
+/// Fetches a file that somebody with a key names, or asks its server whether it has changed.
+pub(crate) async fn refresh(
+    plane: &Arc<Plane>,
+    tenant: &Arc<Tenant>,
+    name: AssetName,
+    origin: Origin,
+    request: RequestId,
+) -> Result<(), ApiError> {
+    if plane.outbound.own_path(&name.public_id).is_some() {
+        return Err(ApiError::invalid(
+            "Invalid value for parameter public_id: an address of this server is not copied",
+        ));
+    }
+    let work = Work { plane, tenant, origin, request, purpose: Purpose::Upload };
+    let assets = work.assets();
+    match assets.find(&name).await? {
+        None => work.first(name).await,
+        Some(record) => work.again(&record, true).await,
     }
 }
 
@@ -180,6 +235,18 @@ async fn own(plane: &Arc<Plane>, tenant: &Tenant, path: &str) -> Result<LocatedA
     plane.located.locate(plane, &admitted).await
 }
 
+/// Forgets the row of the asset that an address of our own names.
+pub(crate) fn forget_own(plane: &Plane, tenant: &Tenant, admitted: &AdmittedDelivery<'_>) {
+    if admitted.url().delivery_type != DeliveryType::Fetch {
+        return;
+    }
+    let path = plane.outbound.own_path(&admitted.url().decoded);
+    let inner = path.and_then(|path| DeliveryUrl::parse(path.split('?').next().unwrap_or_default()).ok());
+    if let Some(inner) = inner {
+        plane.located.forget_all_of(tenant.id(), inner.candidates().into_iter().map(|(name, _)| name));
+    }
+}
+
 /// Asks the remote server of a copy that has been kept for long enough. Nobody waits for it.
 fn look_after(
     plane: &Arc<Plane>,
@@ -196,8 +263,8 @@ fn look_after(
     let (plane, tenant, record) = (Arc::clone(plane), Arc::clone(tenant), Arc::clone(record));
     let (origin, request) = origin();
     tokio::spawn(async move {
-        let work = Work { plane: &plane, tenant: &tenant, origin, request };
-        if let Err(error) = work.again(&record).await {
+        let work = Work { plane: &plane, tenant: &tenant, origin, request, purpose: Purpose::Fetch };
+        if let Err(error) = work.again(&record, false).await {
             let error = error.operator_text().unwrap_or(error.message()).to_owned();
             tracing::info!(error, "the copy of a fetched file is kept; it will be looked after later");
         }
@@ -205,21 +272,22 @@ fn look_after(
 }
 
 /// A conversation with one remote server.
-struct Work<'a> {
-    plane: &'a Arc<Plane>,
-    tenant: &'a Tenant,
-    origin: Origin,
-    request: RequestId,
+pub(super) struct Work<'a> {
+    pub(super) plane: &'a Arc<Plane>,
+    pub(super) tenant: &'a Tenant,
+    pub(super) origin: Origin,
+    pub(super) request: RequestId,
+    pub(super) purpose: Purpose,
 }
 
 /// What a remote server had.
-enum Got {
+pub(super) enum Got {
     File(Staged, RemoteSource),
     Unchanged,
 }
 
 impl Work<'_> {
-    fn assets(&self) -> AssetStore<'_> {
+    pub(super) fn assets(&self) -> AssetStore<'_> {
         AssetStore::of(&OnBehalfOf(self.tenant.id()), &self.plane.database, &self.plane.settings.region.name)
     }
 
@@ -238,15 +306,15 @@ impl Work<'_> {
         }
     }
 
-    /// Looks whether a file has changed.
-    async fn again(&self, record: &AssetRecord) -> Result<(), ApiError> {
+    /// Looks whether a file has changed, if that is due or asked for.
+    async fn again(&self, record: &AssetRecord, is_asked_for: bool) -> Result<(), ApiError> {
         let assets = self.assets();
         let Some(source) = assets.fetched_source(record.id).await? else {
             return Ok(());
         };
         let now = self.plane.clock.now();
         // Whoever takes the check looks; a source that fails is looked at again when the copy is due again.
-        let is_due = now - source.checked_at >= self.plane.fetches.keep;
+        let is_due = is_asked_for || now - source.checked_at >= self.plane.fetches.keep;
         if !is_due || !assets.take_check(record.id, source.checked_at, now).await? {
             return Ok(());
         }
@@ -277,10 +345,10 @@ impl Work<'_> {
         Ok(())
     }
 
-    async fn get(&self, url: &str, conditions: HeaderMap) -> Result<Got, NotHad> {
+    pub(super) async fn get(&self, url: &str, conditions: HeaderMap) -> Result<Got, NotHad> {
         let limit = self.tenant.snapshot.limits.upload_bytes;
         let domains = &self.tenant.snapshot.settings.allowed_fetch_domains;
-        let asker = Asker { environment: self.tenant.id(), purpose: Purpose::Fetch, domains };
+        let asker = Asker { environment: self.tenant.id(), purpose: self.purpose, domains };
         match self.plane.outbound.get(url, asker, conditions).await? {
             Reached::Inside(..) => Err(NotHad::LeadsHere),
             Reached::Remote(remote) if remote.status() == StatusCode::NOT_MODIFIED => Ok(Got::Unchanged),
@@ -346,7 +414,7 @@ impl Work<'_> {
 }
 
 /// Why there was no file.
-enum NotHad {
+pub(super) enum NotHad {
     Remote(OutboundError),
     LeadsHere,
     Ours(ApiError),
@@ -368,7 +436,7 @@ impl From<NotStaged> for NotHad {
 }
 
 /// What a delivery is told. A file that is not to be had is not there, and the reason stands behind its name.
-fn not_had(url: &str, error: NotHad) -> ApiError {
+pub(super) fn not_had(url: &str, error: NotHad) -> ApiError {
     let not_found = |why: &str| ApiError::not_found(format!("Resource not found - {url} - {why}"));
     match error {
         NotHad::Remote(OutboundError::Busy) => OutboundError::Busy.about(url),

@@ -253,7 +253,7 @@ impl Work<'_> {
         };
         let now = self.plane.clock.now();
         if !assets.commit_rendition(&new, &self.derived.spelling, now).await? {
-            self.plane.remove_objects(vec![object.clone()]);
+            // Its object stays for the sweeper: another node may have made the same one in time.
             return Err(MakeError::Replaced);
         }
         self.plane.shipper.wake();

@@ -16,7 +16,7 @@ const SEO_PREFIXES: [&str; 5] = ["images", "private_images", "authenticated_imag
 /// How long a transformation may be as it is written.
 const SPELLING_LIMIT: usize = 2000;
 /// How long the address of a remote file may be, in bytes: no index holds more.
-const ADDRESS_LIMIT: usize = 2000;
+pub(super) const ADDRESS_LIMIT: usize = 2000;
 /// The longest public id and an extension, in characters.
 const NAME_LIMIT: usize = 255 + 16;
 

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Parameters that are true or false.
-const BOOLEANS: [&str; 8] = [
+const BOOLEANS: [&str; 9] = [
     "use_filename",
     "unique_filename",
     "use_filename_as_display_name",
@@ -21,6 +21,7 @@ const BOOLEANS: [&str; 8] = [
     "overwrite",
     "invalidate",
     "disallow_public_id",
+    "return_delete_token",
 ];
 /// Parameters that are lists.
 const LISTS: [&str; 2] = ["tags", "allowed_formats"];

@@ -63,9 +63,29 @@ pub struct AuthorizedUpload {
     params: Params,
     request: RequestId,
     origin: Origin,
+    /// The public id that the call itself gave.
+    given_id: Option<String>,
 }
 
 impl AuthorizedUpload {
+    /// The public id that the call itself gave, whatever a preset says.
+    pub fn given_public_id(&self) -> Option<&str> {
+        self.given_id.as_deref()
+    }
+
+    /// Refuses a public id of the call where the preset of an unsigned upload does not allow one. That which an earlier answer to a chunk
+    /// of the same upload gave is none of the caller's.
+    pub fn check_given_id(&self, settled: Option<&str>) -> Result<(), ApiError> {
+        let is_disallowed = !self.is_signed() && self.params.boolean("disallow_public_id")? == Some(true);
+        match &self.given_id {
+            Some(given) if is_disallowed && settled != Some(given) => {
+                let preset = self.params.text("upload_preset")?.unwrap_or_default();
+                Err(ApiError::invalid(format!("public_id parameter is not allowed by upload preset {preset}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The tenant.
     pub fn tenant(&self) -> &Arc<Tenant> {
         match &self.caller {
@@ -95,6 +115,11 @@ impl AuthorizedUpload {
     /// Who makes it, as in `key:814814814814814` or `preset:name`.
     pub fn subject(&self) -> &str {
         &self.origin.actor
+    }
+
+    /// Who makes it and from where, for the audit log.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     /// The request.
@@ -183,6 +208,7 @@ pub async fn authorize(
 ) -> Result<AuthorizedUpload, ApiError> {
     let id = RequestId::of(request);
     let now = plane.clock.now();
+    let given_id = params.text("public_id")?;
     let signed_by = verify(&tenant, &params, now).map_err(|refusal| failed(plane, request, refusal))?;
     if let Some(key) = signed_by {
         let timestamp = params.integer("timestamp")?.unwrap_or(0);
@@ -190,13 +216,13 @@ pub async fn authorize(
         let origin = Origin::of(key_subject(&key), request);
         let authority = Authority::of(plane, tenant, &key, named_operation(request)?).await.map_err(as_unauthorized)?;
         let params = merge_signed(plane, authority.tenant(), params).await?;
-        return Ok(AuthorizedUpload { caller: Caller::Key(authority), params, request: id, origin });
+        return Ok(AuthorizedUpload { caller: Caller::Key(authority), params, request: id, origin, given_id });
     }
     usable(&tenant, None, now)?;
     let preset = unsigned_preset(plane, &tenant, &params).await?;
     let origin = Origin::of(format!("preset:{}", preset.name), request);
     let params = merge_unsigned(params, preset)?;
-    Ok(AuthorizedUpload { caller: Caller::Preset(tenant), params, request: id, origin })
+    Ok(AuthorizedUpload { caller: Caller::Preset(tenant), params, request: id, origin, given_id })
 }
 
 /// The key that signed the fields. `None` when the call carries no signature at all.
@@ -287,9 +313,6 @@ fn merge_unsigned(params: Params, preset: Preset) -> Result<Params, ApiError> {
         )));
     }
     let mut merged = Params::from(preset.settings);
-    if merged.boolean("disallow_public_id")? == Some(true) && params.get("public_id").is_some() {
-        return Err(ApiError::invalid(format!("public_id parameter is not allowed by upload preset {}", preset.name)));
-    }
     // Context is merged pair by pair; where both speak of one key the preset wins.
     let mut context = read_context(&params)?;
     context.extend(read_context(&merged)?);

@@ -185,9 +185,10 @@ pub fn admit(held: &[Held], chunk: &Chunk, new: &Held, total: Option<u64>) -> Re
         };
     }
     let Place::Range { first, last, .. } = chunk.place else {
+        let last = held.iter().map(|held| held.position).max().unwrap_or(0).max(new.position);
         return match total {
-            Some(total) if new.position > total => {
-                Err(ApiError::invalid(format!("Invalid chunk: part {} is more than there are", new.position)))
+            Some(total) if last > total => {
+                Err(ApiError::invalid(format!("Invalid chunk: part {last} is more than there are")))
             }
             _ => Ok(Admitted::New),
         };

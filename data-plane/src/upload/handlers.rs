@@ -15,6 +15,7 @@ use super::{
     CredentialsInBody,
     authorize::{AuthorizedUpload, SignatureCheck, authorize},
     chunks::{Chunk, assembly},
+    delete_token,
     form::{self, UploadFile, UploadForm},
     keep::{self, Kept, Wanted},
     parameters::{FileFacts, ResolvedUpload, check_format, check_public_id, resolve, resource_type},
@@ -129,9 +130,23 @@ async fn take_upload(
     let Some((asset, existing)) = kept else {
         return Err(ApiError::new(ErrorCode::Internal, "General Error"));
     };
-    let mut result = UploadResult::new(&plane.links, upload.tenant(), &asset, upload.access_key());
+    Ok(Taken::Asset(Box::new(shown(plane, &upload, &asset, existing)?)))
+}
+
+/// The answer to an upload.
+fn shown(
+    plane: &DataPlane,
+    upload: &AuthorizedUpload,
+    asset: &AssetRecord,
+    existing: bool,
+) -> Result<UploadResult, ApiError> {
+    let mut result = UploadResult::new(&plane.links, upload.tenant(), asset, upload.access_key());
     result.existing = existing.then_some(true);
-    Ok(Taken::Asset(Box::new(result)))
+    // Nobody takes away by a token what was there before he came.
+    if !existing && upload.params().boolean("return_delete_token")? == Some(true) {
+        result.delete_token = delete_token::issue(upload.tenant(), asset.version.id, plane.clock.now());
+    }
+    Ok(result)
 }
 
 /// Takes a chunk; with the last one, the asset is made.
@@ -151,6 +166,7 @@ async fn take_chunk(
         asked => resource_type(asked, &staged.head)?,
     };
     let facts = |resource_type, settled_id| FileFacts { resource_type, filename: filename.as_deref(), settled_id };
+    // The name is that of the first call, and so is everything else that was said.
     let resolved = resolve(upload, facts(kind, begun.as_deref()))?;
     upload.permit((), &resolved.asset_folder)?;
     let collected = assembly::collect(plane, upload, chunk, staged, &resolved.name.public_id).await?;
@@ -167,14 +183,20 @@ async fn take_chunk(
     if let Some(version) = collected.version {
         return ended(plane, upload, version).await;
     }
+    // A small request makes a large file here; so many are made at once and no more.
+    let busy =
+        |_| ApiError::new(ErrorCode::Busy, "Too many uploads are being put together; try again").with_retry_after(1);
+    let _room = plane.assemblies.try_acquire().map_err(busy)?;
     let whole = assembly::assemble(plane, environment, &collected).await?;
-    let kind = resource_type(asked, &whole.head)?;
-    let resolved = resolve(upload, facts(kind, Some(&collected.public_id)))?;
-    let kept = match store(plane, upload, resolved, whole, Some(collected.id)).await {
-        Err(error) if error.code() == ErrorCode::InvalidFile => {
-            // No further chunk could make this file a good one.
+    let made = async {
+        let kind = resource_type(asked, &whole.head)?;
+        let resolved = resolve(upload, facts(kind, Some(&collected.public_id)))?;
+        store(plane, upload, resolved, whole, Some(collected.id)).await
+    };
+    let kept = match made.await {
+        Err(error) if error.code().status().is_client_error() && error.code() != ErrorCode::Busy => {
+            // No further chunk could make this file a good one, and another call would be another upload.
             assembly::abandon(plane, collected.id).await?;
-            plane.remove_objects(assembly::objects(environment, &collected));
             return Err(error);
         }
         kept => kept?,
@@ -184,11 +206,8 @@ async fn take_chunk(
         let gone = || ApiError::invalid("This upload was given up; begin it anew");
         return ended(plane, upload, version.ok_or_else(gone)?).await;
     };
-    if !existing {
-        plane.remove_objects(assembly::objects(environment, &collected));
-    }
-    let mut result = UploadResult::new(&plane.links, upload.tenant(), &asset, upload.access_key());
-    result.existing = existing.then_some(true);
+    plane.remove_objects(assembly::objects(environment, &collected));
+    let mut result = shown(plane, upload, &asset, existing)?;
     result.done = Some(true);
     Ok(Taken::Asset(Box::new(result)))
 }
@@ -358,7 +377,7 @@ pub(super) async fn call_without_file(
 }
 
 /// The tenant that the path names.
-async fn tenant_of(request: &HttpRequest, plane: &DataPlane) -> Result<Arc<Tenant>, ApiError> {
+pub(super) async fn tenant_of(request: &HttpRequest, plane: &DataPlane) -> Result<Arc<Tenant>, ApiError> {
     let cloud_name = request.match_info().get("cloud_name").unwrap_or_default();
     plane
         .tenants

@@ -44,7 +44,7 @@ pub struct Wanted {
     pub tags: Vec<String>,
     /// Key and value pairs.
     pub context: Map<String, Value>,
-    /// `upload` or `fetch`.
+    /// `upload`, `fetch` or `upload_mapping`.
     pub origin: &'static str,
     /// The access key that uploaded it, if one did.
     pub access_key: Option<String>,

@@ -21,7 +21,7 @@ const PUBLIC_ID_LIMIT: usize = 255;
 const PUBLIC_ID_FORBIDDEN: &[char] = &['?', '&', '#', '\\', '%', '<', '>', '+'];
 
 /// Parameters of the wire that are not built yet. Saying them at a value other than their default is refused by name.
-pub const NOT_BUILT: [&str; 52] = [
+pub const NOT_BUILT: [&str; 51] = [
     "transformation",
     "eager",
     "eager_async",
@@ -61,7 +61,6 @@ pub const NOT_BUILT: [&str; 52] = [
     "notification_url",
     "callback",
     "batch_id",
-    "return_delete_token",
     "eval",
     "on_success",
     "clear_invalid",
@@ -114,7 +113,9 @@ pub struct FileFacts<'a> {
 pub fn resolve(upload: &AuthorizedUpload, file: FileFacts<'_>) -> Result<ResolvedUpload, ApiError> {
     let params = upload.params();
     refuse_not_built(params)?;
+    upload.check_given_id(file.settled_id)?;
     let resource_type = file.resource_type;
+    params.boolean("return_delete_token")?;
     let delivery_type = match params.text("type")? {
         Some(name) => uploaded_type("type", &name)?,
         None => DeliveryType::Upload,

@@ -93,8 +93,8 @@ impl MigrationTrait for Migration {
         let (tags, context) = match manager.get_database_backend() {
             DbBackend::Postgres => (
                 // A zero byte in JSON is no text there, and whoever has one in his labels is not found by them.
-                r"LATERAL json_array_elements_text(CASE WHEN assets.tags::text LIKE '%\u0000%' THEN '[]' ELSE assets.tags END) AS found(value)",
-                r"LATERAL json_each_text(CASE WHEN assets.context::text LIKE '%\u0000%' THEN '{}' ELSE assets.context END) AS found(key, value)",
+                r"LATERAL json_array_elements_text(CASE WHEN position('\u0000' in assets.tags::text) > 0 THEN '[]' ELSE assets.tags END) AS found(value)",
+                r"LATERAL json_each_text(CASE WHEN position('\u0000' in assets.context::text) > 0 THEN '{}' ELSE assets.context END) AS found(key, value)",
             ),
             _ => ("json_each(assets.tags) AS found", "json_each(assets.context) AS found"),
         };

@@ -17,6 +17,8 @@ impl MigrationTrait for Migration {
                     .col(string("subject"))
                     .col(string("client_id"))
                     .col(string("public_id"))
+                    .col(string_null("said_id"))
+                    .col(string("said"))
                     .col(boolean("by_part"))
                     .col(big_integer_null("total"))
                     .col(uuid_null("version_id"))

@@ -67,6 +67,10 @@ async function main() {
   const rest = await api.resources({ type: 'upload', prefix: 'life/', max_results: 2, next_cursor: page.next_cursor });
   assert.deepEqual(ids(rest), ['life/c']);
 
+  // Upload parameters for what is there.
+  assert.deepEqual((await uploader.explicit('life/a', { type: 'upload', tags: ['three'] })).tags, ['three']);
+  await refused(404, 'Resource not found', () => uploader.explicit('life/nobody', { type: 'upload' }));
+
   // Another name.
   const renamed = await uploader.rename('life/c', 'life/d');
   await refused(400, 'already exists', () => uploader.rename('life/d', 'life/a'));
@@ -83,6 +87,13 @@ async function main() {
   await api.update('life/b', { asset_folder: 'holidays' });
   assert.deepEqual((await api.delete_folder('books')).deleted, ['books', 'books/spring']);
   await refused(404, "Can't find folder with path books", () => api.sub_folders('books'));
+
+  // Mappings.
+  assert.equal((await api.create_upload_mapping('mapped', { template: 'https://www.example.com/' })).message, 'created');
+  assert.equal((await api.upload_mapping('mapped')).template, 'https://www.example.com/');
+  await api.update_upload_mapping('mapped', { template: 'https://images.example.com/' });
+  assert.equal((await api.upload_mappings()).mappings[0].template, 'https://images.example.com/');
+  assert.equal((await api.delete_upload_mapping('mapped')).message, 'deleted');
 
   // Presets.
   const made = await api.create_upload_preset({

@@ -6,6 +6,7 @@ Everything about the server comes from the environment. Arguments: the photo, an
 import io
 import json
 import sys
+import urllib.parse
 import urllib.request
 
 import cloudinary
@@ -66,6 +67,16 @@ def main(photo, remote):
     page = api.resources(type="upload", prefix="life/", max_results=2, next_cursor=page["next_cursor"])
     assert ids(page) == ["life/c"] and "next_cursor" not in page, page
 
+    # Upload parameters for what is there, and a token.
+    assert uploader.explicit("life/a", type="upload", tags=["three"])["tags"] == ["three"]
+    assert refused(NotFound, uploader.explicit, "life/nobody", type="upload").startswith("Resource not found")
+    token = uploader.upload(photo, public_id="life/short", return_delete_token=True)["delete_token"]
+    with urllib.request.urlopen(
+        cloudinary.utils.cloudinary_api_url("delete_by_token", resource_type="image").replace("/image/", "/"),
+        data=urllib.parse.urlencode({"token": token}).encode(),
+    ) as answer:
+        assert json.load(answer) == {"result": "ok"}
+
     # Another name.
     renamed = uploader.rename("life/c", "life/d")
     assert renamed["public_id"] == "life/d"
@@ -83,6 +94,13 @@ def main(photo, remote):
     api.update("life/b", asset_folder="")
     assert api.delete_folder("books")["deleted"] == ["books", "books/spring"]
     assert refused(NotFound, api.subfolders, "books").endswith("Can't find folder with path books")
+
+    # Mappings.
+    assert api.create_upload_mapping("mapped", template="https://www.example.com/")["message"] == "created"
+    assert api.upload_mapping("mapped")["template"] == "https://www.example.com/"
+    api.update_upload_mapping("mapped", template="https://images.example.com/")
+    assert api.upload_mappings()["mappings"][0]["template"] == "https://images.example.com/"
+    assert api.delete_upload_mapping("mapped")["message"] == "deleted"
 
     # Presets.
     assert api.create_upload_preset(name="life", unsigned=True, folder="inbox", tags=["x", "y"], context={"a": "b"})["name"] == "life"

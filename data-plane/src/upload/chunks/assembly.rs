@@ -8,13 +8,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::TryStreamExt;
 use plane_kit::{
     error::{ApiError, ErrorCode},
+    http::params::Params,
     ids::{EnvironmentId, uuid_at},
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, OnConflict},
 };
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{Admitted, Chunk, Held, admit, is_complete, settled_total};
@@ -28,6 +30,9 @@ use crate::{
         stage::{Staged, StagingError},
     },
 };
+
+/// How many uploads in chunks somebody may have open.
+const MOST_OPEN: u64 = 100;
 
 /// An upload of which some chunks are there.
 #[derive(Debug, Clone)]
@@ -86,10 +91,30 @@ pub async fn collect(
             Ok(collected)
         }
         Err(error) => {
-            plane.remove_objects(vec![object]);
+            // Where the database did not answer, the row may be there all the same; then the sweeper knows better.
+            if error.code().status().is_client_error() {
+                plane.remove_objects(vec![object]);
+            }
             Err(error)
         }
     }
+}
+
+/// A digest of everything that a call says beside its name and its credentials. All chunks of an upload say the same: what was signed
+/// for one is not put together with what was signed for another.
+fn said(params: &Params) -> String {
+    let mut texts = params.signed_texts();
+    for name in ["timestamp", "signature", "api_key", "public_id"] {
+        texts.remove(name);
+    }
+    let mut digest = Sha256::new();
+    for (name, text) in texts {
+        for part in [name, text] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part.as_bytes());
+        }
+    }
+    hex::encode(digest.finalize())
 }
 
 async fn put(
@@ -103,13 +128,17 @@ async fn put(
 ) -> Result<(Collected, Admitted), ApiError> {
     use chunked_uploads::Column;
     let by_part = matches!(chunk.place, super::Place::Part { .. });
+    let given_id = upload.given_public_id().map(str::to_owned);
     let transaction = plane.database.begin().await?;
+    let new_id = uuid_at(now);
     let row = chunked_uploads::ActiveModel {
-        id: Set(uuid_at(now)),
+        id: Set(new_id),
         environment_id: Set(upload.environment().0),
         subject: Set(upload.subject().to_owned()),
         client_id: Set(chunk.client_id.clone()),
         public_id: Set(public_id.to_owned()),
+        said_id: Set(given_id.clone()),
+        said: Set(said(upload.params())),
         by_part: Set(by_part),
         total: Set(None),
         version_id: Set(None),
@@ -118,9 +147,25 @@ async fn put(
     // Written or there: either way the row is this transaction's until it ends.
     let key = [Column::EnvironmentId, Column::Subject, Column::ClientId];
     let row = chunked_uploads::Entity::insert(row)
-        .on_conflict(OnConflict::columns(key).update_column(Column::TouchedAt).to_owned())
+        .on_conflict(OnConflict::columns(key).update_column(Column::ClientId).to_owned())
         .exec_with_returning(&transaction)
         .await?;
+    if row.id == new_id {
+        let open = chunked_uploads::Entity::find()
+            .filter(Column::EnvironmentId.eq(upload.environment().0))
+            .filter(Column::Subject.eq(upload.subject()))
+            .filter(Column::VersionId.is_null());
+        if open.count(&transaction).await? > MOST_OPEN {
+            let text = format!("More than {MOST_OPEN} uploads in chunks are open; finish some of them first");
+            return Err(ApiError::new(ErrorCode::Busy, text).with_retry_after(60));
+        }
+    }
+    let is_same_id = given_id == row.said_id || given_id.as_ref() == Some(&row.public_id);
+    if !is_same_id || row.said != said(upload.params()) {
+        return Err(ApiError::invalid(
+            "Invalid chunk: the parameters are not those of the upload's other chunks; another upload needs another X-Unique-Upload-Id",
+        ));
+    }
     if row.by_part != by_part {
         return Err(ApiError::invalid("Invalid chunk: an upload is sent by ranges or by part numbers, not by both"));
     }
@@ -147,9 +192,11 @@ async fn put(
         chunks.push(model);
         chunks.sort_by_key(|chunk| chunk.position);
     }
-    if total != known {
+    // What is there already keeps nothing alive.
+    if total != known || admitted == Admitted::New {
         chunked_uploads::Entity::update_many()
             .col_expr(Column::Total, Expr::value(total.map(signed)))
+            .col_expr(Column::TouchedAt, Expr::value(now))
             .filter(Column::Id.eq(row.id))
             .exec(&transaction)
             .await?;
@@ -203,9 +250,10 @@ pub async fn outcome(plane: &Plane, id: Uuid) -> Result<Option<Uuid>, DbErr> {
     Ok(row.and_then(|row| row.version_id))
 }
 
-/// Forgets an upload; the sweeper takes its objects.
+/// Forgets an upload that has not ended; the sweeper takes its objects.
 pub async fn abandon(plane: &Plane, id: Uuid) -> Result<(), DbErr> {
-    chunked_uploads::Entity::delete_by_id(id).exec(plane.database.writer()).await.map(drop)
+    let open = chunked_uploads::Entity::delete_by_id(id).filter(chunked_uploads::Column::VersionId.is_null());
+    open.exec(plane.database.writer()).await.map(drop)
 }
 
 /// Forgets uploads that nobody has added to for `keep`. Answers how many there were.
