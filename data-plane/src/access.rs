@@ -30,7 +30,7 @@ use plane_kit::{
     seam::snapshot::KeySnapshot,
 };
 
-use crate::{DataPlane, assets::commit::Permitted, audit::calls::Calls, tenants::Tenant};
+use crate::{DataPlane, audit::calls::Calls, permitted::Permitted, tenants::Tenant};
 
 /// A key that may carry out an operation, and where it may. The call is counted once, when its authority goes: what was decided may
 /// depend on the folder, which is learned on the way.

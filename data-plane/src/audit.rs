@@ -4,9 +4,10 @@ pub mod calls;
 
 use chrono::{DateTime, Utc};
 use plane_kit::{
-    audit::{AuditBatch, AuditRecord, CallRecord},
+    audit::{AuditBatch, AuditRecord, CallRecord, Entry, Origin},
     clock::Clock,
     database::Database,
+    ids::EnvironmentId,
     seam::{ControlLink, SeamError},
     telemetry::metrics::Metrics,
 };
@@ -52,9 +53,17 @@ impl Kept {
     }
 }
 
-/// Writes the record of a change into the transaction of the change.
-pub(crate) async fn put<C: ConnectionTrait>(connection: &C, record: AuditRecord) -> Result<(), DbErr> {
-    let at = record.at;
+/// Writes down who did what to something of an environment, into the transaction of the change.
+pub(crate) async fn put<C: ConnectionTrait>(
+    connection: &C,
+    region: &str,
+    environment: EnvironmentId,
+    by: &Origin,
+    entry: Entry,
+    at: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let record =
+        AuditRecord { environment: Some(environment), region: region.to_owned(), ..AuditRecord::new(at, by, entry) };
     put_rows(connection, vec![Kept::Change(Box::new(record)).row(at)?]).await
 }
 
@@ -250,7 +259,8 @@ mod tests {
         for target in ["a", "b", "bad", "c"] {
             clock.advance(Duration::from_millis(1));
             let entry = Entry::removed("destroy", target.to_owned(), json!({}));
-            put(database.writer(), AuditRecord::new(clock.now(), &Origin::PROGRAM, entry)).await.unwrap();
+            let (by, nobody) = (Origin::PROGRAM, EnvironmentId(Uuid::nil()));
+            put(database.writer(), "here", nobody, &by, entry, clock.now()).await.unwrap();
         }
         let damaged = audit_outbox::ActiveModel {
             id: Set(Uuid::new_v4()),

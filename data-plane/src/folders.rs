@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use plane_kit::{
-    audit::{AuditRecord, Entry, Origin},
+    audit::{Entry, Origin},
     database::Database,
     ids::{EnvironmentId, uuid_at},
     policy::Scope,
@@ -17,8 +17,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    assets::{ActsFor, commit::Permitted, list::starts_with},
+    assets::{ActsFor, list::starts_with},
     audit,
+    permitted::Permitted,
     tables::{
         asset_versions, assets,
         folders::{ActiveModel, Column, Entity, Model},
@@ -305,12 +306,7 @@ impl<'a> FolderStore<'a> {
         entry: Entry,
         now: DateTime<Utc>,
     ) -> Result<(), DbErr> {
-        let record = AuditRecord {
-            environment: Some(self.environment),
-            region: self.region.to_owned(),
-            ..AuditRecord::new(now, by, entry)
-        };
-        audit::put(transaction, record).await
+        audit::put(transaction, self.region, self.environment, by, entry, now).await
     }
 }
 

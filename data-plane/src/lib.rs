@@ -13,6 +13,7 @@ pub mod folders;
 pub mod mappings;
 pub mod metering;
 pub mod outbound;
+pub mod permitted;
 pub mod presets;
 pub mod render;
 pub mod samples;
@@ -423,10 +424,13 @@ pub fn routes() -> Routes {
         use upload::commands::{
             __path_rename, __path_update_context, __path_update_tags, rename, update_context, update_tags,
         };
-        use upload::handlers::{__path_destroy, __path_upload, destroy, upload};
         use upload::{
             delete_token::{__path_delete_by_token, delete_by_token},
             explicit::{__path_explicit, explicit},
+        };
+        use upload::{
+            destroy::{__path_destroy, destroy},
+            handlers::{__path_upload, upload},
         };
         plane_kit::routes!(routes;
             upload, explicit, destroy, delete_by_token, rename, update_tags, update_context);

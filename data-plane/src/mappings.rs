@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use plane_kit::{
-    audit::{AuditRecord, Entry, Origin},
+    audit::{Entry, Origin},
     database::Database,
     error::ApiError,
     ids::{EnvironmentId, uuid_at},
@@ -19,8 +19,9 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::{
-    assets::{ActsFor, commit::Permitted},
+    assets::ActsFor,
     audit,
+    permitted::Permitted,
     tables::upload_mappings::{ActiveModel, Column, Entity, Model},
 };
 
@@ -273,12 +274,7 @@ impl<'a> MappingStore<'a> {
         entry: Entry,
         now: DateTime<Utc>,
     ) -> Result<(), DbErr> {
-        let record = AuditRecord {
-            environment: Some(self.environment),
-            region: self.region.to_owned(),
-            ..AuditRecord::new(now, by, entry)
-        };
-        audit::put(transaction, record).await
+        audit::put(transaction, self.region, self.environment, by, entry, now).await
     }
 }
 

@@ -4,7 +4,7 @@ pub mod settings;
 
 use chrono::{DateTime, Utc};
 use plane_kit::{
-    audit::{AuditRecord, Entry, Origin},
+    audit::{Entry, Origin},
     database::Database,
     ids::EnvironmentId,
 };
@@ -19,8 +19,9 @@ use uuid::Uuid;
 
 use crate::{
     Plane,
-    assets::{ActsFor, commit::Permitted, list::Cursor},
+    assets::{ActsFor, list::Cursor},
     audit,
+    permitted::Permitted,
     tables::upload_presets::{ActiveModel, Column, Entity, Model},
     tenants::Tenant,
 };
@@ -211,12 +212,7 @@ impl<'a> PresetStore<'a> {
         entry: Entry,
         now: DateTime<Utc>,
     ) -> Result<(), DbErr> {
-        let record = AuditRecord {
-            environment: Some(self.environment),
-            region: self.region.to_owned(),
-            ..AuditRecord::new(now, by, entry)
-        };
-        audit::put(transaction, record).await
+        audit::put(transaction, self.region, self.environment, by, entry, now).await
     }
 }
 

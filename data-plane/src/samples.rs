@@ -12,11 +12,8 @@ use sha2::Sha256;
 
 use crate::{
     Plane,
-    assets::{
-        ActsFor, AssetStore,
-        commit::{NewVersion, Permitted},
-        record::AssetName,
-    },
+    assets::{ActsFor, AssetStore, commit::NewVersion, record::AssetName},
+    permitted::Permitted,
     render::{RenderError, SourceFile},
     storage::ObjectKey,
 };

@@ -8,11 +8,13 @@
 //! [`authorize::AuthorizedUpload`] or a refusal.
 
 pub mod authorize;
+pub mod calls;
 pub mod changes;
 pub mod chunks;
 pub mod commands;
 pub mod context;
 pub mod delete_token;
+pub mod destroy;
 pub mod explicit;
 pub mod form;
 pub mod handlers;

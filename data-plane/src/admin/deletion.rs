@@ -16,10 +16,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{
-    listings::{check_label, cursor},
-    resources::store,
-};
+use super::{listings::check_label, paging::cursor, resources::store};
 use crate::{
     DataPlane,
     access::{DestroyAssets, TenantGrant},

@@ -14,7 +14,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{listings::cursor, resources};
+use super::{paging::cursor, resources};
 use crate::{
     DataPlane,
     access::{DestroyFolders, ReadFolders, TenantGrant, WriteFolders},

@@ -14,7 +14,10 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::resources::{read_by_id, store};
+use super::{
+    paging::cursor,
+    resources::{read_by_id, store},
+};
 use crate::{
     DataPlane,
     access::{ReadAssets, ReadTags, TenantGrant},
@@ -338,14 +341,6 @@ fn only(view: Resource, fields: Option<&[String]>) -> Result<Value, ApiError> {
         members.retain(|name, _| matches!(name.as_str(), "asset_id" | "public_id") || fields.contains(name));
     }
     Ok(value)
-}
-
-/// A cursor of the wire. One of another listing is refused.
-pub(super) fn cursor(params: &Params, name: &str, listing: [u8; 4]) -> Result<Option<Cursor>, ApiError> {
-    let Some(text) = params.text(name)? else {
-        return Ok(None);
-    };
-    Cursor::parse(&text, listing).map(Some).ok_or_else(|| invalid_value(name, &Value::String(text)))
 }
 
 /// Reads what all listings have in common.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::listings::cursor;
+use super::paging::cursor;
 use crate::{
     DataPlane,
     access::{DestroyUploadMappings, ReadUploadMappings, TenantGrant, WriteUploadMappings},

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::listings::cursor;
+use super::paging::cursor;
 use crate::{
     DataPlane,
     access::{DestroyUploadPresets, ReadUploadPresets, TenantGrant, WriteUploadPresets},

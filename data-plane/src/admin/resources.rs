@@ -10,7 +10,7 @@ use plane_kit::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::listings::cursor;
+use super::paging::cursor;
 use crate::{
     DataPlane,
     access::{ReadAssets, TenantGrant, WriteAssets},

@@ -12,12 +12,15 @@ use serde_json::{Value, json};
 
 use super::{
     AssetStore,
-    commit::{Permitted, shown, target},
+    commit::{shown, target},
     labels::{ContextChange, MOST, TagChange, put_labels},
     list::folders_of,
     record::{AssetName, AssetRecord},
 };
-use crate::tables::{asset_tags, assets};
+use crate::{
+    permitted::Permitted,
+    tables::{asset_tags, assets},
+};
 
 /// How many assets are changed in one transaction. SQLite has one writer, and others wait for it.
 const AT_ONCE: usize = 50;

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use plane_kit::{
-    audit::{AuditRecord, Entry, Origin},
+    audit::{Entry, Origin},
     ids::{AssetId, DerivedId, VersionId, uuid_at},
     usage::{Meter, NaturalKey, UsageRecord},
 };
@@ -27,22 +27,10 @@ use super::{
 use crate::{
     audit, folders,
     metering::outbox,
+    permitted::Permitted,
     storage::ObjectKey,
     tables::{asset_names, asset_versions, assets, chunked_uploads, derived_assets, renditions},
 };
-
-/// A thing that a caller was allowed to change, and who that is: the audit log has it from here.
-pub struct Permitted<T> {
-    pub(crate) thing: T,
-    pub(crate) by: Origin,
-}
-
-impl<T> Permitted<T> {
-    /// Called by the doors of the plane, after they decided.
-    pub(crate) fn by_decision(thing: T, by: Origin) -> Self {
-        Self { thing, by }
-    }
-}
 
 /// A stored object and everything that its rows will say.
 #[derive(Debug, Clone)]
@@ -506,12 +494,7 @@ impl AssetStore<'_> {
         entry: Entry,
         now: DateTime<Utc>,
     ) -> Result<(), DbErr> {
-        let record = AuditRecord {
-            environment: Some(self.environment),
-            region: self.region.to_owned(),
-            ..AuditRecord::new(now, by, entry)
-        };
-        audit::put(transaction, record).await
+        audit::put(transaction, self.region, self.environment, by, entry, now).await
     }
 
     pub(super) fn record(

@@ -17,12 +17,13 @@ use uuid::Uuid;
 
 use super::{
     AssetStore,
-    commit::{Permitted, shown, target},
+    commit::{shown, target},
     list::{folders_of, lies_in, starts_with},
     record::{AssetName, AssetRecord, DeliveryType, ResourceType},
 };
 use crate::{
     metering::outbox,
+    permitted::Permitted,
     storage::ObjectKey,
     tables::{asset_tags, asset_versions, assets, derived_assets, renditions},
 };

@@ -6,11 +6,12 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{
     AssetStore,
-    commit::{Permitted, shown, target},
+    commit::{shown, target},
     record::{AssetName, AssetRecord},
 };
 use crate::{
     metering::outbox,
+    permitted::Permitted,
     storage::ObjectKey,
     tables::{asset_versions, assets},
 };

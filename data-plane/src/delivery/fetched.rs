@@ -30,10 +30,11 @@ use crate::{
     Plane,
     assets::{
         AssetStore,
-        commit::{DestroyOutcome, Permitted, RemoteSource},
+        commit::{DestroyOutcome, RemoteSource},
         record::{AssetName, AssetRecord, DeliveryType, ResourceType},
     },
     outbound::{Asker, OutboundError, Purpose, Reached, is_looping},
+    permitted::Permitted,
     tenants::Tenant,
     upload::{
         keep::{self, Kept, Wanted},

@@ -19,8 +19,9 @@ use super::{
 };
 use crate::{
     Plane,
-    assets::{commit::Permitted, record::AssetName},
+    assets::record::AssetName,
     outbound::{Purpose, is_looping},
+    permitted::Permitted,
     tenants::Tenant,
     upload::{
         keep::{self, Kept, Wanted},

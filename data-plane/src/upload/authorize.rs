@@ -18,7 +18,8 @@ use super::{context::read_context, form::EarlyCheck};
 use crate::{
     DataPlane,
     access::{Authority, failed, named_operation, usable},
-    assets::{ActsFor, commit::Permitted},
+    assets::ActsFor,
+    permitted::Permitted,
     presets::{self, Preset},
     tenants::Tenant,
 };

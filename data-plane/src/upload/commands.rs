@@ -15,8 +15,8 @@ use utoipa::ToSchema;
 use super::{
     CredentialsInBody,
     authorize::AuthorizedUpload,
+    calls::call_without_file,
     context::read_context,
-    handlers::call_without_file,
     parameters::{check_public_id, uploaded_type},
 };
 use crate::{

@@ -19,13 +19,11 @@ use plane_kit::{
 };
 use utoipa::ToSchema;
 
-use super::handlers::{DestroyResult, tenant_of};
+use super::{calls::tenant_of, destroy::DestroyResult};
 use crate::{
     DataPlane,
-    assets::{
-        ActsFor, AssetStore,
-        commit::{DestroyOutcome, Permitted},
-    },
+    assets::{ActsFor, AssetStore, commit::DestroyOutcome},
+    permitted::Permitted,
     tenants::Tenant,
 };
 

@@ -7,7 +7,7 @@ use plane_kit::{
 };
 use utoipa::ToSchema;
 
-use super::{CredentialsInBody, changes::read_changes, handlers::call_without_file, parameters::check_public_id};
+use super::{CredentialsInBody, calls::call_without_file, changes::read_changes, parameters::check_public_id};
 use crate::{
     DataPlane,
     assets::{

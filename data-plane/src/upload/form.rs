@@ -277,7 +277,10 @@ async fn from_text(
         return Ok(UploadFile { staged: staging.finish()?, filename: None });
     }
     match source.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase()).as_deref() {
-        Some("http" | "https") => Box::pin(remote::take(source, plane, tenant, request)).await,
+        Some("http" | "https") => {
+            let (staged, filename) = Box::pin(remote::take(source, plane, tenant, request)).await?;
+            Ok(UploadFile { staged, filename })
+        }
         Some(scheme @ ("ftp" | "s3" | "gs")) => {
             Err(ApiError::not_built(format!("Upload from {scheme}:// (parameter file)")))
         }

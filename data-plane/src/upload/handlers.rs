@@ -1,35 +1,31 @@
-//! The operations of the Upload API.
-
-use std::sync::Arc;
+//! Uploads: whole, or a chunk of one.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use plane_kit::{
     error::{ApiError, ErrorCode},
-    http::{access::Public, params::Params},
+    http::access::Public,
 };
 use serde::Serialize;
-use serde_json::json;
 use utoipa::ToSchema;
 
 use super::{
     CredentialsInBody,
     authorize::{AuthorizedUpload, SignatureCheck, authorize},
+    calls::{tenant_of, with_named_key},
     chunks::{Chunk, assembly},
     delete_token,
     form::{self, UploadFile, UploadForm},
     keep::{self, Kept, Wanted},
-    parameters::{FileFacts, ResolvedUpload, check_format, check_public_id, resolve, resource_type},
+    parameters::{FileFacts, ResolvedUpload, check_format, resolve, resource_type},
     stage::Staged,
 };
 use crate::{
     DataPlane,
-    access::{failed, named_operation},
+    access::named_operation,
     assets::{
-        ActsFor, AssetStore,
-        commit::DestroyOutcome,
-        record::{AssetName, AssetRecord, DeliveryType, ResourceType},
+        AssetStore,
+        record::{AssetRecord, ResourceType},
     },
-    tenants::Tenant,
     views::UploadResult,
 };
 
@@ -275,121 +271,5 @@ async fn store(
         Kept::Existing(asset) => Ok(Some((asset, true))),
         Kept::OutOfScope => Err(upload.beyond_reach()),
         Kept::Ended => Ok(None),
-    }
-}
-
-/// Parameters of [`destroy`], for the description.
-#[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "describes the form; the form is read as parameters")]
-pub struct DestroyRequest {
-    /// Access key.
-    #[schema(example = "123456789012345")]
-    api_key: String,
-    /// Unix seconds, at most an hour old.
-    timestamp: i64,
-    /// Digest over all other fields, sorted.
-    signature: String,
-    /// Name of the asset.
-    #[schema(example = "cats/tom")]
-    public_id: String,
-    /// `upload`, `private`, `authenticated` or `fetch`.
-    r#type: Option<String>,
-    /// Accepted; what is gone is not delivered any more in any case.
-    invalidate: Option<bool>,
-}
-
-/// Whether an asset was taken away.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DestroyResult {
-    /// `ok` or `not found`.
-    #[schema(example = "ok")]
-    pub result: String,
-}
-
-/// Destroy an asset
-///
-/// Takes the asset and everything derived from it away. Always 200; the answer says whether it was there.
-#[utoipa::path(
-    post,
-    path = "/v1_1/{cloud_name}/{resource_type}/destroy",
-    tag = "Upload",
-    params(
-        ("cloud_name" = String, Path, description = "Cloud name of the product environment", example = "demo"),
-        ("resource_type" = String, Path, description = "`image` or `raw`", example = "image"),
-    ),
-    request_body(content = DestroyRequest, content_type = "multipart/form-data", description = "The form"),
-    responses(
-        (status = 200, description = "Whether it was there", body = DestroyResult),
-        (status = 401, description = "Wrong signature, or unknown or disabled key", body = plane_kit::error::ErrorEnvelope),
-    )
-)]
-pub async fn destroy(
-    _: Public<CredentialsInBody>,
-    request: HttpRequest,
-    params: Params,
-    plane: web::Data<DataPlane>,
-) -> Result<HttpResponse, ApiError> {
-    let call = call_without_file(&request, params, &plane).await?;
-    let resource_type = ResourceType::parse(request.match_info().get("resource_type").unwrap_or_default())?;
-    let public_id = call.params().required_text("public_id")?;
-    let delivery_type = match call.params().text("type")? {
-        Some(name) => DeliveryType::parse(&name)?,
-        None => DeliveryType::Upload,
-    };
-    // The public id of what was fetched is an address.
-    if delivery_type != DeliveryType::Fetch {
-        check_public_id("public_id", &public_id)?;
-    }
-    let name = AssetName { resource_type, delivery_type, public_id };
-    let assets = AssetStore::of(&call, &plane.database, &plane.settings.region.name);
-    let outcome = assets.destroy(call.permit_within_reach(name.clone()), None, plane.clock.now()).await?;
-    let result = match outcome {
-        DestroyOutcome::Gone(orphans) => {
-            plane.shipper.wake();
-            plane.located.forget(call.tenant().id(), &name);
-            plane.remove_objects(orphans);
-            "ok"
-        }
-        DestroyOutcome::NotFound if call.scope().is_everywhere() => "not found",
-        DestroyOutcome::NotFound => {
-            let folder = call.tenant().folder_of(&name.public_id);
-            match call.not_within_reach(folder, ApiError::not_found("not found")) {
-                error if error.code() == ErrorCode::NotFound => "not found",
-                refusal => return Err(refusal),
-            }
-        }
-    };
-    Ok(HttpResponse::Ok().json(json!({"result": result})))
-}
-
-/// A signed call that brings no file.
-pub(super) async fn call_without_file(
-    request: &HttpRequest,
-    params: Params,
-    plane: &DataPlane,
-) -> Result<AuthorizedUpload, ApiError> {
-    let tenant = tenant_of(request, plane).await?;
-    let tenant = with_named_key(plane, tenant, &params).await?;
-    if params.get("signature").is_none() {
-        return Err(ApiError::unauthorized("Must supply api_key, timestamp and signature"));
-    }
-    authorize(plane, request, tenant, params).await
-}
-
-/// The tenant that the path names.
-pub(super) async fn tenant_of(request: &HttpRequest, plane: &DataPlane) -> Result<Arc<Tenant>, ApiError> {
-    let cloud_name = request.match_info().get("cloud_name").unwrap_or_default();
-    plane
-        .tenants
-        .find_or_ask(cloud_name)
-        .await
-        .ok_or_else(|| failed(plane, request, ApiError::unauthorized(format!("Unknown cloud_name {cloud_name}"))))
-}
-
-/// The tenant with the key that the form names, which may have been made a moment ago.
-async fn with_named_key(plane: &DataPlane, tenant: Arc<Tenant>, params: &Params) -> Result<Arc<Tenant>, ApiError> {
-    match params.text("api_key")? {
-        Some(key) => Ok(plane.tenants.with_key(tenant, &key).await),
-        None => Ok(tenant),
     }
 }

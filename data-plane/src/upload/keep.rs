@@ -13,9 +13,10 @@ use crate::{
     Plane,
     assets::{
         AssetStore,
-        commit::{NewVersion, Permitted, RemoteSource, UploadOutcome},
+        commit::{NewVersion, RemoteSource, UploadOutcome},
         record::{AssetName, AssetRecord, ResourceType},
     },
+    permitted::Permitted,
     render::{RenderError, SourceFile},
     storage::ObjectKey,
     tenants::Tenant,

@@ -7,10 +7,7 @@ use plane_kit::{
 };
 use reqwest::header::HeaderMap;
 
-use super::{
-    form::UploadFile,
-    stage::{Staged, StagingError},
-};
+use super::stage::{Staged, StagingError};
 use crate::{
     DataPlane, Plane,
     delivery::inside,
@@ -18,8 +15,13 @@ use crate::{
     tenants::Tenant,
 };
 
-/// The file that an address names, staged. An address of this installation is answered from inside.
-pub async fn take(url: &str, plane: &DataPlane, tenant: &Tenant, request: RequestId) -> Result<UploadFile, ApiError> {
+/// The file that an address names, staged, and what it would be called. An address of this installation is answered from inside.
+pub async fn take(
+    url: &str,
+    plane: &DataPlane,
+    tenant: &Tenant,
+    request: RequestId,
+) -> Result<(Staged, Option<String>), ApiError> {
     let limit = tenant.snapshot.limits.upload_bytes;
     let domains = &tenant.snapshot.settings.allowed_fetch_domains;
     let asker = Asker { environment: tenant.id(), purpose: Purpose::Upload, domains };
@@ -36,7 +38,7 @@ pub async fn take(url: &str, plane: &DataPlane, tenant: &Tenant, request: Reques
             NotStaged::Ours(error) => error,
         })?,
     };
-    Ok(UploadFile { staged, filename: filename(url) })
+    Ok((staged, filename(url)))
 }
 
 /// Why the body of a remote answer was not staged.
