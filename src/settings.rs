@@ -6,6 +6,8 @@ use control_plane::ControlConfig;
 use data_plane::{
     Settings as DataSettings,
     config::{DeliveryConfig, MeteringConfig, RegionConfig, StorageConfig, UploadConfig},
+    jobs::JobsConfig,
+    notifications::NotificationsConfig,
     outbound::OutboundConfig,
     render::RenderConfig,
 };
@@ -36,6 +38,10 @@ pub struct Settings {
     pub uploads: UploadConfig,
     /// What is reached outside.
     pub outbound: OutboundConfig,
+    /// What is carried out later.
+    pub jobs: JobsConfig,
+    /// Notifications.
+    pub notifications: NotificationsConfig,
     /// Counting.
     pub metering: MeteringConfig,
     /// Render workers.
@@ -99,6 +105,8 @@ impl Settings {
             self.delivery.validate(),
             self.uploads.validate(),
             self.outbound.validate(),
+            self.jobs.validate(),
+            self.notifications.validate(),
             self.metering.validate(),
             self.render.validate(),
         ];
@@ -126,6 +134,8 @@ impl Settings {
             delivery: self.delivery.clone(),
             uploads: self.uploads.clone(),
             outbound: self.outbound.clone(),
+            jobs: self.jobs.clone(),
+            notifications: self.notifications.clone(),
             metering: self.metering.clone(),
             render: self.render.clone(),
         }

@@ -2,6 +2,7 @@
 
 mod import;
 mod lifecycle;
+pub(crate) mod purpose;
 
 use chrono::{DateTime, Utc};
 use plane_kit::{
@@ -28,6 +29,7 @@ use crate::{
 };
 
 pub(crate) use lifecycle::KeyDetails;
+use purpose::Purpose;
 
 /// The name of the key that comes with an environment.
 const ROOT_NAME: &str = "Root";
@@ -123,22 +125,6 @@ pub(crate) struct KeyListing {
     pub sort_by: SortBy,
     /// Whether the largest comes first.
     pub descending: bool,
-}
-
-/// Purposes that a key can be designated for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// Its secret signs the notifications that are sent out.
-    Webhooks,
-}
-
-impl Purpose {
-    /// The name on the wire and in the table.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Webhooks => "webhooks",
-        }
-    }
 }
 
 /// What changes about a key; what is absent stays.

@@ -13,6 +13,7 @@ use sea_orm::{
 };
 
 use crate::{
+    access_keys::purpose::Purpose,
     follow::Issued,
     foundation::Foundation,
     key_bounds::KeyPermissions,
@@ -124,6 +125,7 @@ fn build(
                 signs_delivery: KeyPermissions::told(key).signs_delivery(),
                 next_sealed_secret: key.next_sealed_secret.as_deref().map(reseal).transpose()?,
                 expires_at: key.expires_at,
+                signs_notifications: key.dedicated_for.as_deref() == Some(Purpose::Webhooks.name()),
             })
         })
         .collect::<Result<_, IssueError>>()?;

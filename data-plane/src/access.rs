@@ -30,7 +30,12 @@ use plane_kit::{
     seam::snapshot::KeySnapshot,
 };
 
-use crate::{DataPlane, audit::calls::Calls, permitted::Permitted, tenants::Tenant};
+use crate::{
+    DataPlane,
+    notifications::notice::{Notice, Wishes},
+    permitted::Permitted,
+    tenants::Tenant,
+};
 
 /// A key that may carry out an operation, and where it may. The call is counted once, when its authority goes: what was decided may
 /// depend on the folder, which is learned on the way.
@@ -39,7 +44,7 @@ pub(crate) struct Authority {
     api_key: String,
     operation: &'static Operation,
     scope: Arc<Scope>,
-    calls: Arc<Calls>,
+    plane: DataPlane,
     asked_at: DateTime<Utc>,
     folder: OnceLock<String>,
     is_refused: AtomicBool,
@@ -54,7 +59,7 @@ impl Drop for Authority {
         }
         let outcome = if self.is_refused.load(Ordering::Relaxed) { Outcome::Refused } else { Outcome::Permitted };
         let folder = self.folder.get().map(String::as_str);
-        self.calls.note(self.tenant.id(), &self.api_key, self.operation, folder, outcome, self.asked_at);
+        self.plane.calls.note(self.tenant.id(), &self.api_key, self.operation, folder, outcome, self.asked_at);
     }
 }
 
@@ -84,7 +89,7 @@ impl Authority {
             operation,
             scope,
             tenant: Arc::clone(&tenant),
-            calls: Arc::clone(&plane.calls),
+            plane: DataPlane::clone(plane),
             asked_at: plane.clock.now(),
             folder: OnceLock::new(),
             is_refused: AtomicBool::new(false),
@@ -168,7 +173,13 @@ impl TenantGrant {
 
     /// The right to change things, as far as the stores find them within reach.
     pub(crate) fn permit_within_reach<T>(&self, thing: T, request: &HttpRequest) -> Permitted<T> {
-        Permitted::by_decision(thing, Origin::of(key_subject(self.0.api_key()), request))
+        self.permit_and_tell(thing, Wishes::default(), request)
+    }
+
+    /// The same, for a call that says how it is told.
+    pub(crate) fn permit_and_tell<T>(&self, thing: T, wishes: Wishes, request: &HttpRequest) -> Permitted<T> {
+        let told = Notice::new(&self.0.plane, self.tenant(), Some(self.0.api_key()), wishes).told();
+        Permitted::by_decision(thing, Origin::of(key_subject(self.0.api_key()), request), told)
     }
 
     /// The right to put something into a folder.
@@ -342,6 +353,18 @@ permissions! {
     WriteUploadMappings = "upload_mappings:write",
     /// To take upload mappings away.
     DestroyUploadMappings = "upload_mappings:destroy",
+    /// To read triggers.
+    ReadTriggers = "triggers:read",
+    /// To make and change triggers.
+    WriteTriggers = "triggers:write",
+    /// To take triggers away.
+    DestroyTriggers = "triggers:destroy",
+    /// To ask for notifications, and to read the log of those that were sent.
+    ReadNotifications = "notifications:read",
+    /// To acknowledge notifications, and to send them once more.
+    WriteNotifications = "notifications:write",
+    /// To list jobs that are not done.
+    ReadJobs = "jobs:read",
     /// To list tags.
     ReadTags = "tags:read",
     /// To read the settings of the environment.

@@ -2,9 +2,12 @@
 
 pub mod deletion;
 pub mod folders;
+pub mod jobs;
 pub mod listings;
 pub mod mappings;
+pub mod notifications;
 pub mod paging;
 pub mod presets;
 pub mod resources;
 pub mod service;
+pub mod triggers;

@@ -3,6 +3,7 @@
 pub mod change;
 pub mod commit;
 pub mod fetched;
+pub mod happening;
 pub mod labels;
 pub mod list;
 pub mod record;

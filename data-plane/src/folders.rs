@@ -17,7 +17,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    assets::{ActsFor, list::starts_with},
+    assets::{ActsFor, happening::Happening, list::starts_with},
     audit,
     permitted::Permitted,
     tables::{
@@ -205,11 +205,12 @@ impl<'a> FolderStore<'a> {
 
     /// Makes a folder and those above it. One that is there is the answer as it is.
     pub async fn create(&self, path: Permitted<String>, now: DateTime<Utc>) -> Result<Folder, FolderError> {
-        let Permitted { thing: path, by } = path;
+        let Permitted { thing: path, by, told } = path;
         let transaction = self.database.begin().await?;
         if put(&transaction, self.environment, &path, now).await? > 0 {
             let entry = Entry::made("create_folder", target(&path), json!({"path": path}));
             self.audit(&transaction, &by, entry, now).await?;
+            told.of(&transaction, &by, Happening::FolderMade(&path), now).await?;
         }
         transaction.commit().await?;
         self.find(&path).await
@@ -217,7 +218,7 @@ impl<'a> FolderStore<'a> {
 
     /// Gives a folder another path, and with it everything below it. Answers how many assets moved.
     pub async fn rename(&self, from: Permitted<String>, to: &str, now: DateTime<Utc>) -> Result<u64, FolderError> {
-        let Permitted { thing: from, by } = from;
+        let Permitted { thing: from, by, told } = from;
         let transaction = self.database.begin().await?;
         let key = (self.environment.0, from.clone());
         if Entity::find_by_id(key).lock_exclusive().one(&transaction).await?.is_none() {
@@ -252,13 +253,14 @@ impl<'a> FolderStore<'a> {
             .await?;
         let (before, after) = (json!({"path": from}), json!({"path": to, "moved_assets": assets.rows_affected}));
         self.audit(&transaction, &by, Entry::changed("update_folder", target(&from), before, after), now).await?;
+        told.of(&transaction, &by, Happening::FolderMoved { from: &from, to }, now).await?;
         transaction.commit().await?;
         Ok(assets.rows_affected)
     }
 
     /// Takes a folder away with all folders below it, if no asset lies in any of them. Answers their paths.
     pub async fn delete(&self, path: Permitted<String>, now: DateTime<Utc>) -> Result<Vec<String>, FolderError> {
-        let Permitted { thing: path, by } = path;
+        let Permitted { thing: path, by, told } = path;
         let transaction = self.database.begin().await?;
         let mine = Condition::all().add(Column::EnvironmentId.eq(self.environment.0)).add(within(Column::Path, &path));
         let rows =
@@ -274,6 +276,7 @@ impl<'a> FolderStore<'a> {
         let paths: Vec<String> = rows.into_iter().map(|row| row.path).collect();
         let entry = Entry::removed("delete_folder", target(&path), json!({"paths": paths}));
         self.audit(&transaction, &by, entry, now).await?;
+        told.of(&transaction, &by, Happening::FolderDeleted(&path), now).await?;
         transaction.commit().await?;
         Ok(paths)
     }

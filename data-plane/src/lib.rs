@@ -7,11 +7,14 @@ pub mod access;
 pub mod admin;
 pub mod assets;
 pub mod audit;
+pub mod carrier;
 pub mod config;
 pub mod delivery;
 pub mod folders;
+pub mod jobs;
 pub mod mappings;
 pub mod metering;
+pub mod notifications;
 pub mod outbound;
 pub mod permitted;
 pub mod presets;
@@ -52,12 +55,15 @@ use plane_kit::{
 use tokio::{sync::watch, task::JoinHandle};
 
 use audit::calls::Calls;
+use carrier::Carrier;
 use config::{DeliveryConfig, MeteringConfig, RegionConfig, StorageConfig, UploadConfig};
 use delivery::{fetched::Fetches, locate::Located, make::Renditions, prepare::Plans};
+use jobs::{Wakers, runner::Runner};
 use metering::{
     counters::Counters,
     shipper::{Shipper, stopped},
 };
+use notifications::{NotificationsConfig, poll::PollWaits};
 use outbound::{Outbound, OutboundConfig, SystemNames};
 use render::{RenderPool, WorkerCommand};
 use storage::{ObjectKey, Storage};
@@ -87,6 +93,10 @@ pub struct Settings {
     pub uploads: UploadConfig,
     /// What is reached outside.
     pub outbound: OutboundConfig,
+    /// How jobs are carried out.
+    pub jobs: jobs::JobsConfig,
+    /// How notifications are sent.
+    pub notifications: NotificationsConfig,
     /// How usage is summed.
     pub metering: MeteringConfig,
     /// How pictures are made.
@@ -162,6 +172,10 @@ pub struct Plane {
     pub fetches: Fetches,
     /// Where what is not there is fetched from.
     pub mappings: mappings::Mappings,
+    /// Says that there are new jobs.
+    pub jobs: Arc<Wakers>,
+    /// Says that there are new notifications for those who wait for them.
+    pub poll_waits: PollWaits,
     /// Delivery addresses.
     pub links: Links,
     /// The carrier of the seam.
@@ -229,6 +243,8 @@ impl Plane {
             renditions: Renditions::new(settings.delivery.memory_cache_bytes),
             fetches: Fetches::new(settings.delivery.fetch_keep_seconds),
             mappings: mappings::Mappings::default(),
+            jobs: Arc::default(),
+            poll_waits: PollWaits::default(),
             links: Links::new(&settings.delivery.public_url, Arc::clone(&clock)),
             plans: Plans::default(),
             policies: Policies::default(),
@@ -263,7 +279,20 @@ impl Plane {
             shipper: self.shipper.run(stop.clone()),
             syncer: self.shipper.sync(stop.clone()),
             sweeper: sweeper::run(self, stop.clone()),
+            jobs: self.runner().start(stop.clone()),
             gauges: gauges(self, stop.clone()),
+        }
+    }
+
+    fn runner(self: &Arc<Self>) -> Runner {
+        Runner {
+            database: self.database.clone(),
+            node: self.counters.place().node,
+            clock: Arc::clone(&self.clock),
+            metrics: Arc::clone(&self.metrics),
+            wakers: Arc::clone(&self.jobs),
+            config: self.settings.jobs.clone(),
+            carrier: Arc::new(Carrier(Arc::clone(self))),
         }
     }
 
@@ -318,6 +347,7 @@ pub struct Background {
     shipper: JoinHandle<()>,
     syncer: JoinHandle<()>,
     sweeper: JoinHandle<()>,
+    jobs: JoinHandle<()>,
     gauges: JoinHandle<()>,
 }
 
@@ -328,6 +358,10 @@ impl Background {
         self.sweeper.abort();
         self.syncer.abort();
         self.gauges.abort();
+        // What is still under way was waited for, and comes back at the next start.
+        if let Err(error) = self.jobs.await {
+            tracing::warn!(%error, "jobs ended early; they come back when their leases run out");
+        }
         if let Err(error) = self.shipper.await {
             tracing::warn!(%error, "shipping ended early; usage waits in the outbox");
         }
@@ -353,7 +387,7 @@ impl AdminRate {
 
 /// The operations of the data plane. Delivery takes every path that nothing else takes.
 pub fn routes() -> Routes {
-    use admin::{deletion, folders, listings, mappings, presets, resources, service};
+    use admin::{deletion, folders, jobs, listings, mappings, notifications, presets, resources, service, triggers};
     let mut routes = Routes::new();
     {
         use service::{__path_config, __path_ping, __path_usage, config, ping, usage};
@@ -394,6 +428,20 @@ pub fn routes() -> Routes {
         plane_kit::routes!(routes;
             list_upload_mappings, create_upload_mapping, update_upload_mapping, delete_upload_mapping,
             replace_upload_mappings);
+        use triggers::{
+            __path_create_trigger, __path_delete_trigger, __path_list_triggers, __path_test_trigger,
+            __path_update_trigger, create_trigger, delete_trigger, list_triggers, test_trigger, update_trigger,
+        };
+        plane_kit::routes!(routes; list_triggers, create_trigger, update_trigger, delete_trigger, test_trigger);
+        use notifications::{
+            __path_acknowledge_notifications, __path_list_deliveries, __path_list_notifications,
+            __path_replay_notification, acknowledge_notifications, list_deliveries, list_notifications,
+            replay_notification,
+        };
+        plane_kit::routes!(routes;
+            list_notifications, acknowledge_notifications, list_deliveries, replay_notification);
+        use jobs::{__path_list_jobs, list_jobs};
+        plane_kit::routes!(routes; list_jobs);
         use folders::{
             __path_create_folder, __path_delete_folder, __path_list_descendant_folders, __path_list_root_folders,
             __path_read_folder, __path_update_folder, create_folder, delete_folder, list_descendant_folders,

@@ -170,7 +170,7 @@ impl<'a> MappingStore<'a> {
         mapping: Permitted<(String, String)>,
         now: DateTime<Utc>,
     ) -> Result<Mapping, MappingError> {
-        let Permitted { thing: (folder, template), by } = mapping;
+        let Permitted { thing: (folder, template), by, .. } = mapping;
         let transaction = self.database.begin().await?;
         let mine = Entity::find().filter(Column::EnvironmentId.eq(self.environment.0));
         if mine.count(&transaction).await? >= MOST {
@@ -192,7 +192,7 @@ impl<'a> MappingStore<'a> {
 
     /// Gives a mapping another template.
     pub async fn update(&self, mapping: Permitted<(String, String)>, now: DateTime<Utc>) -> Result<(), MappingError> {
-        let Permitted { thing: (folder, template), by } = mapping;
+        let Permitted { thing: (folder, template), by, .. } = mapping;
         let transaction = self.database.begin().await?;
         let before = self.locked(&transaction, &folder).await?;
         let after = Mapping { template, ..before.clone() };
@@ -210,7 +210,7 @@ impl<'a> MappingStore<'a> {
 
     /// Takes a mapping away. What was fetched by it stays.
     pub async fn delete(&self, folder: Permitted<String>, now: DateTime<Utc>) -> Result<(), MappingError> {
-        let Permitted { thing: folder, by } = folder;
+        let Permitted { thing: folder, by, .. } = folder;
         let transaction = self.database.begin().await?;
         let before = self.locked(&transaction, &folder).await?;
         Entity::delete_by_id((self.environment.0, folder.clone())).exec(&transaction).await?;
@@ -226,7 +226,7 @@ impl<'a> MappingStore<'a> {
         mappings: Permitted<Vec<(String, String)>>,
         now: DateTime<Utc>,
     ) -> Result<(), MappingError> {
-        let Permitted { thing: mappings, by } = mappings;
+        let Permitted { thing: mappings, by, .. } = mappings;
         if mappings.len() as u64 > MOST {
             return Err(MappingError::TooMany);
         }

@@ -1,4 +1,4 @@
-//! The one way to reach anything outside: remote sources of uploads and of fetched assets.
+//! The one way to reach anything outside: remote sources of uploads and of fetched assets, and receivers of notifications.
 //!
 //! Addresses come from strangers. Scheme, port and host are checked at every step of a redirect; the address that a name resolves
 //! to is checked by the resolver of the very connection that is made to it, so a name that means something else a moment later gains
@@ -153,6 +153,8 @@ pub enum OutboundError {
     Broken(String),
     /// Too much is under way.
     Busy,
+    /// The address is one of this installation's own.
+    Own,
 }
 
 impl fmt::Display for OutboundError {
@@ -175,6 +177,7 @@ impl fmt::Display for OutboundError {
             }
             Self::Broken(_) => f.write_str("the connection failed"),
             Self::Busy => f.write_str("too many remote files are under way; try again"),
+            Self::Own => f.write_str("the address is this installation's own"),
         }
     }
 }
@@ -227,6 +230,8 @@ pub enum Purpose {
     Upload,
     /// A delivery, which anybody may ask for.
     Fetch,
+    /// A notification that is sent.
+    Notification,
 }
 
 /// For whom a remote file is asked for.
@@ -300,7 +305,7 @@ impl Outbound {
     /// Takes a slot, of all and of what the asker may have of them.
     fn slot(&self, asker: Asker<'_>) -> Result<Slot, OutboundError> {
         let part = match asker.purpose {
-            Purpose::Upload => 4,
+            Purpose::Upload | Purpose::Notification => 4,
             Purpose::Fetch => 8,
         };
         let share = self.shares.get_with((asker.environment, asker.purpose), || {
@@ -349,6 +354,28 @@ impl Outbound {
             return Ok(Reached::Remote(Remote { response, deadline, bytes: 0, _slot: slot }));
         }
         Err(OutboundError::Redirects(self.config.redirects))
+    }
+
+    /// Sends a text and answers with the status. Redirects are not followed: what is sent is meant for who was named. The receiver may
+    /// take until `patience` has passed; what it says beside its status nobody reads.
+    pub async fn post(
+        &self,
+        url: &str,
+        asker: Asker<'_>,
+        headers: HeaderMap,
+        body: String,
+        patience: Duration,
+    ) -> Result<StatusCode, OutboundError> {
+        let _slot = self.slot(asker)?;
+        let deadline = Instant::now() + patience;
+        let url = Url::parse(url).map_err(|_| OutboundError::Malformed)?;
+        if self.is_own(&url) {
+            return Err(OutboundError::Own);
+        }
+        self.check(&url, asker.domains)?;
+        let request = self.client.post(url).headers(headers).header(CDN_LOOP, LOOP_NAME).body(body).send();
+        let response = timeout_at(deadline, request).await.map_err(|_| OutboundError::TooSlow)?.map_err(failed)?;
+        Ok(response.status())
     }
 
     /// Checks what the address itself says. An address without a name is checked here, because no resolver is asked for it.

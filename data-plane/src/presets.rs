@@ -152,7 +152,7 @@ impl<'a> PresetStore<'a> {
 
     /// Makes a preset.
     pub async fn create(&self, preset: Permitted<Preset>, now: DateTime<Utc>) -> Result<KeptPreset, PresetError> {
-        let Permitted { thing: preset, by } = preset;
+        let Permitted { thing: preset, by, .. } = preset;
         let transaction = self.database.begin().await?;
         let row = new_row(self.environment, &preset, now);
         let external_id = row.external_id.clone().take().flatten().unwrap_or_default();
@@ -173,7 +173,7 @@ impl<'a> PresetStore<'a> {
         settings: Map<String, Value>,
         now: DateTime<Utc>,
     ) -> Result<KeptPreset, PresetError> {
-        let Permitted { thing: name, by } = name;
+        let Permitted { thing: name, by, .. } = name;
         let transaction = self.database.begin().await?;
         let row = self.locked(&transaction, &name).await?;
         let before = shown(&KeptPreset::from(row.clone()).preset);
@@ -190,7 +190,7 @@ impl<'a> PresetStore<'a> {
 
     /// Takes a preset away.
     pub async fn delete(&self, name: Permitted<String>, now: DateTime<Utc>) -> Result<KeptPreset, PresetError> {
-        let Permitted { thing: name, by } = name;
+        let Permitted { thing: name, by, .. } = name;
         let transaction = self.database.begin().await?;
         let kept = KeptPreset::from(self.locked(&transaction, &name).await?);
         Entity::delete_by_id((self.environment.0, name.clone())).exec(&transaction).await?;

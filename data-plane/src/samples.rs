@@ -13,7 +13,7 @@ use sha2::Sha256;
 use crate::{
     Plane,
     assets::{ActsFor, AssetStore, commit::NewVersion, record::AssetName},
-    permitted::Permitted,
+    permitted::{Permitted, Told},
     render::{RenderError, SourceFile},
     storage::ObjectKey,
 };
@@ -81,6 +81,6 @@ pub async fn ensure(plane: &Plane, environment: EnvironmentId, public_id: &str, 
         replaces: None,
         ends: None,
     };
-    assets.commit_upload(Permitted::by_decision(name, Origin::PROGRAM), new, now).await?;
+    assets.commit_upload(Permitted::by_decision(name, Origin::PROGRAM, Told::NOBODY), new, now).await?;
     Ok(())
 }

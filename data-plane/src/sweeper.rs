@@ -14,6 +14,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::{
     DataPlane, Plane,
     metering::shipper::stopped,
+    notifications::{log, poll},
     storage::{INCOMING, NamedBy, ObjectKey, StorageError},
     tables::{asset_versions, renditions, upload_chunks},
     upload::chunks::assembly::abandon_old,
@@ -57,6 +58,9 @@ fn candidate(path: &str) -> Option<Candidate> {
 /// Sweeps once. Uploads in chunks that nobody goes on with are given up first. Objects changed within `grace` before `now` are left alone. Answers how many were removed.
 pub async fn sweep(plane: &Plane, now: DateTime<Utc>, grace: Duration) -> Result<usize, SweepError> {
     abandon_old(plane, now, TimeDelta::seconds(plane.settings.uploads.chunks_kept_seconds.into())).await?;
+    let notifications = &plane.settings.notifications;
+    log::forget_old(&plane.database, now - TimeDelta::days(notifications.log_days.into())).await?;
+    poll::forget_old(&plane.database, now - TimeDelta::seconds(notifications.poll_kept_seconds.into())).await?;
     let mut removed = 0;
     for prefix in ["o/", "d/", "c/", INCOMING] {
         let mut objects = std::pin::pin!(plane.storage.list(prefix).await?);

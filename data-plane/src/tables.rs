@@ -287,3 +287,77 @@ table! {
         pub signature: String,
     }
 }
+
+table! {
+    /// Something that is carried out later; given up when it is never due.
+    jobs, "jobs" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub environment_id: Uuid,
+        pub lane: String,
+        pub kind: String,
+        #[sea_orm(column_type = "Text")]
+        pub payload: String,
+        pub attempts: i32,
+        pub due_at: Option<DateTimeUtc>,
+        pub lease: Option<Uuid>,
+        pub node: Option<Uuid>,
+        #[sea_orm(column_type = "Text", nullable)]
+        pub error: Option<String>,
+        pub created_at: DateTimeUtc,
+    }
+}
+
+table! {
+    /// What is to be told, or was, and how that went.
+    notifications, "notifications" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub environment_id: Uuid,
+        pub event_type: String,
+        #[sea_orm(column_type = "Text")]
+        pub uri: String,
+        #[sea_orm(column_type = "Text")]
+        pub body: String,
+        pub request_id: String,
+        pub batch_id: Option<String>,
+        pub attempts: i32,
+        pub last_status: Option<i32>,
+        #[sea_orm(column_type = "Text", nullable)]
+        pub last_error: Option<String>,
+        pub last_attempt_at: Option<DateTimeUtc>,
+        pub delivered_at: Option<DateTimeUtc>,
+        pub given_up_at: Option<DateTimeUtc>,
+        pub created_at: DateTimeUtc,
+    }
+}
+
+table! {
+    /// A notification that waits until somebody asks for it.
+    poll_messages, "poll_messages" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub environment_id: Uuid,
+        pub channel: String,
+        pub batch_id: Option<String>,
+        #[sea_orm(column_type = "Text")]
+        pub body: String,
+        pub receipt: Option<Uuid>,
+        pub visible_at: DateTimeUtc,
+        pub created_at: DateTimeUtc,
+    }
+}
+
+table! {
+    /// Who wants to be told of what.
+    triggers, "triggers" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        pub environment_id: Uuid,
+        pub event_type: String,
+        pub uri_type: String,
+        pub uri: String,
+        pub created_at: DateTimeUtc,
+        pub updated_at: DateTimeUtc,
+    }
+}

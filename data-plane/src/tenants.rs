@@ -103,6 +103,15 @@ impl Tenant {
         self.snapshot.keys.iter().find(|key| key.is_usable(now)).and_then(|key| self.secrets_of(key).first())
     }
 
+    /// The key that notifications are signed with, and its present secret: the one that is dedicated to that, or else the oldest that
+    /// is accepted.
+    pub fn notification_key(&self, now: DateTime<Utc>) -> Option<(&str, &Secret)> {
+        let mut usable = self.snapshot.keys.iter().filter(|key| key.is_usable(now));
+        let dedicated = usable.clone().find(|key| key.signs_notifications);
+        let key = dedicated.or_else(|| usable.next())?;
+        self.secrets_of(key).first().map(|secret| (key.api_key.as_str(), secret))
+    }
+
     /// A principal of the environment, as in `key:814814814814814`.
     pub fn principal<'a>(&'a self, subject: &'a str) -> Principal<'a> {
         Principal { owner: self.id().0, version: self.snapshot.version, subject, book: &self.book }
@@ -205,6 +214,11 @@ impl Tenants {
             .collect();
         tenants.apply(signed, false).await?;
         Ok(Arc::new(tenants))
+    }
+
+    /// The tenant of an id, if it is known.
+    pub fn find_by_id(&self, id: EnvironmentId) -> Option<Arc<Tenant>> {
+        self.directory.load().by_id.get(&id).cloned()
     }
 
     /// The tenant of a cloud name, if it is known.

@@ -11,6 +11,7 @@ mod m20261127_000006_preset_ids;
 mod m20261127_000007_chunked_uploads;
 mod m20261127_000008_folders;
 mod m20261127_000009_upload_mappings;
+mod m20261127_000010_jobs;
 
 /// The regional set.
 pub struct Migrator;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000007_chunked_uploads::Migration),
             Box::new(m20261127_000008_folders::Migration),
             Box::new(m20261127_000009_upload_mappings::Migration),
+            Box::new(m20261127_000010_jobs::Migration),
         ]
     }
 }

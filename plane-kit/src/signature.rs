@@ -4,7 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::percent_decode_str;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
@@ -93,6 +97,21 @@ pub fn verify_request(parameters: &BTreeMap<String, String>, secret: &Secret, si
 /// The `signature` member of an upload result: over `public_id` and `version`, never escaped.
 pub fn sign_result(public_id: &str, version: i64, secret: &Secret) -> String {
     hex::encode(Algorithm::Sha1.digest(&format!("public_id={public_id}&version={version}"), secret))
+}
+
+/// The vendor's signature of a notification: over the exact bytes that are sent, and when.
+pub fn sign_notification(body: &str, timestamp: i64, secret: &Secret) -> String {
+    hex::encode(Algorithm::Sha1.digest(&format!("{body}{timestamp}"), secret))
+}
+
+/// The signature of the same by Standard Webhooks. Its secret is `whsec_` and the base64 form of the access key's secret.
+pub fn sign_webhook(id: &str, body: &str, timestamp: i64, secret: &Secret) -> String {
+    // A key of any length is one.
+    let code = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).map(|mut code| {
+        code.update(format!("{id}.{timestamp}.{body}").as_bytes());
+        code.finalize().into_bytes()
+    });
+    code.map(|code| format!("v1,{}", STANDARD.encode(code))).unwrap_or_default()
 }
 
 /// The digest that vouches for a text of our own, in hexadecimal digits. The text says what it is for, so that none stands for another.
@@ -233,5 +252,14 @@ mod tests {
                 assert!(!verify_delivery(transformation, source, &secret, &flipped), "{flipped}");
             }
         }
+    }
+
+    #[test]
+    fn notifications_are_signed_in_both_ways() {
+        let secret = Secret::new("abcd");
+        let expected = "6bedb09d7cbe1884653bbf2d9db1884eb0b891a4";
+        assert_eq!(sign_notification(r#"{"a":1}"#, 1_700_000_000, &secret), expected);
+        let expected = "v1,mnjP/EwEKBitCAiPf0Wjo7Z6whjQQ0YyR8SimMPjslg=";
+        assert_eq!(sign_webhook("msg_1", r#"{"a":1}"#, 1_700_000_000, &secret), expected);
     }
 }

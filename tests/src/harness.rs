@@ -5,6 +5,7 @@ pub mod client;
 pub mod pictures;
 pub mod planes;
 pub mod postgres;
+pub mod receiver;
 pub mod remote;
 pub mod sdk;
 pub mod server;

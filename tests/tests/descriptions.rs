@@ -59,6 +59,9 @@ fn the_committed_metric_names_are_those_of_the_program() {
     metrics.deliveries.with_label_values(&["memory"]).inc();
     metrics.makes_ended.with_label_values(&["stored"]).inc();
     metrics.uploads.with_label_values(&["stored"]).inc();
+    metrics.jobs_waiting.with_label_values(&["send"]).set(1);
+    metrics.jobs_late_seconds.with_label_values(&["send"]).set(1);
+    metrics.jobs_ended.with_label_values(&["notification", "done"]).inc();
     let exposed = metrics.expose().expect("the metrics can be exposed");
     let mut names: Vec<String> = exposed
         .lines()

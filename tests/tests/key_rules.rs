@@ -160,10 +160,25 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
         "list_upload_presets" => vec!["upload_presets".to_owned()],
         "read_upload_preset" => vec!["upload_presets/x".to_owned(), "upload_presets%2Fx".to_owned()],
         "list_tags" => vec!["tags/image".to_owned(), "tags%2Fimage".to_owned()],
+        "list_triggers" => vec!["triggers".to_owned()],
+        "list_jobs" => vec!["jobs".to_owned()],
         _ => Vec::new(),
     };
     if let Some(path) = get.get(spelling) {
         return Some(tenant.get(path).await);
+    }
+    let nobody = "0".repeat(32);
+    let of_module = match operation {
+        "list_notifications" => Some((Method::GET, "messages?channel=x&wait_seconds=0".to_owned(), Value::Null)),
+        "list_deliveries" => Some((Method::GET, "deliveries".to_owned(), Value::Null)),
+        "acknowledge_notifications" => {
+            Some((Method::POST, "messages/ack".to_owned(), json!({"receipt_handles": [nobody]})))
+        }
+        "replay_notification" => Some((Method::POST, format!("deliveries/{nobody}/replay"), Value::Null)),
+        _ => None,
+    };
+    if let Some((method, path, body)) = of_module.filter(|_| spelling == 0) {
+        return Some(tenant.send_to(method, &format!("/v2/notifications/{}/{path}", tenant.cloud), body).await);
     }
     let named = json!({"public_id": "a/b", "resource_type": "image", "kind": "upload"});
     let sent = match operation {
@@ -194,6 +209,10 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
         "create_folder" => vec![(Method::POST, "folders/a%2Fb", json!({}))].into_iter().nth(spelling),
         "update_folder" => vec![(Method::PUT, "folders/x", json!({"to_folder": "y"}))].into_iter().nth(spelling),
         "delete_folder" => vec![(Method::DELETE, "folders/x", json!({}))].into_iter().nth(spelling),
+        "create_trigger" => vec![(Method::POST, "triggers", json!({}))].into_iter().nth(spelling),
+        "update_trigger" => vec![(Method::PUT, "triggers/x", json!({}))].into_iter().nth(spelling),
+        "delete_trigger" => vec![(Method::DELETE, "triggers/x", json!({}))].into_iter().nth(spelling),
+        "test_trigger" => vec![(Method::POST, "triggers/x/test", json!({}))].into_iter().nth(spelling),
         "create_upload_mapping" => vec![(Method::POST, "upload_mappings", json!({}))].into_iter().nth(spelling),
         "update_upload_mapping" => vec![(Method::PUT, "upload_mappings", json!({}))].into_iter().nth(spelling),
         "replace_upload_mappings" => {

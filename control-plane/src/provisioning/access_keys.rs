@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 use super::{Done, is_descending, page, wire_time};
 use crate::{
     access::{AccountGrant, DestroyAccessKeys, ReadAccessKeys, WriteAccessKeys},
-    access_keys::{self as keys, AccessKeys, KeyChanges, KeyListing, KeyName, Purpose, SortBy},
+    access_keys::{self as keys, AccessKeys, KeyChanges, KeyListing, KeyName, SortBy, purpose::Purpose},
     environments::Environments,
     store_error::StoreError,
 };

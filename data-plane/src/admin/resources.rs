@@ -19,6 +19,7 @@ use crate::{
         list::fingerprint,
         record::{AssetName, AssetRecord, DeliveryType, ResourceType},
     },
+    notifications::notice::Wishes,
     upload::changes::read_changes,
     views::ResourceDetail,
 };
@@ -214,10 +215,11 @@ async fn update(
 ) -> Result<HttpResponse, ApiError> {
     let changes = read_changes(params, grant.tenant().folders_are_free())?;
     let names = vec![name.clone()];
-    let permitted = match &changes.asset_folder {
-        Some(folder) => grant.permit(names, folder, request)?,
-        None => grant.permit_within_reach(names, request),
-    };
+    let wishes = Wishes::read(params)?;
+    if let Some(folder) = &changes.asset_folder {
+        grant.permit((), folder, request)?;
+    }
+    let permitted = grant.permit_and_tell(names, wishes, request);
     let store = store(plane, grant);
     let asset = store.change(permitted, only, "update_resource", &changes, plane.clock.now()).await?.pop();
     plane.located.forget(grant.tenant().id(), &name);

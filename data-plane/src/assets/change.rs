@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{
     AssetStore,
     commit::{shown, target},
+    happening::Happening,
     labels::{ContextChange, MOST, TagChange, put_labels},
     list::folders_of,
     record::{AssetName, AssetRecord},
@@ -74,12 +75,13 @@ impl AssetStore<'_> {
         changes: &AssetChanges,
         now: DateTime<Utc>,
     ) -> Result<Vec<AssetRecord>, ChangeError> {
-        let Permitted { thing: mut names, by } = names;
+        let Permitted { thing: mut names, by, told } = names;
         names.sort_by(|a, b| a.lock_order().cmp(&b.lock_order()));
         names.dedup();
         let mut changed = Vec::with_capacity(names.len());
         for names in names.chunks(AT_ONCE) {
             let transaction = self.database.begin().await?;
+            let mut pairs = Vec::new();
             for name in names {
                 self.lock_name(&transaction, name).await?;
                 let found = self.find_on(&transaction, name).await?;
@@ -87,15 +89,17 @@ impl AssetStore<'_> {
                 let Some(asset) = found.and_then(|found| self.within_scope(found)) else {
                     continue;
                 };
-                let before = shown(&asset);
+                let former = asset.clone();
                 let asset = self.write(&transaction, asset, changes, now).await?;
-                let after = shown(&asset);
+                let (before, after) = (shown(&former), shown(&asset));
                 if before != after {
                     let entry = Entry::changed(operation, target(&asset.name), before, after);
                     self.audit(&transaction, &by, entry, now).await?;
+                    pairs.push((former, asset.clone()));
                 }
                 changed.push(asset);
             }
+            told.of(&transaction, &by, Happening::Changed(&pairs), now).await?;
             transaction.commit().await?;
         }
         Ok(changed)

@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::{
     AssetStore,
+    happening::Happening,
     labels::put_labels,
     record::{AssetName, AssetRecord, ResourceType},
 };
@@ -146,7 +147,7 @@ impl AssetStore<'_> {
         new: NewVersion,
         now: DateTime<Utc>,
     ) -> Result<UploadOutcome, DbErr> {
-        let Permitted { thing: name, by } = name;
+        let Permitted { thing: name, by, told } = name;
         let target = target(&name);
         let transaction = self.database.begin().await?;
         // The row of the name is written first: it is the lock that orders uploads under one name.
@@ -260,6 +261,7 @@ impl AssetStore<'_> {
             None => Entry::made("upload", target, shown(&asset)),
         };
         self.audit(&transaction, &by, entry, now).await?;
+        told.of(&transaction, &by, Happening::Uploaded(&asset), now).await?;
         transaction.commit().await?;
         Ok(UploadOutcome::Stored(Box::new(asset), orphans))
     }
@@ -271,7 +273,7 @@ impl AssetStore<'_> {
         version: Option<VersionId>,
         now: DateTime<Utc>,
     ) -> Result<DestroyOutcome, DbErr> {
-        let Permitted { thing: name, by } = name;
+        let Permitted { thing: name, by, told } = name;
         let transaction = self.database.begin().await?;
         self.lock_name(&transaction, &name).await?;
         let found = self.find_on(&transaction, &name).await?;
@@ -289,6 +291,7 @@ impl AssetStore<'_> {
         outbox::put(&transaction, self.region, &[usage]).await?;
         let entry = Entry::removed("destroy", target(&name), shown(&asset));
         self.audit(&transaction, &by, entry, now).await?;
+        told.of(&transaction, &by, Happening::Deleted(&[asset]), now).await?;
         transaction.commit().await?;
         Ok(DestroyOutcome::Gone(orphans))
     }

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::{
     AssetStore,
     commit::{shown, target},
+    happening::Happening,
     list::{folders_of, lies_in, starts_with},
     record::{AssetName, AssetRecord, DeliveryType, ResourceType},
 };
@@ -98,7 +99,7 @@ impl AssetStore<'_> {
         after: Option<Uuid>,
         now: DateTime<Utc>,
     ) -> Result<Pass, DbErr> {
-        let Permitted { thing: selection, by } = selection;
+        let Permitted { thing: selection, by, told } = selection;
         let mut query = self.selected(&selection).order_by_asc(assets::Column::Id).limit(PASS + 1);
         if let Some(after) = after {
             query = query.filter(assets::Column::Id.gt(after));
@@ -113,6 +114,7 @@ impl AssetStore<'_> {
         let mut pass = Pass { next, ..Pass::default() };
         for found in found.chunks(AT_ONCE) {
             let transaction = self.database.begin().await?;
+            let mut gone = Vec::new();
             for (id, name) in found {
                 self.lock_name(&transaction, name).await?;
                 // Asked once more under the lock: it may have been renamed, moved, or lost its tag since.
@@ -120,9 +122,13 @@ impl AssetStore<'_> {
                 let asset = self.with_version(&transaction, row).await?.filter(|asset| asset.name == *name);
                 if let Some(asset) = asset.and_then(|asset| self.within_scope(asset)) {
                     let removed = self.remove_one(&transaction, &asset, extent, &by, now, &mut pass.orphans).await?;
+                    if removed.original {
+                        gone.push(asset);
+                    }
                     pass.removed.push(removed);
                 }
             }
+            told.of(&transaction, &by, Happening::Deleted(&gone), now).await?;
             transaction.commit().await?;
         }
         Ok(pass)
@@ -135,7 +141,7 @@ impl AssetStore<'_> {
         ids: Permitted<Vec<DerivedId>>,
         now: DateTime<Utc>,
     ) -> Result<(Vec<DerivedId>, Vec<AssetName>, Vec<ObjectKey>), DbErr> {
-        let Permitted { thing: ids, by } = ids;
+        let Permitted { thing: ids, by, .. } = ids;
         let spellings = derived_assets::Entity::find()
             .filter(derived_assets::Column::EnvironmentId.eq(self.environment.0))
             .filter(derived_assets::Column::Id.is_in(ids.iter().map(|id| id.0)))

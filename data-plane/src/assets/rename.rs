@@ -7,6 +7,7 @@ use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, sea_query::Expr};
 use super::{
     AssetStore,
     commit::{shown, target},
+    happening::Happening,
     record::{AssetName, AssetRecord},
 };
 use crate::{
@@ -40,7 +41,7 @@ impl AssetStore<'_> {
         folder: Option<&str>,
         now: DateTime<Utc>,
     ) -> Result<RenameOutcome, DbErr> {
-        let Permitted { thing: from, by } = from;
+        let Permitted { thing: from, by, told } = from;
         let transaction = self.database.begin().await?;
         // Two that rename in opposite directions take both names in one order.
         let version = if from.lock_order() <= to.lock_order() {
@@ -74,6 +75,7 @@ impl AssetStore<'_> {
             outbox::put(&transaction, self.region, &[usage]).await?;
             let entry = Entry::removed("rename", target(&to), shown(&existing));
             self.audit(&transaction, &by, entry, now).await?;
+            told.of(&transaction, &by, Happening::Deleted(&[existing]), now).await?;
         }
         let mut update = assets::Entity::update_many()
             .col_expr(assets::Column::DeliveryType, Expr::value(to.delivery_type.name()))
@@ -103,6 +105,8 @@ impl AssetStore<'_> {
         };
         let entry = Entry::changed("rename", target(&from), before, shown(&renamed));
         self.audit(&transaction, &by, entry, now).await?;
+        let happening = Happening::Renamed { from: &from, asset: &renamed };
+        told.of(&transaction, &by, happening, now).await?;
         transaction.commit().await?;
         Ok(RenameOutcome::Renamed(Box::new(renamed), orphans))
     }

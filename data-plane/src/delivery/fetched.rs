@@ -34,7 +34,7 @@ use crate::{
         record::{AssetName, AssetRecord, DeliveryType, ResourceType},
     },
     outbound::{Asker, OutboundError, Purpose, Reached, is_looping},
-    permitted::Permitted,
+    permitted::{Permitted, Told},
     tenants::Tenant,
     upload::{
         keep::{self, Kept, Wanted},
@@ -388,7 +388,7 @@ impl Work<'_> {
             replaces,
             ends: None,
         };
-        let permitted = Permitted::by_decision(name, self.origin.clone());
+        let permitted = Permitted::by_decision(name, self.origin.clone(), Told::NOBODY);
         match keep::keep(self.plane, &self.assets(), permitted, staged, seen, wanted).await? {
             Kept::Stored(_) => Ok(()),
             Kept::Existing(asset) => {
@@ -402,7 +402,7 @@ impl Work<'_> {
     }
 
     async fn give_up(&self, record: &AssetRecord) -> Result<(), ApiError> {
-        let permitted = Permitted::by_decision(record.name.clone(), self.origin.clone());
+        let permitted = Permitted::by_decision(record.name.clone(), self.origin.clone(), Told::NOBODY);
         let now = self.plane.clock.now();
         // Fetched anew meanwhile, it is another version.
         if let DestroyOutcome::Gone(orphans) = self.assets().destroy(permitted, Some(record.version.id), now).await? {

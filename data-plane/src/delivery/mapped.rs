@@ -21,7 +21,7 @@ use crate::{
     Plane,
     assets::record::AssetName,
     outbound::{Purpose, is_looping},
-    permitted::Permitted,
+    permitted::{Permitted, Told},
     tenants::Tenant,
     upload::{
         keep::{self, Kept, Wanted},
@@ -99,7 +99,7 @@ async fn fetch(work: &Work<'_>, name: AssetName, address: &str) -> Result<(), Ap
         replaces: None,
         ends: None,
     };
-    let permitted = Permitted::by_decision(name.clone(), work.origin.clone());
+    let permitted = Permitted::by_decision(name.clone(), work.origin.clone(), Told::NOBODY);
     match keep::keep(work.plane, &work.assets(), permitted, staged, seen, wanted).await? {
         Kept::Stored(_) | Kept::Existing(_) => {
             work.plane.located.forget(work.tenant.id(), &name);

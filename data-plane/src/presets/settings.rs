@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     assets::labels::{check_context, check_tags},
+    notifications::destination::Destination,
     upload::{
         context::read_context,
         parameters::{NOT_BUILT, check_public_id, clean_folder, refuse_not_built, uploaded_type},
@@ -26,8 +27,16 @@ const BOOLEANS: [&str; 9] = [
 /// Parameters that are lists.
 const LISTS: [&str; 2] = ["tags", "allowed_formats"];
 /// Parameters that are text.
-const TEXTS: [&str; 7] =
-    ["public_id", "public_id_prefix", "display_name", "folder", "asset_folder", "type", "filename_override"];
+const TEXTS: [&str; 8] = [
+    "notification_url",
+    "public_id",
+    "public_id_prefix",
+    "display_name",
+    "folder",
+    "asset_folder",
+    "type",
+    "filename_override",
+];
 /// What a call says beside what the preset fixes. Clients send a timestamp as a by-product.
 const OF_THE_CALL: [&str; 6] = ["name", "unsigned", "timestamp", "api_key", "signature", "external_id"];
 
@@ -55,6 +64,7 @@ pub fn read(params: &Params) -> Result<Map<String, Value>, ApiError> {
                 text
             }
             "folder" | "asset_folder" | "public_id_prefix" => clean_folder(name, &text)?,
+            "notification_url" => Destination::parse(name, &text)?.uri(),
             "type" => uploaded_type(name, &text)?.name().to_owned(),
             _ => text,
         };

@@ -19,7 +19,8 @@ use crate::{
     DataPlane,
     access::{Authority, failed, named_operation, usable},
     assets::ActsFor,
-    permitted::Permitted,
+    notifications::notice::{Notice, Wishes},
+    permitted::{Permitted, Told},
     presets::{self, Preset},
     tenants::Tenant,
 };
@@ -66,6 +67,9 @@ pub struct AuthorizedUpload {
     origin: Origin,
     /// The public id that the call itself gave.
     given_id: Option<String>,
+    plane: DataPlane,
+    /// How the call is told.
+    wishes: Wishes,
 }
 
 impl AuthorizedUpload {
@@ -137,12 +141,22 @@ impl AuthorizedUpload {
                 return Err(as_unauthorized(authority.refusal(Place::In(folder))));
             }
         }
-        Ok(Permitted::by_decision(name, self.origin.clone()))
+        Ok(self.permit_within_reach(name))
     }
 
     /// The right to change things, as far as the store finds them within reach.
     pub fn permit_within_reach<T>(&self, thing: T) -> Permitted<T> {
-        Permitted::by_decision(thing, self.origin.clone())
+        Permitted::by_decision(thing, self.origin.clone(), self.told())
+    }
+
+    /// Whoever is told of what the call changes.
+    pub fn told(&self) -> Told {
+        Notice::new(&self.plane, self.tenant(), self.access_key(), self.wishes.clone()).told()
+    }
+
+    /// How the call is told.
+    pub fn wishes(&self) -> &Wishes {
+        &self.wishes
     }
 
     /// What a call is answered whose name belongs to something that is not within reach.
@@ -217,13 +231,16 @@ pub async fn authorize(
         let origin = Origin::of(key_subject(&key), request);
         let authority = Authority::of(plane, tenant, &key, named_operation(request)?).await.map_err(as_unauthorized)?;
         let params = merge_signed(plane, authority.tenant(), params).await?;
-        return Ok(AuthorizedUpload { caller: Caller::Key(authority), params, request: id, origin, given_id });
+        let (wishes, plane) = (Wishes::read(&params)?, DataPlane::clone(plane));
+        let caller = Caller::Key(authority);
+        return Ok(AuthorizedUpload { caller, params, request: id, origin, given_id, plane, wishes });
     }
     usable(&tenant, None, now)?;
     let preset = unsigned_preset(plane, &tenant, &params).await?;
     let origin = Origin::of(format!("preset:{}", preset.name), request);
     let params = merge_unsigned(params, preset)?;
-    Ok(AuthorizedUpload { caller: Caller::Preset(tenant), params, request: id, origin, given_id })
+    let (wishes, plane) = (Wishes::read(&params)?, DataPlane::clone(plane));
+    Ok(AuthorizedUpload { caller: Caller::Preset(tenant), params, request: id, origin, given_id, plane, wishes })
 }
 
 /// The key that signed the fields. `None` when the call carries no signature at all.

@@ -23,6 +23,7 @@ use super::{calls::tenant_of, destroy::DestroyResult};
 use crate::{
     DataPlane,
     assets::{ActsFor, AssetStore, commit::DestroyOutcome},
+    notifications::notice::{Notice, Wishes},
     permitted::Permitted,
     tenants::Tenant,
 };
@@ -121,7 +122,8 @@ pub async fn delete_by_token(
     let outcome = match asset {
         None => DestroyOutcome::NotFound,
         Some(asset) => {
-            let permitted = Permitted::by_decision(asset.name.clone(), Origin::of(ACTOR, &request));
+            let told = Notice::new(&plane, &tenant, None, Wishes::default()).by_token().told();
+            let permitted = Permitted::by_decision(asset.name.clone(), Origin::of(ACTOR, &request), told);
             let outcome = assets.destroy(permitted, Some(version), now).await?;
             plane.located.forget(tenant.id(), &asset.name);
             outcome

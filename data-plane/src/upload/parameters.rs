@@ -21,7 +21,7 @@ const PUBLIC_ID_LIMIT: usize = 255;
 const PUBLIC_ID_FORBIDDEN: &[char] = &['?', '&', '#', '\\', '%', '<', '>', '+'];
 
 /// Parameters of the wire that are not built yet. Saying them at a value other than their default is refused by name.
-pub const NOT_BUILT: [&str; 51] = [
+pub const NOT_BUILT: [&str; 49] = [
     "transformation",
     "eager",
     "eager_async",
@@ -58,9 +58,7 @@ pub const NOT_BUILT: [&str; 51] = [
     "async",
     "backup",
     "moderation",
-    "notification_url",
     "callback",
-    "batch_id",
     "eval",
     "on_success",
     "clear_invalid",

@@ -58,6 +58,9 @@ pub struct KeySnapshot {
     /// From this moment on the key is refused everywhere; never when absent.
     #[serde(default)]
     pub expires_at: Option<DateTime<Utc>>,
+    /// Whether notifications are signed with it before all other keys.
+    #[serde(default)]
+    pub signs_notifications: bool,
 }
 
 impl KeySnapshot {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 /// The metrics of a process.
@@ -45,6 +45,12 @@ pub struct Metrics {
     pub snapshot_sequence: IntGauge,
     /// Objects removed by the sweeper.
     pub swept_objects: IntCounter,
+    /// Jobs that are not done, by lane.
+    pub jobs_waiting: IntGaugeVec,
+    /// How long the first due job of a lane has been waiting.
+    pub jobs_late_seconds: IntGaugeVec,
+    /// Jobs that were carried out, by kind and outcome.
+    pub jobs_ended: IntCounterVec,
 }
 
 impl Metrics {
@@ -63,6 +69,11 @@ impl Metrics {
         };
         let gauge = |name: &str, help: &str| -> Result<IntGauge, prometheus::Error> {
             let metric = IntGauge::new(name, help)?;
+            registry.register(Box::new(metric.clone()))?;
+            Ok(metric)
+        };
+        let gauges = |name: &str, help: &str, labels: &[&str]| -> Result<IntGaugeVec, prometheus::Error> {
+            let metric = IntGaugeVec::new(Opts::new(name, help), labels)?;
             registry.register(Box::new(metric.clone()))?;
             Ok(metric)
         };
@@ -124,6 +135,17 @@ impl Metrics {
             )?,
             snapshot_sequence: gauge("snapshot_sequence", "Sequence number of the newest snapshot applied.")?,
             swept_objects: counter("swept_objects_total", "Objects removed because no row named them.")?,
+            jobs_waiting: gauges("jobs_waiting", "Jobs that are not done, by lane (send, work).", &["lane"])?,
+            jobs_late_seconds: gauges(
+                "jobs_late_seconds",
+                "How long the first due job of a lane has been waiting, in seconds.",
+                &["lane"],
+            )?,
+            jobs_ended: counters(
+                "jobs_ended_total",
+                "Jobs carried out, by kind and outcome (done, put_off, given_up, lost, failed).",
+                &["kind", "outcome"],
+            )?,
             registry: registry.clone(),
         };
         #[cfg(target_os = "linux")]

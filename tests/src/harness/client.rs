@@ -129,6 +129,20 @@ impl Tenant {
         Answer::to(request.json(&body)).await.expect("the server answers")
     }
 
+    /// Calls an address of the API host that is not of the Admin API's first version, with a JSON body or none.
+    pub async fn send_to(&self, method: Method, path: &str, body: Value) -> Answer {
+        let request = self.http.request(method, format!("{}{path}", self.api));
+        let request = request.basic_auth(&self.key, Some(&self.secret));
+        let request = if body.is_null() { request } else { request.json(&body) };
+        Answer::to(request).await.expect("the server answers")
+    }
+
+    /// Reads notifications: those that wait, or the log of those that are sent.
+    pub async fn notifications(&self, path: &str) -> Value {
+        let path = format!("/v2/notifications/{}/{path}", self.cloud);
+        self.send_to(Method::GET, &path, Value::Null).await.ok()
+    }
+
     /// Reads from the Admin API.
     pub async fn get(&self, path: &str) -> Answer {
         self.admin(Method::GET, path).await

@@ -1,0 +1,25 @@
+//! Who carries out which kind of job.
+
+use async_trait::async_trait;
+
+use crate::{
+    DataPlane,
+    jobs::{
+        Claim, Job,
+        runner::{Carry, Ended, JobError},
+    },
+    notifications::send::{self, Send},
+};
+
+/// Carries out the jobs of a plane.
+pub struct Carrier(pub DataPlane);
+
+#[async_trait]
+impl Carry for Carrier {
+    async fn carry(&self, claim: &Claim) -> Result<Ended, JobError> {
+        match claim.kind.as_str() {
+            Send::KIND => send::carry(&self.0, claim).await,
+            other => Err(JobError::UnknownKind(other.to_owned())),
+        }
+    }
+}
