@@ -2,10 +2,12 @@
 
 pub mod change;
 pub mod commit;
+pub mod early;
 pub mod fetched;
 pub mod happening;
 pub mod labels;
 pub mod list;
+pub mod made;
 pub mod record;
 pub mod remove;
 pub mod rename;

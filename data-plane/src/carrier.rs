@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use crate::{
     DataPlane,
+    eager::job::{self, Eager},
     jobs::{
         Claim, Job,
         runner::{Carry, Ended, JobError},
@@ -18,6 +19,7 @@ pub struct Carrier(pub DataPlane);
 impl Carry for Carrier {
     async fn carry(&self, claim: &Claim) -> Result<Ended, JobError> {
         match claim.kind.as_str() {
+            Eager::KIND => job::carry(&self.0, claim).await,
             Send::KIND => send::carry(&self.0, claim).await,
             other => Err(JobError::UnknownKind(other.to_owned())),
         }

@@ -34,6 +34,7 @@ use plane_kit::{
 
 use self::{
     admit::AdmittedDelivery,
+    make::Occasion,
     prepare::{Prepared, hints_of, prepare},
     respond::{Answer, Conditions, Delivered},
     url::DeliveryUrl,
@@ -121,7 +122,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    fn into_error(self) -> ApiError {
+    pub(crate) fn into_error(self) -> ApiError {
         match self {
             Self::Replaced => ApiError::unavailable("The asset is being replaced; try again", 1),
             Self::Refused(error) => error,
@@ -164,7 +165,10 @@ async fn attempt(
             if answer.is_complete() {
                 return Ok(answer);
             }
-            let made = plane.renditions.obtain(plane, tenant, &asset, &derived, RequestId::of(request)).await?;
+            let made = plane
+                .renditions
+                .obtain(plane, tenant, &asset.record, &derived, Occasion::delivery(RequestId::of(request)))
+                .await?;
             Ok(answer.with_made(&made))
         }
     }

@@ -25,7 +25,8 @@ use crate::tables::jobs::{ActiveModel, Column, Entity, Model};
 
 /// How long a job is one node's before another may take it. It is renewed while it is worked on.
 pub const LEASE: TimeDelta = TimeDelta::seconds(30);
-/// How often a job is taken before it is given up: one that takes its node down each time does not do that for ever.
+/// How often a job is taken before it is given up if its node does not come back from it: one that takes its node down each time does
+/// not do that for ever. Whoever fails otherwise says himself when it is enough.
 const MOST_ATTEMPTS: i32 = 30;
 /// How long an error text may be that is kept with a job, in characters.
 const LONGEST_ERROR: usize = 500;
@@ -116,21 +117,36 @@ impl Wakers {
     }
 }
 
-/// Writes a job, into the transaction of the change that wants it.
-pub async fn put<C: ConnectionTrait, J: Job>(
+/// A job that is to be put into the queue, whatever its kind.
+#[derive(Debug, Clone)]
+pub struct Order {
+    kind: &'static str,
+    lane: Lane,
+    payload: String,
+}
+
+impl Order {
+    /// Orders a job.
+    pub fn of<J: Job>(job: &J) -> Result<Self, DbErr> {
+        let payload = serde_json::to_string(job)
+            .map_err(|error| DbErr::Custom(format!("a job of kind {} cannot be written: {error}", J::KIND)))?;
+        Ok(Self { kind: J::KIND, lane: J::LANE, payload })
+    }
+}
+
+/// Puts a job into the queue, in the transaction of the change that wants it.
+pub async fn put<C: ConnectionTrait>(
     connection: &C,
     environment: EnvironmentId,
-    job: &J,
+    order: Order,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    let payload = serde_json::to_string(job)
-        .map_err(|error| DbErr::Custom(format!("a job of kind {} cannot be written: {error}", J::KIND)))?;
     let row = ActiveModel {
         id: Set(uuid_at(now)),
         environment_id: Set(environment.0),
-        lane: Set(J::LANE.name().into()),
-        kind: Set(J::KIND.into()),
-        payload: Set(payload),
+        lane: Set(order.lane.name().into()),
+        kind: Set(order.kind.into()),
+        payload: Set(order.payload),
         attempts: Set(0),
         due_at: Set(Some(now)),
         lease: Set(None),
@@ -221,7 +237,7 @@ async fn claim(
         let Some(row) = next_due(database, lane, after, busy, now).await? else {
             return Ok(None);
         };
-        let is_poison = row.attempts >= MOST_ATTEMPTS;
+        let is_poison = row.lease.is_some() && row.attempts >= MOST_ATTEMPTS;
         let lease = uuid_at(now);
         let until = if is_poison { None } else { Some(now + LEASE) };
         let mut update = Entity::update_many()
@@ -284,11 +300,10 @@ async fn turn_of(database: &Database, due: sea_orm::Select<Entity>) -> Result<Op
     first.into_tuple().one(database.reader()).await
 }
 
-/// Gives back what an earlier run of this node had taken, at its start.
+/// Gives back what an earlier run of this node had taken, at its start. The lease stays: it says that nobody came back with an outcome.
 async fn give_back(database: &Database, node: NodeId, now: DateTime<Utc>) -> Result<u64, DbErr> {
     let given_back = Entity::update_many()
         .col_expr(Column::DueAt, Expr::value(now))
-        .col_expr(Column::Lease, Expr::value(None::<Uuid>))
         .col_expr(Column::Node, Expr::value(None::<Uuid>))
         .filter(Column::Node.eq(node.0))
         .filter(Column::DueAt.is_not_null())

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod carrier;
 pub mod config;
 pub mod delivery;
+pub mod eager;
 pub mod folders;
 pub mod jobs;
 pub mod mappings;

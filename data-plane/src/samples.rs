@@ -12,7 +12,7 @@ use sha2::Sha256;
 
 use crate::{
     Plane,
-    assets::{ActsFor, AssetStore, commit::NewVersion, record::AssetName},
+    assets::{ActsFor, AssetStore, commit::NewVersion, early::Ahead, record::AssetName},
     permitted::{Permitted, Told},
     render::{RenderError, SourceFile},
     storage::ObjectKey,
@@ -80,6 +80,7 @@ pub async fn ensure(plane: &Plane, environment: EnvironmentId, public_id: &str, 
         remote: None,
         replaces: None,
         ends: None,
+        ahead: Ahead::default(),
     };
     assets.commit_upload(Permitted::by_decision(name, Origin::PROGRAM, Told::NOBODY), new, now).await?;
     Ok(())

@@ -7,6 +7,7 @@
 //! The credentials are in the form, so the first argument of these handlers is [`CredentialsInBody`], and all it leads to is an
 //! [`authorize::AuthorizedUpload`] or a refusal.
 
+pub mod ahead;
 pub mod authorize;
 pub mod calls;
 pub mod changes;

@@ -13,7 +13,11 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::{
-    assets::record::{AssetRecord, DeliveryType, ResourceType},
+    assets::{
+        early::{Early, Outcome},
+        made::Spelling,
+        record::{AssetRecord, DeliveryType, ResourceType},
+    },
     tables::{derived_assets, renditions},
     tenants::Tenant,
 };
@@ -153,6 +157,12 @@ pub struct UploadResult {
     /// True when the decoder found damage inside the picture.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub damaged: Option<bool>,
+    /// What was asked for by `eager`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub eager: Vec<EagerView>,
+    /// The batch of what is made later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_id: Option<String>,
 }
 
 impl UploadResult {
@@ -194,7 +204,82 @@ impl UploadResult {
             context: custom(&asset.context),
             api_key: api_key.map(str::to_owned),
             damaged: source.filter(|source| source.damaged).map(|_| true),
+            eager: Vec::new(),
+            batch_id: None,
         }
+    }
+
+    /// With what was asked for ahead.
+    pub fn with_early(mut self, links: &Links, tenant: &Tenant, asset: &AssetRecord, early: &[Early]) -> Self {
+        self.eager = EagerView::all(links, tenant, asset, early);
+        self.batch_id = self.eager.iter().find_map(|view| view.batch_id.clone());
+        self
+    }
+}
+
+/// A transformation that was asked for by `eager`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EagerView {
+    /// The transformation as it was asked for.
+    #[schema(example = "c_fill,h_300,w_400")]
+    pub transformation: String,
+    /// Width in pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Height in pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+    /// Size in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Delivered format.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// Address over http.
+    pub url: String,
+    /// Address over https.
+    pub secure_url: String,
+    /// `processing` or `failed`; absent when it is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<&'static str>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The batch that it is made in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_id: Option<String>,
+}
+
+impl EagerView {
+    /// Shows all.
+    pub fn all(links: &Links, tenant: &Tenant, asset: &AssetRecord, early: &[Early]) -> Vec<Self> {
+        early.iter().map(|early| Self::new(links, tenant, asset, early)).collect()
+    }
+
+    fn new(links: &Links, tenant: &Tenant, asset: &AssetRecord, early: &Early) -> Self {
+        let Spelling { transformation, extension } = &early.spelling;
+        let (url, secure_url) = links.of(tenant, asset, Some((transformation, extension)));
+        let mut view = Self {
+            transformation: transformation.clone(),
+            width: None,
+            height: None,
+            bytes: None,
+            format: None,
+            url,
+            secure_url,
+            status: None,
+            reason: None,
+            batch_id: None,
+        };
+        match &early.outcome {
+            Outcome::Made { width, height, bytes, format } => {
+                (view.width, view.height) = (Some(*width), Some(*height));
+                (view.bytes, view.format) = (Some(*bytes), Some(format.clone()));
+            }
+            Outcome::Processing(batch) => (view.status, view.batch_id) = (Some("processing"), Some(batch.clone())),
+            Outcome::Failed(reason) => (view.status, view.reason) = (Some("failed"), Some(reason.clone())),
+        }
+        view
     }
 }
 

@@ -6,13 +6,12 @@
 use chrono::{DateTime, Utc};
 use plane_kit::{
     audit::{Entry, Origin},
-    ids::{AssetId, DerivedId, VersionId, uuid_at},
+    ids::{AssetId, VersionId, uuid_at},
     usage::{Meter, NaturalKey, UsageRecord},
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect, RuntimeErr,
-    SqlErr,
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 use serde_json::{Value, json};
@@ -21,16 +20,18 @@ use uuid::Uuid;
 
 use super::{
     AssetStore,
+    early::Ahead,
     happening::Happening,
     labels::put_labels,
+    made::signed,
     record::{AssetName, AssetRecord, ResourceType},
 };
 use crate::{
-    audit, folders,
+    audit, folders, jobs,
     metering::outbox,
     permitted::Permitted,
     storage::ObjectKey,
-    tables::{asset_names, asset_versions, assets, chunked_uploads, derived_assets, renditions},
+    tables::{asset_names, asset_versions, assets, chunked_uploads, renditions},
 };
 
 /// A stored object and everything that its rows will say.
@@ -72,6 +73,8 @@ pub struct NewVersion {
     pub replaces: Option<VersionId>,
     /// The upload in chunks that it ends, once.
     pub ends: Option<Uuid>,
+    /// What was made of it ahead.
+    pub ahead: Ahead,
 }
 
 /// What a remote server said of a file, to be asked by whether it has changed.
@@ -103,40 +106,6 @@ pub enum DestroyOutcome {
     Gone(Vec<ObjectKey>),
     /// There is no such asset in the folders that the caller may change.
     NotFound,
-}
-
-/// A made picture and everything that its rows will say.
-#[derive(Debug, Clone)]
-pub struct NewRendition {
-    /// Rendition key in hexadecimal digits.
-    pub key: String,
-    /// Version it was made of.
-    pub version: VersionId,
-    /// What is counted once.
-    pub count_key: Uuid,
-    /// The epoch of its version when it was planned.
-    pub epoch: u64,
-    /// Format.
-    pub format: &'static str,
-    /// Width in pixels.
-    pub width: u32,
-    /// Height in pixels.
-    pub height: u32,
-    /// Frames.
-    pub frames: u32,
-    /// Size.
-    pub bytes: u64,
-    /// The request that had it made, for the ledger.
-    pub request: String,
-}
-
-/// How a rendition was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Spelling {
-    /// The transformation as it stood in the URL.
-    pub transformation: String,
-    /// The extension as it stood in the URL, or nothing.
-    pub extension: String,
 }
 
 impl AssetStore<'_> {
@@ -261,7 +230,18 @@ impl AssetStore<'_> {
             None => Entry::made("upload", target, shown(&asset)),
         };
         self.audit(&transaction, &by, entry, now).await?;
-        told.of(&transaction, &by, Happening::Uploaded(&asset), now).await?;
+        let Ahead { renditions, early, later } = new.ahead;
+        for (made, spellings) in &renditions {
+            let Some((first, more)) = spellings.split_first() else { continue };
+            self.put_rendition(&transaction, made, first, now).await?;
+            for spelling in [first].into_iter().chain(more) {
+                self.put_spelling(&transaction, &made.key, made.version, spelling, now).await?;
+            }
+        }
+        if let Some(later) = later {
+            jobs::put(&transaction, self.environment, later, now).await?;
+        }
+        told.of(&transaction, &by, Happening::Uploaded { asset: &asset, early: &early }, now).await?;
         transaction.commit().await?;
         Ok(UploadOutcome::Stored(Box::new(asset), orphans))
     }
@@ -305,108 +285,6 @@ impl AssetStore<'_> {
             name.public_id.clone(),
         );
         asset_names::Entity::find_by_id(key).lock_exclusive().one(transaction).await.map(drop)
-    }
-
-    /// Keeps a made picture and counts it, once however often this is said. False when its version is gone meanwhile.
-    pub async fn commit_rendition(
-        &self,
-        new: &NewRendition,
-        spelling: &Spelling,
-        now: DateTime<Utc>,
-    ) -> Result<bool, DbErr> {
-        let transaction = self.database.begin().await?;
-        // What was planned before its kind was dropped counts under what was dropped; it is planned again.
-        let version = asset_versions::Entity::find_by_id(new.version.0).lock_shared().one(&transaction).await?;
-        if version.is_none_or(|version| version.epoch != signed(new.epoch)) {
-            transaction.rollback().await?;
-            return Ok(false);
-        }
-        let row = renditions::Model {
-            key: new.key.clone(),
-            environment_id: self.environment.0,
-            version_id: new.version.0,
-            format: new.format.into(),
-            width: i64::from(new.width),
-            height: i64::from(new.height),
-            bytes: signed(new.bytes),
-            generation: 0,
-            created_at: now,
-        };
-        let inserted = renditions::Entity::insert(renditions::ActiveModel::from(row))
-            .on_conflict(OnConflict::column(renditions::Column::Key).do_nothing().to_owned())
-            .exec_without_returning(&transaction)
-            .await;
-        let is_new = match inserted {
-            Ok(rows) => rows > 0,
-            Err(error) if is_foreign_key(&error) => {
-                transaction.rollback().await?;
-                return Ok(false);
-            }
-            Err(error) => return Err(error),
-        };
-        if is_new {
-            let facts = json!({
-                "asset_version": new.version,
-                "rendition": new.key,
-                "transformation": spelling.transformation,
-                "resource_type": "image",
-                "format": new.format,
-                "width": new.width,
-                "height": new.height,
-                "frames": new.frames,
-                "animated": new.frames > 1,
-                "request": new.request,
-            });
-            let mut made = self.record(Meter::DerivedAssets, 1, None, now, "url", facts);
-            made.key = NaturalKey::Row { id: new.count_key };
-            let facts = json!({"rendition": new.key, "request": new.request});
-            let stored = self.record(Meter::StoredBytes, signed(new.bytes), None, now, "url", facts);
-            outbox::put(&transaction, self.region, &[made, stored]).await?;
-        }
-        self.put_spelling(&transaction, &new.key, new.version, spelling, now).await?;
-        transaction.commit().await?;
-        Ok(true)
-    }
-
-    /// Keeps one more spelling of a rendition that exists.
-    pub async fn note_spelling(
-        &self,
-        key: &str,
-        version: VersionId,
-        spelling: &Spelling,
-        now: DateTime<Utc>,
-    ) -> Result<(), DbErr> {
-        match self.put_spelling(self.database.writer(), key, version, spelling, now).await {
-            // The rendition went away with its version: then there is nothing to spell.
-            Err(error) if is_foreign_key(&error) => Ok(()),
-            outcome => outcome,
-        }
-    }
-
-    async fn put_spelling<C: ConnectionTrait>(
-        &self,
-        connection: &C,
-        key: &str,
-        version: VersionId,
-        spelling: &Spelling,
-        now: DateTime<Utc>,
-    ) -> Result<(), DbErr> {
-        use derived_assets::Column;
-        let row = derived_assets::Model {
-            id: DerivedId::generate(now).0,
-            environment_id: self.environment.0,
-            version_id: version.0,
-            rendition_key: key.into(),
-            transformation: spelling.transformation.clone(),
-            extension: spelling.extension.clone(),
-            created_at: now,
-        };
-        let name = [Column::RenditionKey, Column::Transformation, Column::Extension];
-        derived_assets::Entity::insert(derived_assets::ActiveModel::from(row))
-            .on_conflict(OnConflict::columns(name).do_nothing().to_owned())
-            .exec_without_returning(connection)
-            .await?;
-        Ok(())
     }
 
     /// The next version of a name: the present second, or one more than the last.
@@ -564,13 +442,4 @@ async fn put_asset(transaction: &DatabaseTransaction, asset: assets::Model, is_c
         .exec_without_returning(transaction)
         .await?;
     Ok(())
-}
-
-fn signed(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
-}
-
-fn is_foreign_key(error: &DbErr) -> bool {
-    matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_)))
-        || matches!(error, DbErr::Exec(RuntimeErr::SqlxError(inner)) if inner.to_string().contains("FOREIGN KEY"))
 }

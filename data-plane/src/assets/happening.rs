@@ -6,13 +6,21 @@ use chrono::{DateTime, Utc};
 use plane_kit::audit::Origin;
 use sea_orm::{DatabaseTransaction, DbErr};
 
-use super::record::{AssetName, AssetRecord};
+use super::{
+    early::Early,
+    record::{AssetName, AssetRecord},
+};
 
 /// What happened.
 #[derive(Debug, Clone, Copy)]
 pub enum Happening<'a> {
     /// An asset was uploaded or replaced.
-    Uploaded(&'a AssetRecord),
+    Uploaded {
+        /// The asset as it is now.
+        asset: &'a AssetRecord,
+        /// What was asked for ahead.
+        early: &'a [Early],
+    },
     /// Assets were taken away.
     Deleted(&'a [AssetRecord]),
     /// An asset has another name.

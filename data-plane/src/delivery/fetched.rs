@@ -31,6 +31,7 @@ use crate::{
     assets::{
         AssetStore,
         commit::{DestroyOutcome, RemoteSource},
+        early::Ahead,
         record::{AssetName, AssetRecord, DeliveryType, ResourceType},
     },
     outbound::{Asker, OutboundError, Purpose, Reached, is_looping},
@@ -375,6 +376,7 @@ impl Work<'_> {
         let filename = remote::filename(&name.public_id).unwrap_or_default();
         let base = filename.rsplit_once('.').map_or(filename.as_str(), |(base, _)| base).to_owned();
         let wanted = Wanted {
+            id: VersionId::generate(self.plane.clock.now()),
             display_name: base.clone(),
             asset_folder: String::new(),
             original_filename: base,
@@ -387,6 +389,7 @@ impl Work<'_> {
             remote: Some(remote),
             replaces,
             ends: None,
+            ahead: Ahead::default(),
         };
         let permitted = Permitted::by_decision(name, self.origin.clone(), Told::NOBODY);
         match keep::keep(self.plane, &self.assets(), permitted, staged, seen, wanted).await? {

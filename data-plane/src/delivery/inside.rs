@@ -16,6 +16,7 @@ use transform::hints::ClientHints;
 use super::{
     Failure,
     admit::AdmittedDelivery,
+    make::Occasion,
     prepare::{Prepared, prepare},
     url::DeliveryUrl,
 };
@@ -74,7 +75,8 @@ async fn attempt(
             }
         }
         Prepared::Derived(derived) => {
-            let made = plane.renditions.obtain(plane, tenant, &asset, &derived, request).await?;
+            let made =
+                plane.renditions.obtain(plane, tenant, &asset.record, &derived, Occasion::delivery(request)).await?;
             check_size(made.bytes.len() as u64, limit)?;
             write(&mut staging, &made.bytes)?;
         }

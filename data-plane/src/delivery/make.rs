@@ -10,16 +10,16 @@ use chrono::{DateTime, Utc};
 use plane_kit::{
     error::{ApiError, ErrorCode, chain},
     http::edge::RequestId,
-    ids::EnvironmentId,
+    ids::{EnvironmentId, VersionId},
     policy::Scope,
 };
 use tokio::sync::Semaphore;
 use transform::{key::RenditionKey, source::Format};
 
-use super::{Failure, locate::LocatedAsset, prepare::Derived};
+use super::{Failure, prepare::Derived};
 use crate::{
     Plane,
-    assets::{ActsFor, AssetStore, commit::NewRendition, record::AssetRecord},
+    assets::{ActsFor, AssetStore, made::NewRendition, record::AssetRecord},
     render::{RenderError, SourceFile},
     storage::{ObjectKey, StorageError},
     tenants::Tenant,
@@ -93,6 +93,39 @@ impl From<RenderError> for MakeError {
     }
 }
 
+/// Why a rendition is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Occasion {
+    /// For the ledger: `url`, `eager` or `explicit`.
+    reason: &'static str,
+    /// The request that wants it.
+    request: RequestId,
+}
+
+impl Occasion {
+    /// Somebody asks for it by its address.
+    pub(crate) fn delivery(request: RequestId) -> Self {
+        Self { reason: "url", request }
+    }
+
+    /// An upload or its job wants it ahead.
+    pub(crate) fn eager(request: RequestId) -> Self {
+        Self { reason: "eager", request }
+    }
+
+    /// A call of explicit or its job wants it ahead.
+    pub(crate) fn explicit(request: RequestId) -> Self {
+        Self { reason: "explicit", request }
+    }
+
+    /// Counts where a delivered rendition came from.
+    fn note(&self, plane: &Plane, from: &str) {
+        if self.reason == "url" {
+            plane.metrics.deliveries.with_label_values(&[from]).inc();
+        }
+    }
+}
+
 /// Renditions in memory, and makes under way.
 pub struct Renditions {
     /// By rendition and epoch: what was dropped is not delivered from memory, on whichever node.
@@ -104,7 +137,7 @@ pub struct Renditions {
 
 /// The right to what a tenant has, handed on to a task that outlives the request.
 #[derive(Clone, Copy)]
-pub(super) struct OnBehalfOf(pub(super) EnvironmentId);
+pub(crate) struct OnBehalfOf(pub(crate) EnvironmentId);
 
 impl ActsFor for OnBehalfOf {
     fn environment(&self) -> EnvironmentId {
@@ -133,13 +166,13 @@ impl Renditions {
         &self,
         plane: &Arc<Plane>,
         tenant: &Tenant,
-        asset: &LocatedAsset,
+        record: &Arc<AssetRecord>,
         derived: &Arc<Derived>,
-        request: RequestId,
+        occasion: Occasion,
     ) -> Result<Arc<Made>, Failure> {
         if let Some(made) = self.memory.get(&(derived.key, derived.epoch)).await {
-            note_spelling(plane, tenant, asset, derived);
-            plane.metrics.deliveries.with_label_values(&["memory"]).inc();
+            note_spelling(plane, tenant, record.version.id, derived);
+            occasion.note(plane, "memory");
             return Ok(made);
         }
         if let Some(error) = self.failures.get(&derived.key) {
@@ -147,16 +180,16 @@ impl Renditions {
         }
         // The whole of it is a task of its own: a caller who leaves takes nobody else's picture with him.
         let task = {
-            let (plane, record, derived) = (Arc::clone(plane), Arc::clone(&asset.record), Arc::clone(derived));
+            let (plane, record, derived) = (Arc::clone(plane), Arc::clone(record), Arc::clone(derived));
             let on_behalf_of = OnBehalfOf(tenant.id());
             tokio::spawn(async move {
-                let work = Work { plane: &plane, tenant: on_behalf_of, record: &record, derived: &derived, request };
+                let work = Work { plane: &plane, tenant: on_behalf_of, record: &record, derived: &derived, occasion };
                 plane.renditions.memory.try_get_with((derived.key, derived.epoch), work.load_or_make()).await
             })
         };
         match task.await {
             Ok(Ok(made)) => {
-                note_spelling(plane, tenant, asset, derived);
+                note_spelling(plane, tenant, record.version.id, derived);
                 Ok(made)
             }
             Ok(Err(error)) => {
@@ -171,13 +204,13 @@ impl Renditions {
 }
 
 /// Keeps one more spelling of a rendition, once for each remembered plan. Nobody waits for it, and a delivery does not fail by it.
-fn note_spelling(plane: &Arc<Plane>, tenant: &Tenant, asset: &LocatedAsset, derived: &Arc<Derived>) {
+fn note_spelling(plane: &Arc<Plane>, tenant: &Tenant, version: VersionId, derived: &Arc<Derived>) {
     // Read before it is written: what every delivery writes to would go from core to core.
     if derived.noted.load(Ordering::Relaxed) || derived.noted.swap(true, Ordering::Relaxed) {
         return;
     }
     let (plane, derived) = (Arc::clone(plane), Arc::clone(derived));
-    let (on_behalf_of, version) = (OnBehalfOf(tenant.id()), asset.record.version.id);
+    let on_behalf_of = OnBehalfOf(tenant.id());
     tokio::spawn(async move {
         let assets = AssetStore::of(&on_behalf_of, &plane.database, &plane.settings.region.name);
         let now = plane.clock.now();
@@ -192,7 +225,7 @@ struct Work<'a> {
     tenant: OnBehalfOf,
     record: &'a AssetRecord,
     derived: &'a Derived,
-    request: RequestId,
+    occasion: Occasion,
 }
 
 impl Work<'_> {
@@ -203,7 +236,7 @@ impl Work<'_> {
         if let Some(row) = assets.rendition(&self.derived.key_text).await? {
             match self.plane.storage.read(&object).await {
                 Ok(bytes) => {
-                    self.plane.metrics.deliveries.with_label_values(&["store"]).inc();
+                    self.occasion.note(self.plane, "store");
                     let format = self.derived.plan.encode.format;
                     return Ok(Arc::new(Made { bytes: bytes.to_bytes(), format, made_at: row.created_at }));
                 }
@@ -212,18 +245,10 @@ impl Work<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
-        self.plane.metrics.makes_started.inc();
-        let outcome = self.make(&assets, &object).await;
-        let label = match &outcome {
-            Ok(_) => "stored",
-            Err(MakeError::Refused(_)) => "refused",
-            Err(_) => "failed",
-        };
-        self.plane.metrics.makes_ended.with_label_values(&[label]).inc();
-        outcome
+        self.make(&assets).await
     }
 
-    async fn make(&self, assets: &AssetStore<'_>, object: &ObjectKey) -> Result<Arc<Made>, MakeError> {
+    async fn make(&self, assets: &AssetStore<'_>) -> Result<Arc<Made>, MakeError> {
         // Sources are read before they queue; without a bound on that, a queue of large ones would fill the memory.
         let mebibytes = u32::try_from(self.record.version.bytes >> 20).unwrap_or(u32::MAX).saturating_add(1);
         let room = self.plane.renditions.sources.try_acquire_many(mebibytes.min(SOURCES_MEBIBYTES as u32));
@@ -231,33 +256,73 @@ impl Work<'_> {
         let original = ObjectKey::original(self.tenant.0, self.record.version.id);
         let source = self.plane.storage.read(&original).await?;
         let source = SourceFile::from_chunks(source).map_err(|error| MakeError::Unavailable(chain(&error)))?;
-        let plan = self.derived.plan.clone();
-        let rendition =
-            self.plane.render.render(self.tenant.0.0.as_u128().into(), self.derived.cost, plan, source).await?;
-        self.plane.metrics.render_cpu_microseconds.inc_by(u64::try_from(rendition.cpu.as_micros()).unwrap_or(u64::MAX));
-        // What is kept is kept in ordinary memory; the worker's memory file goes away.
-        let bytes = Bytes::copy_from_slice(&rendition.bytes);
-        let format = self.derived.plan.encode.format;
-        self.plane.storage.write(object, bytes.clone(), format.content_type()).await?;
-        let new = NewRendition {
-            key: self.derived.key_text.clone(),
-            version: self.record.version.id,
-            count_key: self.derived.count_key,
-            epoch: self.derived.epoch,
-            format: format.name(),
-            width: rendition.width,
-            height: rendition.height,
-            frames: rendition.frames,
-            bytes: bytes.len() as u64,
-            request: self.request.to_string(),
-        };
+        let version = self.record.version.id;
+        let (new, bytes) = render(self.plane, self.tenant.0, version, self.derived, source, self.occasion).await?;
         let now = self.plane.clock.now();
         if !assets.commit_rendition(&new, &self.derived.spelling, now).await? {
             // Its object stays for the sweeper: another node may have made the same one in time.
             return Err(MakeError::Replaced);
         }
         self.plane.shipper.wake();
-        self.plane.metrics.deliveries.with_label_values(&["made"]).inc();
-        Ok(Arc::new(Made { bytes, format, made_at: now }))
+        self.occasion.note(self.plane, "made");
+        Ok(Arc::new(Made { bytes, format: self.derived.plan.encode.format, made_at: now }))
     }
+}
+
+/// Makes a rendition of a version that has no name yet, from its staged file, and stores it. No row says so until the version is
+/// committed with it.
+pub(crate) async fn ahead(
+    plane: &Plane,
+    environment: EnvironmentId,
+    version: VersionId,
+    derived: &Derived,
+    source: SourceFile,
+    occasion: Occasion,
+) -> Result<NewRendition, Failure> {
+    let made = render(plane, environment, version, derived, source, occasion).await;
+    made.map(|(new, _)| new).map_err(|error| Failure::from(&error))
+}
+
+/// Renders and stores.
+async fn render(
+    plane: &Plane,
+    environment: EnvironmentId,
+    version: VersionId,
+    derived: &Derived,
+    source: SourceFile,
+    occasion: Occasion,
+) -> Result<(NewRendition, Bytes), MakeError> {
+    plane.metrics.makes_started.inc();
+    let outcome = async {
+        let tag = environment.0.as_u128().into();
+        let rendition = plane.render.render(tag, derived.cost, derived.plan.clone(), source).await?;
+        plane.metrics.render_cpu_microseconds.inc_by(u64::try_from(rendition.cpu.as_micros()).unwrap_or(u64::MAX));
+        // What is kept is kept in ordinary memory; the worker's memory file goes away.
+        let bytes = Bytes::copy_from_slice(&rendition.bytes);
+        let format = derived.plan.encode.format;
+        let object = ObjectKey::rendition(environment, version, &derived.key_text);
+        plane.storage.write(&object, bytes.clone(), format.content_type()).await?;
+        let new = NewRendition {
+            key: derived.key_text.clone(),
+            version,
+            count_key: derived.count_key,
+            epoch: derived.epoch,
+            format: format.name(),
+            width: rendition.width,
+            height: rendition.height,
+            frames: rendition.frames,
+            bytes: bytes.len() as u64,
+            reason: occasion.reason,
+            request: occasion.request.to_string(),
+        };
+        Ok((new, bytes))
+    };
+    let outcome = outcome.await;
+    let label = match &outcome {
+        Ok(_) => "stored",
+        Err(MakeError::Refused(_)) => "refused",
+        Err(_) => "failed",
+    };
+    plane.metrics.makes_ended.with_label_values(&[label]).inc();
+    outcome
 }

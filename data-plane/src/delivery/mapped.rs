@@ -8,6 +8,7 @@ use plane_kit::{
     audit::Origin,
     error::{ApiError, ErrorCode},
     http::edge::RequestId,
+    ids::VersionId,
 };
 use reqwest::header::HeaderMap;
 use serde_json::Map;
@@ -19,7 +20,7 @@ use super::{
 };
 use crate::{
     Plane,
-    assets::record::AssetName,
+    assets::{early::Ahead, record::AssetName},
     outbound::{Purpose, is_looping},
     permitted::{Permitted, Told},
     tenants::Tenant,
@@ -86,6 +87,7 @@ async fn fetch(work: &Work<'_>, name: AssetName, address: &str) -> Result<(), Ap
     })?;
     let (folder, base) = public_id.rsplit_once('/').unwrap_or(("", &public_id));
     let wanted = Wanted {
+        id: VersionId::generate(work.plane.clock.now()),
         display_name: base.to_owned(),
         asset_folder: folder.to_owned(),
         original_filename: base.to_owned(),
@@ -98,6 +100,7 @@ async fn fetch(work: &Work<'_>, name: AssetName, address: &str) -> Result<(), Ap
         remote: None,
         replaces: None,
         ends: None,
+        ahead: Ahead::default(),
     };
     let permitted = Permitted::by_decision(name.clone(), work.origin.clone(), Told::NOBODY);
     match keep::keep(work.plane, &work.assets(), permitted, staged, seen, wanted).await? {

@@ -5,17 +5,19 @@ use std::sync::{Arc, atomic::AtomicBool};
 use actix_web::HttpRequest;
 use plane_kit::{error::ApiError, ids::VersionId};
 use transform::{
+    grammar::Transformation,
     hints::{ClientHints, Vary},
     key::{RenditionKey, count_key},
     plan::Plan,
     planner::{OutputLimits, PlanRequest, Planned, plan},
+    source::SourceMeta,
 };
 use uuid::Uuid;
 
 use super::{admit::AdmittedDelivery, locate::LocatedAsset, url::refused};
 use crate::{
-    DataPlane,
-    assets::{commit::Spelling, record::ResourceType},
+    DataPlane, Plane,
+    assets::{made::Spelling, record::ResourceType},
     tenants::Tenant,
 };
 
@@ -120,37 +122,66 @@ pub fn prepare(
     if let Some(prepared) = plane.plans.0.get(&key) {
         return Ok(prepared);
     }
-    let delivery = &plane.settings.delivery;
-    let limits =
-        OutputLimits { max_pixels: delivery.output_pixels, max_side: delivery.output_side, max_frames: FRAMES };
-    let planned = plan(PlanRequest {
-        transformation: &url.transformation,
-        extension: asset.extension.as_deref(),
-        source,
-        hints: &hints,
-        limits: &limits,
-    })
-    .map_err(refused)?;
-    let prepared = match planned {
-        Planned::Original => Prepared::Original,
-        Planned::Derived(planned) => {
-            let version = asset.record.version.id.0.as_bytes();
-            let rendition = RenditionKey::new(&planned.plan, version, ENGINE_REVISION);
-            Prepared::Derived(Arc::new(Derived {
-                key_text: rendition.to_string(),
-                etag: rendition.etag(0),
-                key: rendition,
-                epoch: asset.record.version.epoch,
-                count_key: Uuid::from_bytes(count_key(version, &planned.plan, asset.record.version.epoch)),
-                vary: planned.vary,
-                cost: planned.cost.weight(),
-                plan: planned.plan,
-                spelling: key.spelling.clone(),
-                noted: AtomicBool::new(false),
-            }))
-        }
-    };
+    let prepared = of_version(
+        plane,
+        &Wish {
+            transformation: &url.transformation,
+            spelling: &key.spelling,
+            version: key.version,
+            epoch: key.epoch,
+            source,
+        },
+        &hints,
+    )?;
     tracing::trace!(cloud_name = tenant.snapshot.cloud_name, "planned");
     plane.plans.0.insert(key, prepared.clone());
     Ok(prepared)
+}
+
+/// What is wanted of a version.
+pub(crate) struct Wish<'a> {
+    /// The transformation.
+    pub transformation: &'a Transformation,
+    /// How it was asked for.
+    pub spelling: &'a Spelling,
+    /// Of which version,
+    pub version: VersionId,
+    /// and how often what was derived from it had been dropped.
+    pub epoch: u64,
+    /// What is known of the picture.
+    pub source: &'a SourceMeta,
+}
+
+/// Plans what is wanted of a version.
+pub(crate) fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHints) -> Result<Prepared, ApiError> {
+    let delivery = &plane.settings.delivery;
+    let limits =
+        OutputLimits { max_pixels: delivery.output_pixels, max_side: delivery.output_side, max_frames: FRAMES };
+    let extension = wish.spelling.extension.as_str();
+    let planned = plan(PlanRequest {
+        transformation: wish.transformation,
+        extension: (!extension.is_empty()).then_some(extension),
+        source: wish.source,
+        hints,
+        limits: &limits,
+    })
+    .map_err(refused)?;
+    let planned = match planned {
+        Planned::Original => return Ok(Prepared::Original),
+        Planned::Derived(planned) => planned,
+    };
+    let version = wish.version.0.as_bytes();
+    let key = RenditionKey::new(&planned.plan, version, ENGINE_REVISION);
+    Ok(Prepared::Derived(Arc::new(Derived {
+        key_text: key.to_string(),
+        etag: key.etag(0),
+        key,
+        epoch: wish.epoch,
+        count_key: Uuid::from_bytes(count_key(version, &planned.plan, wish.epoch)),
+        vary: planned.vary,
+        cost: planned.cost.weight(),
+        plan: planned.plan,
+        spelling: wish.spelling.clone(),
+        noted: AtomicBool::new(false),
+    })))
 }

@@ -14,7 +14,7 @@ use crate::assets::record::{AssetName, DeliveryType, ResourceType};
 const SEO_PREFIXES: [&str; 5] = ["images", "private_images", "authenticated_images", "videos", "files"];
 
 /// How long a transformation may be as it is written.
-const SPELLING_LIMIT: usize = 2000;
+pub(crate) const SPELLING_LIMIT: usize = 2000;
 /// How long the address of a remote file may be, in bytes: no index holds more.
 pub(super) const ADDRESS_LIMIT: usize = 2000;
 /// The longest public id and an extension, in characters.
@@ -165,7 +165,7 @@ fn naming_the_path(error: ApiError) -> ApiError {
 }
 
 /// A refusal of the language as an error of the edge.
-pub(super) fn refused(refusal: Refusal) -> ApiError {
+pub(crate) fn refused(refusal: Refusal) -> ApiError {
     let code = match refusal.kind() {
         RefusalKind::NotBuilt => ErrorCode::NotBuilt,
         _ => ErrorCode::InvalidTransformation,

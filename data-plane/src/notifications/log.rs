@@ -12,7 +12,8 @@ use uuid::Uuid;
 use super::send::Send;
 use crate::{
     assets::{ActsFor, list::Cursor},
-    audit, jobs,
+    audit,
+    jobs::{self, Order},
     permitted::Permitted,
     tables::notifications::{Column, Entity, Model},
 };
@@ -116,7 +117,7 @@ impl<'a> DeliveryLog<'a> {
         // The day in which it is tried begins anew.
         change.created_at = Set(now);
         change.update(&transaction).await?;
-        jobs::put(&transaction, self.environment, &Send { notification: id }, now).await?;
+        jobs::put(&transaction, self.environment, Order::of(&Send { notification: id })?, now).await?;
         let target = format!("notification {}", id.as_simple());
         let entry = Entry::changed("replay_notification", target, before, json!({"state": State::Waiting.name()}));
         audit::put(&transaction, self.region, self.environment, &by, entry, now).await?;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{destination::Destination, event::Event, send::Send};
 use crate::{
-    jobs,
+    jobs::{self, Order},
     tables::{notifications, poll_messages},
 };
 
@@ -82,7 +82,7 @@ pub async fn put<C: ConnectionTrait>(
                     created_at: Set(now),
                 };
                 notifications::Entity::insert(row).exec_without_returning(connection).await?;
-                jobs::put(connection, environment, &Send { notification: id }, now).await?;
+                jobs::put(connection, environment, Order::of(&Send { notification: id })?, now).await?;
             }
             Destination::Poll(channel) => {
                 let row = poll_messages::ActiveModel {

@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::event::Event;
 use crate::{
-    assets::{happening::Happening, record::AssetRecord},
+    assets::{early::Early, happening::Happening, record::AssetRecord},
     tenants::Tenant,
-    views::{Links, UploadResult},
+    views::{EagerView, Links, UploadResult},
 };
 
 /// What is told of something that happened. `deletion` is how a deletion is called.
@@ -19,8 +19,9 @@ pub fn bodies(
     api_key: Option<&str>,
 ) -> Vec<(Event, Map<String, Value>)> {
     match happening {
-        Happening::Uploaded(asset) => {
-            vec![(Event::Upload, object(json!(UploadResult::new(links, tenant, asset, api_key))))]
+        Happening::Uploaded { asset, early } => {
+            let result = UploadResult::new(links, tenant, asset, api_key).with_early(links, tenant, asset, early);
+            vec![(Event::Upload, object(json!(result)))]
         }
         Happening::Deleted([]) => Vec::new(),
         Happening::Deleted(assets) => {
@@ -42,6 +43,13 @@ pub fn bodies(
             vec![(Event::MoveFolder, object(json!({"from_path": from, "to_path": to})))]
         }
     }
+}
+
+/// What is told when a batch of eager transformations is done.
+pub fn eager(links: &Links, tenant: &Tenant, asset: &AssetRecord, early: &[Early]) -> Map<String, Value> {
+    let mut body = object(identity(asset));
+    body.insert("eager".into(), json!(EagerView::all(links, tenant, asset, early)));
+    body
 }
 
 /// How one asset says what changed of it.

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     assets::labels::{check_context, check_tags},
+    eager::ask::{Item, read_items},
     notifications::destination::Destination,
     upload::{
         context::read_context,
@@ -13,7 +14,8 @@ use crate::{
 };
 
 /// Parameters that are true or false.
-const BOOLEANS: [&str; 9] = [
+const BOOLEANS: [&str; 10] = [
+    "eager_async",
     "use_filename",
     "unique_filename",
     "use_filename_as_display_name",
@@ -27,8 +29,9 @@ const BOOLEANS: [&str; 9] = [
 /// Parameters that are lists.
 const LISTS: [&str; 2] = ["tags", "allowed_formats"];
 /// Parameters that are text.
-const TEXTS: [&str; 8] = [
+const TEXTS: [&str; 9] = [
     "notification_url",
+    "eager_notification_url",
     "public_id",
     "public_id_prefix",
     "display_name",
@@ -44,8 +47,9 @@ const OF_THE_CALL: [&str; 6] = ["name", "unsigned", "timestamp", "api_key", "sig
 /// one that is not built yet is refused by name, because uploads under the preset would be.
 pub fn read(params: &Params) -> Result<Map<String, Value>, ApiError> {
     refuse_not_built(params)?;
-    let known =
-        || BOOLEANS.into_iter().chain(LISTS).chain(TEXTS).chain(["context"]).chain(OF_THE_CALL).chain(NOT_BUILT);
+    let known = || {
+        BOOLEANS.into_iter().chain(LISTS).chain(TEXTS).chain(["context", "eager"]).chain(OF_THE_CALL).chain(NOT_BUILT)
+    };
     if let Some(unknown) = params.names().find(|name| !known().any(|known| known == *name)) {
         let hint = nearest(unknown, known()).map(|name| format!("; did you mean {name}?")).unwrap_or_default();
         return Err(ApiError::invalid(format!("There is no upload parameter {unknown}{hint}")));
@@ -64,7 +68,7 @@ pub fn read(params: &Params) -> Result<Map<String, Value>, ApiError> {
                 text
             }
             "folder" | "asset_folder" | "public_id_prefix" => clean_folder(name, &text)?,
-            "notification_url" => Destination::parse(name, &text)?.uri(),
+            "notification_url" | "eager_notification_url" => Destination::parse(name, &text)?.uri(),
             "type" => uploaded_type(name, &text)?.name().to_owned(),
             _ => text,
         };
@@ -75,6 +79,11 @@ pub fn read(params: &Params) -> Result<Map<String, Value>, ApiError> {
     }
     if let Some(formats) = params.list("allowed_formats")? {
         settings.insert("allowed_formats".into(), json!(formats));
+    }
+    let eager = read_items(params)?;
+    if !eager.is_empty() {
+        let texts: Vec<String> = eager.iter().map(Item::print).collect();
+        settings.insert("eager".into(), texts.join("|").into());
     }
     let context = check_context(read_context(params)?)?;
     if !context.is_empty() {
@@ -103,7 +112,8 @@ mod tests {
     fn what_cannot_be_fixed_is_named() {
         for (form, part) in [
             ("overwite=1", "did you mean overwrite?"),
-            ("eager=w_100", "eager"),
+            ("eager=w_many", "eager"),
+            ("transformation=w_100", "transformation"),
             ("overwrite=perhaps", "overwrite"),
             ("folder=../a", "folder"),
             ("type=fetch", "fetch"),

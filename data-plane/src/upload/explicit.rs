@@ -7,7 +7,7 @@ use plane_kit::{
 };
 use utoipa::ToSchema;
 
-use super::{CredentialsInBody, calls::call_without_file, changes::read_changes, parameters::check_public_id};
+use super::{CredentialsInBody, ahead, calls::call_without_file, changes::read_changes, parameters::check_public_id};
 use crate::{
     DataPlane,
     assets::{
@@ -15,6 +15,7 @@ use crate::{
         record::{AssetName, DeliveryType, ResourceType},
     },
     delivery::fetched,
+    eager::ask::{Eager, not_a_picture},
     views::UploadResult,
 };
 
@@ -42,6 +43,13 @@ pub struct ExplicitRequest {
     asset_folder: Option<String>,
     /// Name shown to people.
     display_name: Option<String>,
+    /// Transformations that are made now, joined by `|`; each may end in a slash and a format.
+    #[schema(example = "c_fill,h_300,w_400|w_200/png")]
+    eager: Option<String>,
+    /// Whether they are made after the answer.
+    eager_async: Option<bool>,
+    /// Who is told when they are made; as absent, whoever is told of the call.
+    eager_notification_url: Option<String>,
 }
 
 /// Apply upload parameters to an asset
@@ -77,6 +85,10 @@ pub async fn explicit(
     let public_id = call.params().required_text("public_id")?;
     let name = AssetName { resource_type, delivery_type, public_id };
     let changes = read_changes(call.params(), call.tenant().folders_are_free())?;
+    let eager = Eager::read(call.params())?;
+    if eager.is_some() && resource_type != ResourceType::Image {
+        return Err(not_a_picture());
+    }
     if let Some(folder) = &changes.asset_folder {
         call.permit((), folder)?;
     }
@@ -92,12 +104,22 @@ pub async fn explicit(
         check_public_id("public_id", &name.public_id)?;
     }
     let assets = AssetStore::of(&call, &plane.database, &plane.settings.region.name);
+    let not_found = || {
+        let not_found = ApiError::not_found(format!("Resource not found - {}", name.public_id));
+        call.not_within_reach(call.tenant().folder_of(&name.public_id), not_found)
+    };
+    // What cannot be made changes nothing.
+    let early = match &eager {
+        Some(eager) => {
+            let asset = assets.find(&name).await?.ok_or_else(not_found)?;
+            ahead::of_existing(&plane, &call, eager, &asset, true).await?
+        }
+        None => Vec::new(),
+    };
     let permitted = call.permit_within_reach(vec![name.clone()]);
     let changed = assets.change(permitted, None, "explicit", &changes, plane.clock.now()).await?.pop();
     plane.located.forget(call.tenant().id(), &name);
-    let asset = changed.ok_or_else(|| {
-        let not_found = ApiError::not_found(format!("Resource not found - {}", name.public_id));
-        call.not_within_reach(call.tenant().folder_of(&name.public_id), not_found)
-    })?;
-    Ok(HttpResponse::Ok().json(UploadResult::new(&plane.links, call.tenant(), &asset, call.access_key())))
+    let asset = changed.ok_or_else(not_found)?;
+    let result = UploadResult::new(&plane.links, call.tenant(), &asset, call.access_key());
+    Ok(HttpResponse::Ok().json(result.with_early(&plane.links, call.tenant(), &asset, &early)))
 }

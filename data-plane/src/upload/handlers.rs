@@ -4,12 +4,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use plane_kit::{
     error::{ApiError, ErrorCode},
     http::access::Public,
+    ids::VersionId,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{
     CredentialsInBody,
+    ahead::{of_existing, wanted_ahead},
     authorize::{AuthorizedUpload, SignatureCheck, authorize},
     calls::{tenant_of, with_named_key},
     chunks::{Chunk, assembly},
@@ -24,6 +26,7 @@ use crate::{
     access::named_operation,
     assets::{
         AssetStore,
+        early::{Ahead, Early},
         record::{AssetRecord, ResourceType},
     },
     views::UploadResult,
@@ -58,6 +61,13 @@ pub struct UploadRequest {
     asset_folder: Option<String>,
     /// `upload`, `private` or `authenticated`.
     r#type: Option<String>,
+    /// Transformations that are made with it, joined by `|`; each may end in a slash and a format.
+    #[schema(example = "c_fill,h_300,w_400|w_200/png")]
+    eager: Option<String>,
+    /// Whether they are made after the answer.
+    eager_async: Option<bool>,
+    /// Who is told when they are made; as absent, whoever is told of the call.
+    eager_notification_url: Option<String>,
 }
 
 /// Upload a file
@@ -123,23 +133,29 @@ async fn take_upload(
     let resource_type = resource_type(asked, &file.staged.head)?;
     let resolved = resolve(&upload, FileFacts { resource_type, filename: file.filename.as_deref(), settled_id: None })?;
     let kept = store(plane, &upload, resolved, file.staged, None).await?;
-    let Some((asset, existing)) = kept else {
+    let Some(stored) = kept else {
         return Err(ApiError::new(ErrorCode::Internal, "General Error"));
     };
-    Ok(Taken::Asset(Box::new(shown(plane, &upload, &asset, existing)?)))
+    Ok(Taken::Asset(Box::new(shown(plane, &upload, &stored)?)))
+}
+
+/// What an upload led to.
+struct Stored {
+    asset: Box<AssetRecord>,
+    /// Whether the asset was there before, and was to be kept.
+    is_existing: bool,
+    /// What was asked for ahead.
+    early: Vec<Early>,
 }
 
 /// The answer to an upload.
-fn shown(
-    plane: &DataPlane,
-    upload: &AuthorizedUpload,
-    asset: &AssetRecord,
-    existing: bool,
-) -> Result<UploadResult, ApiError> {
-    let mut result = UploadResult::new(&plane.links, upload.tenant(), asset, upload.access_key());
-    result.existing = existing.then_some(true);
+fn shown(plane: &DataPlane, upload: &AuthorizedUpload, stored: &Stored) -> Result<UploadResult, ApiError> {
+    let Stored { asset, is_existing, early } = stored;
+    let result = UploadResult::new(&plane.links, upload.tenant(), asset, upload.access_key());
+    let mut result = result.with_early(&plane.links, upload.tenant(), asset, early);
+    result.existing = is_existing.then_some(true);
     // Nobody takes away by a token what was there before he came.
-    if !existing && upload.params().boolean("return_delete_token")? == Some(true) {
+    if !is_existing && upload.params().boolean("return_delete_token")? == Some(true) {
         result.delete_token = delete_token::issue(upload.tenant(), asset.version.id, plane.clock.now());
     }
     Ok(result)
@@ -177,7 +193,7 @@ async fn take_chunk(
     }
     let environment = upload.tenant().id();
     if let Some(version) = collected.version {
-        return ended(plane, upload, version).await;
+        return ended(plane, upload, &resolved, version).await;
     }
     // A small request makes a large file here; so many are made at once and no more.
     let busy =
@@ -197,24 +213,35 @@ async fn take_chunk(
         }
         kept => kept?,
     };
-    let Some((asset, existing)) = kept else {
+    let Some(stored) = kept else {
         let version = assembly::outcome(plane, collected.id).await?;
         let gone = || ApiError::invalid("This upload was given up; begin it anew");
-        return ended(plane, upload, version.ok_or_else(gone)?).await;
+        return ended(plane, upload, &resolved, version.ok_or_else(gone)?).await;
     };
     plane.remove_objects(assembly::objects(environment, &collected));
-    let mut result = shown(plane, upload, &asset, existing)?;
+    let mut result = shown(plane, upload, &stored)?;
     result.done = Some(true);
     Ok(Taken::Asset(Box::new(result)))
 }
 
 /// The answer to a last chunk that was sent once more.
-async fn ended(plane: &DataPlane, upload: &AuthorizedUpload, version: uuid::Uuid) -> Result<Taken, ApiError> {
+async fn ended(
+    plane: &DataPlane,
+    upload: &AuthorizedUpload,
+    resolved: &ResolvedUpload,
+    version: uuid::Uuid,
+) -> Result<Taken, ApiError> {
     let assets = AssetStore::of(upload, &plane.database, &plane.settings.region.name);
     let asset = assets.find_by_version(version).await?;
     let replaced = || ApiError::invalid("This upload has ended, and its asset was replaced or taken away since");
     let asset = asset.ok_or_else(replaced)?;
-    let mut result = UploadResult::new(&plane.links, upload.tenant(), &asset, upload.access_key());
+    // What is made later was ordered by the first call and is told once.
+    let early = match resolved.eager.as_ref().filter(|eager| !eager.is_async) {
+        Some(eager) => Box::pin(of_existing(plane, upload, eager, &asset, false)).await?,
+        None => Vec::new(),
+    };
+    let result = UploadResult::new(&plane.links, upload.tenant(), &asset, upload.access_key());
+    let mut result = result.with_early(&plane.links, upload.tenant(), &asset, &early);
     result.done = Some(true);
     Ok(Taken::Asset(Box::new(result)))
 }
@@ -237,21 +264,33 @@ pub struct ChunkResult {
     pub public_id: String,
 }
 
-/// Looks into the file, stores its bytes, and only then gives them their name. Answers with the asset, and whether it was there
-/// before; with nothing when the upload in chunks `ends` was ended by another request.
+/// Looks into the file, stores its bytes, and only then gives them their name. Nothing when the upload in chunks `ends` was ended by
+/// another request.
 async fn store(
     plane: &DataPlane,
     upload: &AuthorizedUpload,
     resolved: ResolvedUpload,
     staged: Staged,
     ends: Option<uuid::Uuid>,
-) -> Result<Option<(Box<AssetRecord>, bool)>, ApiError> {
+) -> Result<Option<Stored>, ApiError> {
     let tenant = upload.tenant();
     let permitted = upload.permit(resolved.name.clone(), &resolved.asset_folder)?;
     let extension = resolved.extension.as_deref();
     let seen = keep::look_into(plane, tenant, &staged, resolved.name.resource_type, extension).await?;
     check_format(&resolved, &seen.format)?;
+    let assets = AssetStore::of(upload, &plane.database, &plane.settings.region.name);
+    let id = VersionId::generate(plane.clock.now());
+    let mut ahead = Ahead::default();
+    if let (Some(eager), Some(source)) = (&resolved.eager, &seen.source) {
+        // What is kept as it is gets no renditions of a file that it is not.
+        let is_kept = !resolved.overwrite && assets.find(&resolved.name).await?.is_some();
+        if !is_kept {
+            ahead = Box::pin(wanted_ahead(plane, upload, eager, id, source, &staged)).await?;
+        }
+    }
+    let early = ahead.early.clone();
     let wanted = Wanted {
+        id,
         display_name: resolved.display_name,
         asset_folder: resolved.asset_folder,
         original_filename: resolved.original_filename,
@@ -264,11 +303,17 @@ async fn store(
         remote: None,
         replaces: None,
         ends,
+        ahead,
     };
-    let assets = AssetStore::of(upload, &plane.database, &plane.settings.region.name);
     match keep::keep(plane, &assets, permitted, staged, seen, wanted).await? {
-        Kept::Stored(asset) => Ok(Some((asset, false))),
-        Kept::Existing(asset) => Ok(Some((asset, true))),
+        Kept::Stored(asset) => Ok(Some(Stored { asset, is_existing: false, early })),
+        Kept::Existing(asset) => {
+            let early = match &resolved.eager {
+                Some(eager) => Box::pin(of_existing(plane, upload, eager, &asset, false)).await?,
+                None => Vec::new(),
+            };
+            Ok(Some(Stored { asset, is_existing: true, early }))
+        }
         Kept::OutOfScope => Err(upload.beyond_reach()),
         Kept::Ended => Ok(None),
     }

@@ -14,6 +14,7 @@ use crate::{
     assets::{
         AssetStore,
         commit::{NewVersion, RemoteSource, UploadOutcome},
+        early::Ahead,
         record::{AssetName, AssetRecord, ResourceType},
     },
     permitted::Permitted,
@@ -35,6 +36,8 @@ pub struct Seen {
 /// What is to be said of a file, whatever it is.
 #[derive(Debug)]
 pub struct Wanted {
+    /// Under which id its bytes are kept.
+    pub id: VersionId,
     /// Name shown to people.
     pub display_name: String,
     /// Folder.
@@ -59,6 +62,8 @@ pub struct Wanted {
     pub replaces: Option<VersionId>,
     /// The upload in chunks that it ends, once.
     pub ends: Option<uuid::Uuid>,
+    /// What was made of it ahead.
+    pub ahead: Ahead,
 }
 
 /// What became of it.
@@ -98,7 +103,7 @@ pub async fn look_into(
     Ok(Seen { source: Some(meta), format, content_type })
 }
 
-/// Stores the bytes and commits the asset. What becomes of other nodes' and of our own memory of the name is done here too.
+/// Stores the bytes under the id of the version and commits the asset. What becomes of other nodes' and of our own memory of the name is done here too.
 pub async fn keep(
     plane: &Plane,
     assets: &AssetStore<'_>,
@@ -108,7 +113,7 @@ pub async fn keep(
     wanted: Wanted,
 ) -> Result<Kept, ApiError> {
     let now = plane.clock.now();
-    let id = VersionId::generate(now);
+    let id = wanted.id;
     let object = ObjectKey::original(assets.environment(), id);
     let mut file = tokio::fs::File::from_std(staged.file);
     plane.storage.write_file(&object, &mut file, seen.content_type).await?;
@@ -131,7 +136,10 @@ pub async fn keep(
         remote: wanted.remote,
         replaces: wanted.replaces,
         ends: wanted.ends,
+        ahead: wanted.ahead,
     };
+    let mut unused = vec![object];
+    unused.extend(new.ahead.renditions.iter().map(|(new, _)| ObjectKey::rendition(assets.environment(), id, &new.key)));
     let outcome = assets.commit_upload(permitted, new, now).await?;
     let (kept, orphans) = match outcome {
         UploadOutcome::Stored(asset, orphans) => {
@@ -139,9 +147,9 @@ pub async fn keep(
             plane.located.forget(assets.environment(), &asset.name);
             (Kept::Stored(asset), orphans)
         }
-        UploadOutcome::Existing(asset) => (Kept::Existing(asset), vec![object]),
-        UploadOutcome::OutOfScope => (Kept::OutOfScope, vec![object]),
-        UploadOutcome::Ended => (Kept::Ended, vec![object]),
+        UploadOutcome::Existing(asset) => (Kept::Existing(asset), unused),
+        UploadOutcome::OutOfScope => (Kept::OutOfScope, unused),
+        UploadOutcome::Ended => (Kept::Ended, unused),
     };
     plane.remove_objects(orphans);
     Ok(kept)

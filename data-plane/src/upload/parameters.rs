@@ -10,9 +10,12 @@ use rand::Rng;
 use serde_json::{Map, Value};
 
 use super::{authorize::AuthorizedUpload, context::read_context};
-use crate::assets::{
-    labels::{check_context, check_tags},
-    record::{AssetName, DeliveryType, ResourceType},
+use crate::{
+    assets::{
+        labels::{check_context, check_tags},
+        record::{AssetName, DeliveryType, ResourceType},
+    },
+    eager::ask::{Eager, not_a_picture},
 };
 
 /// Longest public id in characters.
@@ -21,11 +24,8 @@ const PUBLIC_ID_LIMIT: usize = 255;
 const PUBLIC_ID_FORBIDDEN: &[char] = &['?', '&', '#', '\\', '%', '<', '>', '+'];
 
 /// Parameters of the wire that are not built yet. Saying them at a value other than their default is refused by name.
-pub const NOT_BUILT: [&str; 49] = [
+pub const NOT_BUILT: [&str; 46] = [
     "transformation",
-    "eager",
-    "eager_async",
-    "eager_notification_url",
     "responsive_breakpoints",
     "raw_convert",
     "quality_override",
@@ -94,6 +94,8 @@ pub struct ResolvedUpload {
     pub allowed_formats: Vec<String>,
     /// Extension of the uploaded file's name, lower case.
     pub extension: Option<String>,
+    /// What is made of it before anybody asks for it.
+    pub eager: Option<Eager>,
 }
 
 /// What is known of the file before its bytes were looked into.
@@ -139,6 +141,10 @@ pub fn resolve(upload: &AuthorizedUpload, file: FileFacts<'_>) -> Result<Resolve
         None if params.boolean("use_filename_as_display_name")? == Some(true) => base.clone(),
         None => public_id.rsplit('/').next().unwrap_or_default().to_owned(),
     };
+    let eager = Eager::read(params)?;
+    if eager.is_some() && resource_type != ResourceType::Image {
+        return Err(not_a_picture());
+    }
     let tags = check_tags(params.list("tags")?.unwrap_or_default())?;
     let keeps_filename = params.boolean("discard_original_filename")? != Some(true);
     Ok(ResolvedUpload {
@@ -151,6 +157,7 @@ pub fn resolve(upload: &AuthorizedUpload, file: FileFacts<'_>) -> Result<Resolve
         overwrite: upload.is_signed() && params.boolean("overwrite")?.unwrap_or(true),
         allowed_formats: params.list("allowed_formats")?.unwrap_or_default(),
         extension,
+        eager,
     })
 }
 
@@ -364,7 +371,7 @@ mod tests {
 
     #[test]
     fn parameters_that_are_not_built_are_refused_by_name_unless_at_their_default() {
-        for text in ["eager_async=0", "faces=false", "access_mode=public", "unknown=1", "invalidate=1"] {
+        for text in ["async=0", "faces=false", "access_mode=public", "unknown=1", "invalidate=1"] {
             assert!(refuse_not_built(&Params::from_urlencoded(text)).is_ok(), "{text}");
         }
         let refused = refuse_not_built(&Params::from_urlencoded("moderation=manual")).unwrap_err();

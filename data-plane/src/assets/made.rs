@@ -1,0 +1,180 @@
+//! Renditions of a version, and the spellings that they were asked for by.
+
+use chrono::{DateTime, Utc};
+use plane_kit::{
+    ids::{DerivedId, VersionId},
+    usage::{Meter, NaturalKey},
+};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QuerySelect, RuntimeErr, SqlErr, sea_query::OnConflict,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::AssetStore;
+use crate::{
+    metering::outbox,
+    tables::{asset_versions, derived_assets, renditions},
+};
+
+/// A made picture and everything that its rows will say.
+#[derive(Debug, Clone)]
+pub struct NewRendition {
+    /// Rendition key in hexadecimal digits.
+    pub key: String,
+    /// Version it was made of.
+    pub version: VersionId,
+    /// What is counted once.
+    pub count_key: Uuid,
+    /// The epoch of its version when it was planned.
+    pub epoch: u64,
+    /// Format.
+    pub format: &'static str,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Frames.
+    pub frames: u32,
+    /// Size.
+    pub bytes: u64,
+    /// Why it was made, for the ledger: `url`, `eager` or `explicit`.
+    pub reason: &'static str,
+    /// The request that had it made, for the ledger.
+    pub request: String,
+}
+
+/// How a rendition was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Spelling {
+    /// The transformation as it stood in the URL.
+    pub transformation: String,
+    /// The extension as it stood in the URL, or nothing.
+    pub extension: String,
+}
+
+impl AssetStore<'_> {
+    /// Keeps a made picture and counts it, once however often this is said. False when its version is gone meanwhile.
+    pub async fn commit_rendition(
+        &self,
+        new: &NewRendition,
+        spelling: &Spelling,
+        now: DateTime<Utc>,
+    ) -> Result<bool, DbErr> {
+        let transaction = self.database.begin().await?;
+        // What was planned before its kind was dropped counts under what was dropped; it is planned again.
+        let version = asset_versions::Entity::find_by_id(new.version.0).lock_shared().one(&transaction).await?;
+        if version.is_none_or(|version| version.epoch != signed(new.epoch)) {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
+        match self.put_rendition(&transaction, new, spelling, now).await {
+            Ok(()) => {}
+            Err(error) if is_foreign_key(&error) => {
+                transaction.rollback().await?;
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
+        self.put_spelling(&transaction, &new.key, new.version, spelling, now).await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Writes the row of a made picture and counts it, unless it is there.
+    pub(super) async fn put_rendition(
+        &self,
+        transaction: &DatabaseTransaction,
+        new: &NewRendition,
+        spelling: &Spelling,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbErr> {
+        let row = renditions::Model {
+            key: new.key.clone(),
+            environment_id: self.environment.0,
+            version_id: new.version.0,
+            format: new.format.into(),
+            width: i64::from(new.width),
+            height: i64::from(new.height),
+            bytes: signed(new.bytes),
+            generation: 0,
+            created_at: now,
+        };
+        let inserted = renditions::Entity::insert(renditions::ActiveModel::from(row))
+            .on_conflict(OnConflict::column(renditions::Column::Key).do_nothing().to_owned())
+            .exec_without_returning(transaction)
+            .await?;
+        if inserted == 0 {
+            return Ok(());
+        }
+        let facts = json!({
+            "asset_version": new.version,
+            "rendition": new.key,
+            "transformation": spelling.transformation,
+            "resource_type": "image",
+            "format": new.format,
+            "width": new.width,
+            "height": new.height,
+            "frames": new.frames,
+            "animated": new.frames > 1,
+            "request": new.request,
+        });
+        let mut made = self.record(Meter::DerivedAssets, 1, None, now, new.reason, facts);
+        made.key = NaturalKey::Row { id: new.count_key };
+        let facts = json!({"rendition": new.key, "request": new.request});
+        let stored = self.record(Meter::StoredBytes, signed(new.bytes), None, now, new.reason, facts);
+        outbox::put(transaction, self.region, &[made, stored]).await
+    }
+
+    /// Keeps one more spelling of a rendition that exists.
+    pub async fn note_spelling(
+        &self,
+        key: &str,
+        version: VersionId,
+        spelling: &Spelling,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbErr> {
+        match self.put_spelling(self.database.writer(), key, version, spelling, now).await {
+            // The rendition went away with its version: then there is nothing to spell.
+            Err(error) if is_foreign_key(&error) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    pub(super) async fn put_spelling<C: ConnectionTrait>(
+        &self,
+        connection: &C,
+        key: &str,
+        version: VersionId,
+        spelling: &Spelling,
+        now: DateTime<Utc>,
+    ) -> Result<(), DbErr> {
+        use derived_assets::Column;
+        let row = derived_assets::Model {
+            id: DerivedId::generate(now).0,
+            environment_id: self.environment.0,
+            version_id: version.0,
+            rendition_key: key.into(),
+            transformation: spelling.transformation.clone(),
+            extension: spelling.extension.clone(),
+            created_at: now,
+        };
+        let name = [Column::RenditionKey, Column::Transformation, Column::Extension];
+        derived_assets::Entity::insert(derived_assets::ActiveModel::from(row))
+            .on_conflict(OnConflict::columns(name).do_nothing().to_owned())
+            .exec_without_returning(connection)
+            .await?;
+        Ok(())
+    }
+}
+
+/// A size as the rows have it.
+pub(super) fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+/// Whether a row names another that is gone.
+fn is_foreign_key(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_)))
+        || matches!(error, DbErr::Exec(RuntimeErr::SqlxError(inner)) if inner.to_string().contains("FOREIGN KEY"))
+}

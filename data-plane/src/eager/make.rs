@@ -1,0 +1,148 @@
+//! Making what is wanted ahead.
+
+use std::{fs::File, sync::Arc};
+
+use plane_kit::{
+    error::ApiError,
+    ids::{EnvironmentId, VersionId},
+};
+use transform::{hints::ClientHints, source::SourceMeta};
+
+use super::ask::{Item, not_a_picture};
+use crate::{
+    Plane,
+    assets::{
+        AssetStore,
+        early::{Ahead, Early, Outcome},
+        made::{NewRendition, Spelling},
+        record::AssetRecord,
+    },
+    delivery::{
+        Failure,
+        make::{Occasion, OnBehalfOf, ahead},
+        prepare::{Prepared, Wish, of_version},
+    },
+    render::SourceFile,
+    tenants::Tenant,
+};
+
+/// A version of a picture, which may have its name or be about to get it.
+pub struct Target<'a> {
+    version: VersionId,
+    epoch: u64,
+    source: &'a SourceMeta,
+    bytes: u64,
+}
+
+impl<'a> Target<'a> {
+    /// A version that has no row yet.
+    pub fn staged(version: VersionId, source: &'a SourceMeta, bytes: u64) -> Self {
+        Self { version, epoch: 0, source, bytes }
+    }
+
+    /// The current version of an asset.
+    pub fn of(asset: &'a AssetRecord) -> Result<Self, ApiError> {
+        let version = &asset.version;
+        let source = version.source.as_ref().ok_or_else(not_a_picture)?;
+        Ok(Self { version: version.id, epoch: version.epoch, source, bytes: version.bytes })
+    }
+
+    fn plan(&self, plane: &Plane, item: &Item) -> Result<(Spelling, Prepared), ApiError> {
+        let spelling = item.spelling(self.source.format.name());
+        let wish = Wish {
+            transformation: &item.transformation,
+            spelling: &spelling,
+            version: self.version,
+            epoch: self.epoch,
+            source: self.source,
+        };
+        let prepared = of_version(plane, &wish, &ClientHints::default())?;
+        Ok((spelling, prepared))
+    }
+
+    /// Refuses items that cannot be planned, and says of the others that they are made later.
+    pub fn put_off(&self, plane: &Plane, items: &[Item], batch: &str) -> Result<Vec<Early>, ApiError> {
+        let promise = |item| {
+            let (spelling, _) = self.plan(plane, item)?;
+            Ok(Early { spelling, outcome: Outcome::Processing(batch.to_owned()) })
+        };
+        items.iter().map(promise).collect()
+    }
+
+    /// The stored bytes are what is wanted.
+    fn as_it_is(&self) -> Outcome {
+        let SourceMeta { width, height, format, .. } = self.source;
+        Outcome::Made { width: *width, height: *height, bytes: self.bytes, format: format.name().to_owned() }
+    }
+
+    /// Makes all items from the staged file, or fails.
+    pub(crate) async fn make(
+        &self,
+        plane: &Plane,
+        environment: EnvironmentId,
+        file: &File,
+        items: &[Item],
+        occasion: Occasion,
+    ) -> Result<Ahead, ApiError> {
+        let planned = items.iter().map(|item| self.plan(plane, item)).collect::<Result<Vec<_>, _>>()?;
+        let mut made = Ahead::default();
+        for (spelling, prepared) in planned {
+            let outcome = match prepared {
+                Prepared::Original => self.as_it_is(),
+                Prepared::Derived(derived) => {
+                    // Two spellings may mean one rendition.
+                    let known = made.renditions.iter().position(|(new, _)| new.key == derived.key_text);
+                    let at = match known {
+                        Some(at) => at,
+                        None => {
+                            let file = SourceFile::from_file(file).map_err(|error| ApiError::internal(&error))?;
+                            let new = ahead(plane, environment, self.version, &derived, file, occasion).await;
+                            made.renditions.push((new.map_err(Failure::into_error)?, Vec::new()));
+                            made.renditions.len() - 1
+                        }
+                    };
+                    let (new, spellings) = &mut made.renditions[at];
+                    spellings.push(spelling.clone());
+                    of_new(new)
+                }
+            };
+            made.early.push(Early { spelling, outcome });
+        }
+        Ok(made)
+    }
+}
+
+/// Makes an item of an asset that is there, unless it was made before.
+pub(crate) async fn make(
+    plane: &Arc<Plane>,
+    tenant: &Tenant,
+    asset: &Arc<AssetRecord>,
+    item: &Item,
+    occasion: Occasion,
+) -> Result<Early, Failure> {
+    let target = Target::of(asset)?;
+    let (spelling, prepared) = target.plan(plane, item)?;
+    let outcome = match prepared {
+        Prepared::Original => target.as_it_is(),
+        Prepared::Derived(derived) => {
+            plane.renditions.obtain(plane, tenant, asset, &derived, occasion).await?;
+            let assets = AssetStore::of(&OnBehalfOf(tenant.id()), &plane.database, &plane.settings.region.name);
+            let row = assets.rendition(&derived.key_text).await.map_err(ApiError::from)?.ok_or(Failure::Replaced)?;
+            // In the same breath as it is answered, whatever was noted before or is being noted now.
+            let now = plane.clock.now();
+            let noted = assets.note_spelling(&derived.key_text, asset.version.id, &spelling, now).await;
+            noted.map_err(ApiError::from)?;
+            Outcome::Made {
+                width: u32::try_from(row.width).unwrap_or(0),
+                height: u32::try_from(row.height).unwrap_or(0),
+                bytes: u64::try_from(row.bytes).unwrap_or(0),
+                format: row.format,
+            }
+        }
+    };
+    Ok(Early { spelling, outcome })
+}
+
+fn of_new(new: &NewRendition) -> Outcome {
+    Outcome::Made { width: new.width, height: new.height, bytes: new.bytes, format: new.format.to_owned() }
+}
