@@ -108,6 +108,12 @@ impl Authority {
         Self::of(plane, Arc::clone(&self.tenant), &self.api_key, operation).await
     }
 
+    /// The same of a call that was counted when it came.
+    pub(crate) fn counted_before(self) -> Self {
+        self.is_passed_on.store(true, Ordering::Relaxed);
+        self
+    }
+
     /// The tenant.
     pub(crate) fn tenant(&self) -> &Arc<Tenant> {
         &self.tenant

@@ -10,6 +10,7 @@ use crate::{
         runner::{Carry, Ended, JobError},
     },
     notifications::send::{self, Send},
+    upload::later::{self, Upload},
 };
 
 /// Carries out the jobs of a plane.
@@ -20,6 +21,7 @@ impl Carry for Carrier {
     async fn carry(&self, claim: &Claim) -> Result<Ended, JobError> {
         match claim.kind.as_str() {
             Eager::KIND => job::carry(&self.0, claim).await,
+            Upload::KIND => later::carry(&self.0, claim).await,
             Send::KIND => send::carry(&self.0, claim).await,
             other => Err(JobError::UnknownKind(other.to_owned())),
         }

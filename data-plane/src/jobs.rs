@@ -5,6 +5,7 @@
 //! removes its row in the transaction of the outcome, so an outcome that was kept is kept once.
 
 pub mod list;
+pub mod patience;
 pub mod runner;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -15,7 +16,7 @@ use plane_kit::{
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait},
+    sea_query::{Expr, ExprTrait, OnConflict},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::sync::Notify;
@@ -141,8 +142,19 @@ pub async fn put<C: ConnectionTrait>(
     order: Order,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
+    put_as(connection, uuid_at(now), environment, order, now).await
+}
+
+/// The same under an id that something else is named by, too. A job of this id that is there stays as it is.
+pub async fn put_as<C: ConnectionTrait>(
+    connection: &C,
+    id: Uuid,
+    environment: EnvironmentId,
+    order: Order,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
     let row = ActiveModel {
-        id: Set(uuid_at(now)),
+        id: Set(id),
         environment_id: Set(environment.0),
         lane: Set(order.lane.name().into()),
         kind: Set(order.kind.into()),
@@ -154,7 +166,8 @@ pub async fn put<C: ConnectionTrait>(
         error: Set(None),
         created_at: Set(now),
     };
-    Entity::insert(row).exec_without_returning(connection).await.map(drop)
+    let stays = OnConflict::column(Column::Id).do_nothing().to_owned();
+    Entity::insert(row).on_conflict(stays).exec_without_returning(connection).await.map(drop)
 }
 
 /// A job that this node has taken.
@@ -174,6 +187,11 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// Its id.
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
     /// What the job has to know.
     pub fn read<J: Job>(&self) -> Result<J, serde_json::Error> {
         serde_json::from_str(&self.payload)

@@ -12,7 +12,12 @@ use sha2::Sha256;
 
 use crate::{
     Plane,
-    assets::{ActsFor, AssetStore, commit::NewVersion, early::Ahead, record::AssetName},
+    assets::{
+        ActsFor, AssetStore,
+        commit::{Ends, NewVersion},
+        early::Ahead,
+        record::AssetName,
+    },
     permitted::{Permitted, Told},
     render::{RenderError, SourceFile},
     storage::ObjectKey,
@@ -79,7 +84,7 @@ pub async fn ensure(plane: &Plane, environment: EnvironmentId, public_id: &str, 
         overwrite: false,
         remote: None,
         replaces: None,
-        ends: None,
+        ends: Ends::default(),
         ahead: Ahead::default(),
     };
     assets.commit_upload(Permitted::by_decision(name, Origin::PROGRAM, Told::NOBODY), new, now).await?;

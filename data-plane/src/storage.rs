@@ -77,7 +77,7 @@ impl ObjectKey {
         Self(format!("d/{environment}/{version}/{key}"))
     }
 
-    /// The bytes of a chunk of an upload that is not finished.
+    /// The bytes of a chunk of an upload that is not finished, or of the file of an upload that is carried out later.
     pub fn chunk(environment: EnvironmentId, chunk: Uuid) -> Self {
         Self(format!("c/{environment}/{}", chunk.as_simple()))
     }

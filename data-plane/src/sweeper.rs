@@ -16,7 +16,7 @@ use crate::{
     metering::shipper::stopped,
     notifications::{log, poll},
     storage::{INCOMING, NamedBy, ObjectKey, StorageError},
-    tables::{asset_versions, renditions, upload_chunks},
+    tables::{asset_versions, jobs, renditions, upload_chunks},
     upload::chunks::assembly::abandon_old,
 };
 
@@ -120,12 +120,22 @@ async fn remove_nameless(
         .into_iter()
         .map(|row| row.id)
         .collect();
+    let kept_by_jobs: HashSet<uuid::Uuid> = jobs::Entity::find()
+        .filter(jobs::Column::Id.is_in(batch.iter().filter_map(|candidate| match &candidate.named_by {
+            Some(NamedBy::Chunk(job)) => Some(*job),
+            _ => None,
+        })))
+        .all(reader)
+        .await?
+        .into_iter()
+        .map(|row| row.id)
+        .collect();
     let mut removed = 0;
     for candidate in batch {
         let is_named = match &candidate.named_by {
             Some(NamedBy::Version(version)) => versions.contains(&version.0),
             Some(NamedBy::Rendition(key)) => made.contains(key),
-            Some(NamedBy::Chunk(chunk)) => chunks.contains(chunk),
+            Some(NamedBy::Chunk(chunk)) => chunks.contains(chunk) || kept_by_jobs.contains(chunk),
             None => false,
         };
         if is_named {

@@ -19,10 +19,14 @@ pub mod destroy;
 pub mod explicit;
 pub mod form;
 pub mod handlers;
+pub mod incoming;
 pub mod keep;
+pub mod later;
 pub mod parameters;
+pub mod redirect;
 pub mod remote;
 pub mod stage;
+pub mod store;
 
 use plane_kit::http::access::Reason;
 

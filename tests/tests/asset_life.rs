@@ -205,7 +205,8 @@ async fn upload_parameters_are_applied_to_what_is_there(tenant: Tenant) {
     let missing = explicit("nobody", &[]).await;
     assert_eq!((missing.status, missing.message().as_str()), (404, "Resource not found - nobody"));
     for (public_id, more, says) in [
-        ("a", &[("eager", "w_100")][..], "eager is not built"),
+        ("a", &[("async", "1")][..], "async of explicit is not built"),
+        ("a", &[("transformation", "w_100")], "transformation of explicit is not built"),
         ("a", &[("type", "banana")], "banana"),
         ("../a", &[], "public_id"),
         ("no address", &[("type", "fetch")], "address of a remote file"),

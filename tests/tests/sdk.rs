@@ -104,6 +104,24 @@ async fn the_sdks_lead_assets_through_their_lives() {
     assert_nothing_left(&server.tenant()).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sdks_are_told_and_have_things_made_ahead() {
+    let server = Dev::start_with(&["--seed", "none"], &[]).await;
+    let photo = server.folder().join("small.jpg");
+    std::fs::write(&photo, pictures::jpeg(&pictures::photo(800, 600, 1))).expect("the photo is written");
+    let remote = RemoteFiles::start().await;
+    remote.file("/seaside.jpg", pictures::small_jpeg(1), None);
+    let mut command = Command::new(sdk::python());
+    command.arg(workspace::root().join("tests/sdk/python/told.py")).arg(&photo).arg(remote.url("/seaside.jpg"));
+    done(&sdk::run(environment(&mut command, &server)));
+    assert_nothing_left(&server.tenant()).await;
+    let mut command = Command::new("node");
+    command.arg(workspace::root().join("tests/sdk/node/told.js")).arg(&photo).arg(remote.url("/seaside.jpg"));
+    command.env("NODE_PATH", sdk::node_modules());
+    done(&sdk::run(environment(&mut command, &server)));
+    assert_nothing_left(&server.tenant()).await;
+}
+
 #[tokio::test]
 async fn the_python_sdk_runs_an_organisation_and_a_contractor() {
     let server = Dev::start_with(&["--seed", "none"], &[]).await;

@@ -27,7 +27,8 @@ use super::{
     record::{AssetName, AssetRecord, ResourceType},
 };
 use crate::{
-    audit, folders, jobs,
+    audit, folders,
+    jobs::{self, Claim},
     metering::outbox,
     permitted::Permitted,
     storage::ObjectKey,
@@ -71,10 +72,19 @@ pub struct NewVersion {
     pub remote: Option<RemoteSource>,
     /// The version that it replaces, if it is to replace no other.
     pub replaces: Option<VersionId>,
-    /// The upload in chunks that it ends, once.
-    pub ends: Option<Uuid>,
+    /// What it ends.
+    pub ends: Ends,
     /// What was made of it ahead.
     pub ahead: Ahead,
+}
+
+/// What an upload ends, in the transaction in which it gets its name, so that it comes to that once.
+#[derive(Debug, Clone, Default)]
+pub struct Ends {
+    /// An upload in chunks.
+    pub chunks: Option<Uuid>,
+    /// The job that it is carried out by.
+    pub job: Option<Claim>,
 }
 
 /// What a remote server said of a file, to be asked by whether it has changed.
@@ -95,7 +105,7 @@ pub enum UploadOutcome {
     Existing(Box<AssetRecord>),
     /// The name is taken by an asset in a folder that the caller may not change.
     OutOfScope,
-    /// The upload in chunks was ended by another request, or the version that was to be replaced is not the current one any more.
+    /// The upload in chunks or the job was ended by another, or the version that was to be replaced is not the current one any more.
     Ended,
 }
 
@@ -127,7 +137,13 @@ impl AssetStore<'_> {
             return Ok(UploadOutcome::OutOfScope);
         }
         let is_kept = existing.is_some() && !new.overwrite;
-        if let Some(upload) = new.ends {
+        if let Some(job) = &new.ends.job
+            && !job.finish(&transaction).await?
+        {
+            transaction.rollback().await?;
+            return Ok(UploadOutcome::Ended);
+        }
+        if let Some(upload) = new.ends.chunks {
             // First of all, so that of two requests with the last chunk one does the rest.
             let version = existing.as_ref().filter(|_| is_kept).map_or(new.id, |existing| existing.version.id);
             let ended = chunked_uploads::Entity::update_many()
@@ -147,10 +163,10 @@ impl AssetStore<'_> {
             && (!new.overwrite || is_another)
         {
             let kept = existing.clone();
-            // An upload in chunks has ended with what was there, too.
-            match new.ends {
-                Some(_) => transaction.commit().await?,
-                None => transaction.rollback().await?,
+            // An upload in chunks and a job have ended with what was there, too.
+            match new.ends.chunks.is_some() || new.ends.job.is_some() {
+                true => transaction.commit().await?,
+                false => transaction.rollback().await?,
             }
             return Ok(UploadOutcome::Existing(Box::new(kept)));
         }

@@ -30,7 +30,7 @@ use crate::{
     Plane,
     assets::{
         AssetStore,
-        commit::{DestroyOutcome, RemoteSource},
+        commit::{DestroyOutcome, Ends, RemoteSource},
         early::Ahead,
         record::{AssetName, AssetRecord, DeliveryType, ResourceType},
     },
@@ -388,7 +388,7 @@ impl Work<'_> {
             overwrite: replaces.is_some(),
             remote: Some(remote),
             replaces,
-            ends: None,
+            ends: Ends::default(),
             ahead: Ahead::default(),
         };
         let permitted = Permitted::by_decision(name, self.origin.clone(), Told::NOBODY);

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Plane,
-    assets::{early::Ahead, record::AssetName},
+    assets::{commit::Ends, early::Ahead, record::AssetName},
     outbound::{Purpose, is_looping},
     permitted::{Permitted, Told},
     tenants::Tenant,
@@ -99,7 +99,7 @@ async fn fetch(work: &Work<'_>, name: AssetName, address: &str) -> Result<(), Ap
         overwrite: false,
         remote: None,
         replaces: None,
-        ends: None,
+        ends: Ends::default(),
         ahead: Ahead::default(),
     };
     let permitted = Permitted::by_decision(name.clone(), work.origin.clone(), Told::NOBODY);

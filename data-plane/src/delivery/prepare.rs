@@ -26,7 +26,7 @@ pub const ENGINE_REVISION: &str = "vips-8.14-1";
 /// How many plans are remembered.
 const REMEMBERED: u64 = 20_000;
 /// Frames of an animation that is made while somebody waits.
-const FRAMES: u32 = 100;
+pub(crate) const FRAMES: u32 = 100;
 
 /// What a delivery takes.
 #[derive(Clone)]
@@ -130,6 +130,7 @@ pub fn prepare(
             version: key.version,
             epoch: key.epoch,
             source,
+            frames: FRAMES,
         },
         &hints,
     )?;
@@ -150,13 +151,15 @@ pub(crate) struct Wish<'a> {
     pub epoch: u64,
     /// What is known of the picture.
     pub source: &'a SourceMeta,
+    /// How many frames of an animation are made.
+    pub frames: u32,
 }
 
 /// Plans what is wanted of a version.
 pub(crate) fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHints) -> Result<Prepared, ApiError> {
     let delivery = &plane.settings.delivery;
     let limits =
-        OutputLimits { max_pixels: delivery.output_pixels, max_side: delivery.output_side, max_frames: FRAMES };
+        OutputLimits { max_pixels: delivery.output_pixels, max_side: delivery.output_side, max_frames: wish.frames };
     let extension = wish.spelling.extension.as_str();
     let planned = plan(PlanRequest {
         transformation: wish.transformation,

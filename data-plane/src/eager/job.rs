@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
-use plane_kit::{
-    error::{ApiError, ErrorCode, chain},
-    http::edge::RequestId,
-    ids::EnvironmentId,
-};
+use plane_kit::{error::chain, http::edge::RequestId, ids::EnvironmentId};
 use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -26,6 +21,7 @@ use crate::{
     },
     jobs::{
         Claim, Job, Lane,
+        patience::{is_final, is_last, rest},
         runner::{Ended, JobError},
     },
     notifications::{
@@ -40,11 +36,6 @@ use crate::{
 
 /// How often a version is planned anew whose derived assets are dropped meanwhile.
 const REPLANS: usize = 3;
-/// After which time what cannot be made is told as failed.
-const GIVE_UP: TimeDelta = TimeDelta::days(1);
-/// How long the jobs of an environment rest that is switched off.
-const REST: TimeDelta = TimeDelta::hours(1);
-
 /// The job of one call.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Eager {
@@ -76,16 +67,10 @@ pub async fn carry(plane: &Arc<Plane>, claim: &Claim) -> Result<Ended, JobError>
     let job: Eager = claim.read()?;
     let environment = claim.environment;
     let now = plane.clock.now();
-    let is_last = claim.created_at + GIVE_UP <= now;
     let Some(tenant) = plane.tenants.find_by_id(environment).filter(|tenant| tenant.is_active()) else {
-        if is_last {
-            claim.finish(plane.database.writer()).await?;
-            return Ok(Ended::GivenUp);
-        }
-        claim.postpone(plane.database.writer(), Some(now + REST), "the environment is switched off").await?;
-        return Ok(Ended::PutOff);
+        return rest(plane, claim, now).await;
     };
-    let made = make_all(plane, &tenant, environment, &job, is_last).await?;
+    let made = make_all(plane, &tenant, environment, &job, is_last(claim, now)).await?;
     let transaction = plane.database.begin().await?;
     if !claim.finish(&transaction).await? {
         transaction.rollback().await?;
@@ -159,9 +144,4 @@ async fn make_all(
 async fn find(plane: &Plane, environment: EnvironmentId, version: Uuid) -> Result<Option<Arc<AssetRecord>>, DbErr> {
     let assets = AssetStore::of(&OnBehalfOf(environment), &plane.database, &plane.settings.region.name);
     Ok(assets.find_by_version(version).await?.map(Arc::new))
-}
-
-/// Whether trying again is of no use.
-fn is_final(error: &ApiError) -> bool {
-    error.code().status().is_client_error() && error.code() != ErrorCode::Busy
 }

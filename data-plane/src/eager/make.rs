@@ -20,7 +20,7 @@ use crate::{
     delivery::{
         Failure,
         make::{Occasion, OnBehalfOf, ahead},
-        prepare::{Prepared, Wish, of_version},
+        prepare::{FRAMES, Prepared, Wish, of_version},
     },
     render::SourceFile,
     tenants::Tenant,
@@ -55,6 +55,7 @@ impl<'a> Target<'a> {
             version: self.version,
             epoch: self.epoch,
             source: self.source,
+            frames: FRAMES,
         };
         let prepared = of_version(plane, &wish, &ClientHints::default())?;
         Ok((spelling, prepared))

@@ -40,7 +40,7 @@ pub struct ShownJob {
 
 impl From<Model> for ShownJob {
     fn from(row: Model) -> Self {
-        let state = match (row.due_at, row.lease) {
+        let state = match (row.due_at, row.node) {
             (None, _) => JobState::GivenUp,
             (Some(_), Some(_)) => JobState::Running,
             (Some(_), None) => JobState::Waiting,

@@ -9,12 +9,15 @@ use crate::{
     notifications::destination::Destination,
     upload::{
         context::read_context,
+        incoming::Incoming,
         parameters::{NOT_BUILT, check_public_id, clean_folder, refuse_not_built, uploaded_type},
+        redirect,
     },
 };
 
 /// Parameters that are true or false.
-const BOOLEANS: [&str; 10] = [
+const BOOLEANS: [&str; 11] = [
+    "async",
     "eager_async",
     "use_filename",
     "unique_filename",
@@ -29,7 +32,10 @@ const BOOLEANS: [&str; 10] = [
 /// Parameters that are lists.
 const LISTS: [&str; 2] = ["tags", "allowed_formats"];
 /// Parameters that are text.
-const TEXTS: [&str; 9] = [
+const TEXTS: [&str; 12] = [
+    "callback",
+    "format",
+    "transformation",
     "notification_url",
     "eager_notification_url",
     "public_id",
@@ -54,6 +60,8 @@ pub fn read(params: &Params) -> Result<Map<String, Value>, ApiError> {
         let hint = nearest(unknown, known()).map(|name| format!("; did you mean {name}?")).unwrap_or_default();
         return Err(ApiError::invalid(format!("There is no upload parameter {unknown}{hint}")));
     }
+    redirect::read(params)?;
+    Incoming::read(params)?;
     let mut settings = Map::new();
     for name in BOOLEANS {
         if let Some(value) = params.boolean(name)? {
@@ -113,7 +121,10 @@ mod tests {
         for (form, part) in [
             ("overwite=1", "did you mean overwrite?"),
             ("eager=w_many", "eager"),
-            ("transformation=w_100", "transformation"),
+            ("transformation=w_many", "transformation"),
+            ("format=mp4", "format"),
+            ("callback=javascript:x", "callback"),
+            ("phash=1", "phash"),
             ("overwrite=perhaps", "overwrite"),
             ("folder=../a", "folder"),
             ("type=fetch", "fetch"),

@@ -85,6 +85,11 @@ pub async fn explicit(
     let public_id = call.params().required_text("public_id")?;
     let name = AssetName { resource_type, delivery_type, public_id };
     let changes = read_changes(call.params(), call.tenant().folders_are_free())?;
+    for name in ["async", "callback", "format", "transformation"] {
+        if call.params().text(name)?.is_some_and(|value| !matches!(value.as_str(), "" | "0" | "false")) {
+            return Err(ApiError::not_built(format!("The parameter {name} of explicit")));
+        }
+    }
     let eager = Eager::read(call.params())?;
     if eager.is_some() && resource_type != ResourceType::Image {
         return Err(not_a_picture());

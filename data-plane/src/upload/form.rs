@@ -95,6 +95,14 @@ pub async fn read(
 }
 
 impl UploadForm {
+    /// The address of a remote file that stands in the place of the file.
+    pub fn address(file: Option<&UploadFile>, params: &Params) -> Option<String> {
+        let text = params.get("file").filter(|_| file.is_none())?.as_str()?;
+        let (scheme, _) = text.split_once("://")?;
+        let is_http = ["http", "https"].iter().any(|http| scheme.eq_ignore_ascii_case(http));
+        (is_http && url::Url::parse(text).is_ok()).then(|| text.to_owned())
+    }
+
     /// The file, wherever it came or is to be had. Called once the credentials hold.
     pub async fn take_file(
         file: Option<UploadFile>,

@@ -4,31 +4,29 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use plane_kit::{
     error::{ApiError, ErrorCode},
     http::access::Public,
-    ids::VersionId,
 };
 use serde::Serialize;
+use serde_json::json;
+use url::Url;
 use utoipa::ToSchema;
 
 use super::{
     CredentialsInBody,
-    ahead::{of_existing, wanted_ahead},
+    ahead::of_existing,
     authorize::{AuthorizedUpload, SignatureCheck, authorize},
     calls::{tenant_of, with_named_key},
     chunks::{Chunk, assembly},
     delete_token,
     form::{self, UploadFile, UploadForm},
-    keep::{self, Kept, Wanted},
-    parameters::{FileFacts, ResolvedUpload, check_format, resolve, resource_type},
-    stage::Staged,
+    later::{self, PendingResult},
+    parameters::{FileFacts, ResolvedUpload, resolve, resource_type},
+    redirect,
+    store::{Stored, store},
 };
 use crate::{
     DataPlane,
     access::named_operation,
-    assets::{
-        AssetStore,
-        early::{Ahead, Early},
-        record::{AssetRecord, ResourceType},
-    },
+    assets::{AssetStore, commit::Ends, record::ResourceType},
     views::UploadResult,
 };
 
@@ -68,12 +66,24 @@ pub struct UploadRequest {
     eager_async: Option<bool>,
     /// Who is told when they are made; as absent, whoever is told of the call.
     eager_notification_url: Option<String>,
+    /// What is made of the file before it is stored.
+    #[schema(example = "c_limit,w_2000")]
+    transformation: Option<String>,
+    /// The format that a picture is stored in.
+    #[schema(example = "jpg")]
+    format: Option<String>,
+    /// Whether the call is answered before it is carried out; then a notification tells how it went.
+    r#async: Option<bool>,
+    /// Who is told, in the place of the triggers.
+    notification_url: Option<String>,
+    /// Where the browser is sent on to with the result; a script that sends the form gets it as it is.
+    callback: Option<String>,
 }
 
 /// Upload a file
 ///
 /// Takes an image or a raw file, signed with an access key's secret or under an unsigned preset. `auto` as resource type decides
-/// by the bytes.
+/// by the bytes. With `async` the answer is `{"status": "pending", "resource_type", "type", "public_id", "batch_id"}`.
 #[utoipa::path(
     post,
     path = "/v1_1/{cloud_name}/{resource_type}/upload",
@@ -97,7 +107,11 @@ pub async fn upload(
     let asked = request.match_info().get("resource_type").unwrap_or("auto").to_owned();
     let outcome = take_upload(&request, payload, &plane, &asked).await;
     plane.metrics.uploads.with_label_values(&[if outcome.is_ok() { "stored" } else { "refused" }]).inc();
-    Ok(HttpResponse::Ok().json(outcome?))
+    let (taken, callback) = outcome?;
+    match callback.filter(|_| !redirect::is_by_script(&request)) {
+        Some(callback) => Ok(redirect::to(callback, &json!(taken))),
+        None => Ok(HttpResponse::Ok().json(taken)),
+    }
 }
 
 /// What an upload is answered.
@@ -108,6 +122,8 @@ enum Taken {
     Asset(Box<UploadResult>),
     /// A chunk of one, and others are missing.
     Chunk(ChunkResult),
+    /// It is carried out later.
+    Pending(PendingResult),
 }
 
 async fn take_upload(
@@ -115,37 +131,40 @@ async fn take_upload(
     payload: web::Payload,
     plane: &DataPlane,
     asked: &str,
-) -> Result<Taken, ApiError> {
+) -> Result<(Taken, Option<Url>), ApiError> {
     let chunk = Chunk::of(request.headers())?;
     let tenant = tenant_of(request, plane).await?;
     let check = SignatureCheck { plane, tenant: &tenant, operation: named_operation(request)? };
     let form = form::read(request, payload, plane, &tenant, &check).await?;
     let tenant = with_named_key(plane, tenant, &form.params).await?;
     let upload = authorize(plane, request, tenant, form.params).await?;
+    let callback = redirect::read(upload.params())?;
+    let is_later = upload.params().boolean("async")? == Some(true);
+    if is_later
+        && chunk.is_none()
+        && let Some(address) = UploadForm::address(form.file.as_ref(), upload.params())
+    {
+        let pending = later::accept(request, plane, &upload, asked, Err(address)).await?;
+        return Ok((Taken::Pending(pending), callback));
+    }
     let file = UploadForm::take_file(form.file, upload.params(), plane, upload.tenant(), upload.request()).await?;
     let file = file.ok_or_else(|| plane_kit::http::params::missing("file"))?;
     if file.staged.bytes == 0 {
         return Err(ApiError::new(ErrorCode::InvalidFile, "Empty file"));
     }
-    if let Some(chunk) = chunk {
-        return Box::pin(take_chunk(plane, &upload, asked, &chunk, file)).await;
-    }
-    let resource_type = resource_type(asked, &file.staged.head)?;
-    let resolved = resolve(&upload, FileFacts { resource_type, filename: file.filename.as_deref(), settled_id: None })?;
-    let kept = store(plane, &upload, resolved, file.staged, None).await?;
-    let Some(stored) = kept else {
-        return Err(ApiError::new(ErrorCode::Internal, "General Error"));
+    let taken = match chunk {
+        Some(chunk) => Box::pin(take_chunk(request, plane, &upload, asked, &chunk, file)).await?,
+        None if is_later => Taken::Pending(later::accept(request, plane, &upload, asked, Ok(file)).await?),
+        None => {
+            let resource_type = resource_type(asked, &file.staged.head)?;
+            let facts = FileFacts { resource_type, filename: file.filename.as_deref(), settled_id: None };
+            let resolved = resolve(&upload, facts)?;
+            let kept = store(plane, &upload, resolved, file.staged, Ends::default()).await?;
+            let stored = kept.ok_or_else(|| ApiError::new(ErrorCode::Internal, "General Error"))?;
+            Taken::Asset(Box::new(shown(plane, &upload, &stored)?))
+        }
     };
-    Ok(Taken::Asset(Box::new(shown(plane, &upload, &stored)?)))
-}
-
-/// What an upload led to.
-struct Stored {
-    asset: Box<AssetRecord>,
-    /// Whether the asset was there before, and was to be kept.
-    is_existing: bool,
-    /// What was asked for ahead.
-    early: Vec<Early>,
+    Ok((taken, callback))
 }
 
 /// The answer to an upload.
@@ -163,6 +182,7 @@ fn shown(plane: &DataPlane, upload: &AuthorizedUpload, stored: &Stored) -> Resul
 
 /// Takes a chunk; with the last one, the asset is made.
 async fn take_chunk(
+    request: &HttpRequest,
     plane: &DataPlane,
     upload: &AuthorizedUpload,
     asked: &str,
@@ -195,6 +215,10 @@ async fn take_chunk(
     if let Some(version) = collected.version {
         return ended(plane, upload, &resolved, version).await;
     }
+    if upload.params().boolean("async")? == Some(true) {
+        let pending = later::accept_chunks(request, plane, upload, asked, kind, &collected, filename).await?;
+        return Ok(Taken::Pending(pending));
+    }
     // A small request makes a large file here; so many are made at once and no more.
     let busy =
         |_| ApiError::new(ErrorCode::Busy, "Too many uploads are being put together; try again").with_retry_after(1);
@@ -203,7 +227,7 @@ async fn take_chunk(
     let made = async {
         let kind = resource_type(asked, &whole.head)?;
         let resolved = resolve(upload, facts(kind, Some(&collected.public_id)))?;
-        store(plane, upload, resolved, whole, Some(collected.id)).await
+        store(plane, upload, resolved, whole, Ends { chunks: Some(collected.id), job: None }).await
     };
     let kept = match made.await {
         Err(error) if error.code().status().is_client_error() && error.code() != ErrorCode::Busy => {
@@ -262,59 +286,4 @@ pub struct ChunkResult {
     /// The public id that the asset will have.
     #[schema(example = "cats/tom")]
     pub public_id: String,
-}
-
-/// Looks into the file, stores its bytes, and only then gives them their name. Nothing when the upload in chunks `ends` was ended by
-/// another request.
-async fn store(
-    plane: &DataPlane,
-    upload: &AuthorizedUpload,
-    resolved: ResolvedUpload,
-    staged: Staged,
-    ends: Option<uuid::Uuid>,
-) -> Result<Option<Stored>, ApiError> {
-    let tenant = upload.tenant();
-    let permitted = upload.permit(resolved.name.clone(), &resolved.asset_folder)?;
-    let extension = resolved.extension.as_deref();
-    let seen = keep::look_into(plane, tenant, &staged, resolved.name.resource_type, extension).await?;
-    check_format(&resolved, &seen.format)?;
-    let assets = AssetStore::of(upload, &plane.database, &plane.settings.region.name);
-    let id = VersionId::generate(plane.clock.now());
-    let mut ahead = Ahead::default();
-    if let (Some(eager), Some(source)) = (&resolved.eager, &seen.source) {
-        // What is kept as it is gets no renditions of a file that it is not.
-        let is_kept = !resolved.overwrite && assets.find(&resolved.name).await?.is_some();
-        if !is_kept {
-            ahead = Box::pin(wanted_ahead(plane, upload, eager, id, source, &staged)).await?;
-        }
-    }
-    let early = ahead.early.clone();
-    let wanted = Wanted {
-        id,
-        display_name: resolved.display_name,
-        asset_folder: resolved.asset_folder,
-        original_filename: resolved.original_filename,
-        tags: resolved.tags,
-        context: resolved.context,
-        origin: "upload",
-        access_key: upload.access_key().map(str::to_owned),
-        request: upload.request(),
-        overwrite: resolved.overwrite,
-        remote: None,
-        replaces: None,
-        ends,
-        ahead,
-    };
-    match keep::keep(plane, &assets, permitted, staged, seen, wanted).await? {
-        Kept::Stored(asset) => Ok(Some(Stored { asset, is_existing: false, early })),
-        Kept::Existing(asset) => {
-            let early = match &resolved.eager {
-                Some(eager) => Box::pin(of_existing(plane, upload, eager, &asset, false)).await?,
-                None => Vec::new(),
-            };
-            Ok(Some(Stored { asset, is_existing: true, early }))
-        }
-        Kept::OutOfScope => Err(upload.beyond_reach()),
-        Kept::Ended => Ok(None),
-    }
 }

@@ -13,7 +13,7 @@ use crate::{
     Plane,
     assets::{
         AssetStore,
-        commit::{NewVersion, RemoteSource, UploadOutcome},
+        commit::{Ends, NewVersion, RemoteSource, UploadOutcome},
         early::Ahead,
         record::{AssetName, AssetRecord, ResourceType},
     },
@@ -60,8 +60,8 @@ pub struct Wanted {
     pub remote: Option<RemoteSource>,
     /// The version that it replaces, if it is to replace no other.
     pub replaces: Option<VersionId>,
-    /// The upload in chunks that it ends, once.
-    pub ends: Option<uuid::Uuid>,
+    /// What it ends.
+    pub ends: Ends,
     /// What was made of it ahead.
     pub ahead: Ahead,
 }
@@ -75,7 +75,7 @@ pub enum Kept {
     Existing(Box<AssetRecord>),
     /// The name is taken by an asset in a folder that the caller may not change.
     OutOfScope,
-    /// The upload in chunks was ended by another request.
+    /// The upload in chunks or the job was ended by another.
     Ended,
 }
 
@@ -164,7 +164,7 @@ fn check_pixels(pixels: u64, limit: u64) -> Result<(), ApiError> {
 }
 
 /// A picture that cannot be taken is the client's error; a pool that cannot work is ours.
-fn refused_file(error: RenderError) -> ApiError {
+pub(super) fn refused_file(error: RenderError) -> ApiError {
     match error {
         RenderError::Refused(refused) => {
             ApiError::new(ErrorCode::InvalidFile, format!("Invalid image file: {}", refused.message))

@@ -9,7 +9,7 @@ use plane_kit::{
 use rand::Rng;
 use serde_json::{Map, Value};
 
-use super::{authorize::AuthorizedUpload, context::read_context};
+use super::{authorize::AuthorizedUpload, context::read_context, incoming::Incoming};
 use crate::{
     assets::{
         labels::{check_context, check_tags},
@@ -24,8 +24,7 @@ const PUBLIC_ID_LIMIT: usize = 255;
 const PUBLIC_ID_FORBIDDEN: &[char] = &['?', '&', '#', '\\', '%', '<', '>', '+'];
 
 /// Parameters of the wire that are not built yet. Saying them at a value other than their default is refused by name.
-pub const NOT_BUILT: [&str; 46] = [
-    "transformation",
+pub const NOT_BUILT: [&str; 42] = [
     "responsive_breakpoints",
     "raw_convert",
     "quality_override",
@@ -55,14 +54,11 @@ pub const NOT_BUILT: [&str; 46] = [
     "visual_search",
     "auto_transcription",
     "auto_chaptering",
-    "async",
     "backup",
     "moderation",
-    "callback",
     "eval",
     "on_success",
     "clear_invalid",
-    "format",
     "unique_display_name",
     "live",
     "upload_chunk",
@@ -94,6 +90,8 @@ pub struct ResolvedUpload {
     pub allowed_formats: Vec<String>,
     /// Extension of the uploaded file's name, lower case.
     pub extension: Option<String>,
+    /// What is made of the file before it is stored.
+    pub incoming: Option<Incoming>,
     /// What is made of it before anybody asks for it.
     pub eager: Option<Eager>,
 }
@@ -145,6 +143,12 @@ pub fn resolve(upload: &AuthorizedUpload, file: FileFacts<'_>) -> Result<Resolve
     if eager.is_some() && resource_type != ResourceType::Image {
         return Err(not_a_picture());
     }
+    let incoming = Incoming::read(params)?;
+    if incoming.is_some() && resource_type != ResourceType::Image {
+        let text = "Invalid value for parameter transformation or format: a raw file has no transformations";
+        return Err(ApiError::new(ErrorCode::InvalidTransformation, text));
+    }
+    params.boolean("async")?;
     let tags = check_tags(params.list("tags")?.unwrap_or_default())?;
     let keeps_filename = params.boolean("discard_original_filename")? != Some(true);
     Ok(ResolvedUpload {
@@ -157,6 +161,7 @@ pub fn resolve(upload: &AuthorizedUpload, file: FileFacts<'_>) -> Result<Resolve
         overwrite: upload.is_signed() && params.boolean("overwrite")?.unwrap_or(true),
         allowed_formats: params.list("allowed_formats")?.unwrap_or_default(),
         extension,
+        incoming,
         eager,
     })
 }
@@ -371,7 +376,7 @@ mod tests {
 
     #[test]
     fn parameters_that_are_not_built_are_refused_by_name_unless_at_their_default() {
-        for text in ["async=0", "faces=false", "access_mode=public", "unknown=1", "invalidate=1"] {
+        for text in ["colors=0", "faces=false", "access_mode=public", "unknown=1", "invalidate=1"] {
             assert!(refuse_not_built(&Params::from_urlencoded(text)).is_ok(), "{text}");
         }
         let refused = refuse_not_built(&Params::from_urlencoded("moderation=manual")).unwrap_err();

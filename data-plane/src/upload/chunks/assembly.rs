@@ -244,6 +244,35 @@ pub fn objects(environment: EnvironmentId, collected: &Collected) -> Vec<ObjectK
     collected.chunks.iter().map(|chunk| ObjectKey::chunk(environment, chunk.id)).collect()
 }
 
+/// An upload whose chunks are there.
+pub async fn find_collected(plane: &Plane, environment: EnvironmentId, id: Uuid) -> Result<Option<Collected>, DbErr> {
+    let reader = plane.database.reader();
+    let upload = chunked_uploads::Entity::find_by_id(id)
+        .filter(chunked_uploads::Column::EnvironmentId.eq(environment.0))
+        .one(reader)
+        .await?;
+    let Some(row) = upload else {
+        return Ok(None);
+    };
+    let chunks = upload_chunks::Entity::find()
+        .filter(upload_chunks::Column::UploadId.eq(row.id))
+        .order_by_asc(upload_chunks::Column::Position)
+        .all(reader)
+        .await?;
+    let bytes = chunks.iter().map(|chunk| u64::try_from(chunk.bytes).unwrap_or(0)).sum();
+    let chunks_of =
+        Collected { id: row.id, public_id: row.public_id, bytes, version: row.version_id, is_complete: true, chunks };
+    Ok(Some(chunks_of))
+}
+
+/// Takes away the chunks of an upload that has ended, and one that has not is given up.
+pub async fn discard(plane: &Plane, environment: EnvironmentId, id: Uuid) -> Result<(), DbErr> {
+    if let Some(collected) = find_collected(plane, environment, id).await? {
+        plane.remove_objects(objects(environment, &collected));
+    }
+    abandon(plane, id).await
+}
+
 /// What an upload led to, if it has ended.
 pub async fn outcome(plane: &Plane, id: Uuid) -> Result<Option<Uuid>, DbErr> {
     let row = chunked_uploads::Entity::find_by_id(id).one(plane.database.reader()).await?;

@@ -1,0 +1,96 @@
+//! From a resolved upload and its staged file to an asset.
+
+use plane_kit::{error::ApiError, ids::VersionId};
+
+use super::{
+    ahead::{of_existing, wanted_ahead},
+    authorize::AuthorizedUpload,
+    keep::{self, Kept, Wanted},
+    parameters::{ResolvedUpload, check_format},
+    stage::Staged,
+};
+use crate::{
+    DataPlane,
+    assets::{
+        AssetStore,
+        commit::Ends,
+        early::{Ahead, Early},
+        record::AssetRecord,
+    },
+};
+
+/// What an upload led to.
+pub struct Stored {
+    /// The asset as it is now.
+    pub asset: Box<AssetRecord>,
+    /// Whether the asset was there before, and was to be kept.
+    pub is_existing: bool,
+    /// What was asked for ahead.
+    pub early: Vec<Early>,
+}
+
+/// Looks into the file, stores its bytes, and only then gives them their name. Nothing when what it `ends` was ended by another.
+pub async fn store(
+    plane: &DataPlane,
+    upload: &AuthorizedUpload,
+    resolved: ResolvedUpload,
+    staged: Staged,
+    ends: Ends,
+) -> Result<Option<Stored>, ApiError> {
+    let tenant = upload.tenant();
+    let permitted = upload.permit(resolved.name.clone(), &resolved.asset_folder)?;
+    let extension = resolved.extension.as_deref();
+    let kind = resolved.name.resource_type;
+    let mut staged = staged;
+    let mut seen = keep::look_into(plane, tenant, &staged, kind, extension).await?;
+    let incoming = resolved.incoming.as_ref();
+    if !incoming.is_some_and(|incoming| incoming.converts) {
+        check_format(&resolved, &seen.format)?;
+    }
+    if let (Some(incoming), Some(source)) = (incoming, &seen.source)
+        && let Some(made) = Box::pin(incoming.of(plane, tenant, &staged, source)).await?
+    {
+        staged = made;
+        seen = keep::look_into(plane, tenant, &staged, kind, extension).await?;
+        check_format(&resolved, &seen.format)?;
+    }
+    let assets = AssetStore::of(upload, &plane.database, &plane.settings.region.name);
+    let id = VersionId::generate(plane.clock.now());
+    let mut ahead = Ahead::default();
+    if let (Some(eager), Some(source)) = (&resolved.eager, &seen.source) {
+        // What is kept as it is gets no renditions of a file that it is not.
+        let is_kept = !resolved.overwrite && assets.find(&resolved.name).await?.is_some();
+        if !is_kept {
+            ahead = Box::pin(wanted_ahead(plane, upload, eager, id, source, &staged)).await?;
+        }
+    }
+    let early = ahead.early.clone();
+    let wanted = Wanted {
+        id,
+        display_name: resolved.display_name,
+        asset_folder: resolved.asset_folder,
+        original_filename: resolved.original_filename,
+        tags: resolved.tags,
+        context: resolved.context,
+        origin: "upload",
+        access_key: upload.access_key().map(str::to_owned),
+        request: upload.request(),
+        overwrite: resolved.overwrite,
+        remote: None,
+        replaces: None,
+        ends,
+        ahead,
+    };
+    match keep::keep(plane, &assets, permitted, staged, seen, wanted).await? {
+        Kept::Stored(asset) => Ok(Some(Stored { asset, is_existing: false, early })),
+        Kept::Existing(asset) => {
+            let early = match &resolved.eager {
+                Some(eager) => Box::pin(of_existing(plane, upload, eager, &asset, false)).await?,
+                None => Vec::new(),
+            };
+            Ok(Some(Stored { asset, is_existing: true, early }))
+        }
+        Kept::OutOfScope => Err(upload.beyond_reach()),
+        Kept::Ended => Ok(None),
+    }
+}
