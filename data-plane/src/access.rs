@@ -359,6 +359,18 @@ permissions! {
     WriteUploadMappings = "upload_mappings:write",
     /// To take upload mappings away.
     DestroyUploadMappings = "upload_mappings:destroy",
+    /// To read metadata fields and their lists.
+    ReadMetadataFields = "metadata_fields:read",
+    /// To make and change metadata fields and their lists.
+    WriteMetadataFields = "metadata_fields:write",
+    /// To take metadata fields, and values of their lists, away.
+    DestroyMetadataFields = "metadata_fields:destroy",
+    /// To read metadata rules.
+    ReadMetadataRules = "metadata_rules:read",
+    /// To make and change metadata rules.
+    WriteMetadataRules = "metadata_rules:write",
+    /// To take metadata rules away.
+    DestroyMetadataRules = "metadata_rules:destroy",
     /// To read triggers.
     ReadTriggers = "triggers:read",
     /// To make and change triggers.

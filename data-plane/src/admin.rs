@@ -1,10 +1,13 @@
 //! The Admin API.
 
+pub mod datasources;
 pub mod deletion;
 pub mod folders;
 pub mod jobs;
 pub mod listings;
 pub mod mappings;
+pub mod metadata_fields;
+pub mod metadata_rules;
 pub mod notifications;
 pub mod paging;
 pub mod presets;

@@ -9,6 +9,7 @@ use crate::{
         Claim, Job,
         runner::{Carry, Ended, JobError},
     },
+    metadata::cleanup::{self, Cleanup},
     notifications::send::{self, Send},
     upload::later::{self, Upload},
 };
@@ -22,6 +23,7 @@ impl Carry for Carrier {
         match claim.kind.as_str() {
             Eager::KIND => job::carry(&self.0, claim).await,
             Upload::KIND => later::carry(&self.0, claim).await,
+            Cleanup::KIND => cleanup::carry(&self.0, claim).await,
             Send::KIND => send::carry(&self.0, claim).await,
             other => Err(JobError::UnknownKind(other.to_owned())),
         }

@@ -26,9 +26,9 @@ use crate::tables::jobs::{ActiveModel, Column, Entity, Model};
 
 /// How long a job is one node's before another may take it. It is renewed while it is worked on.
 pub const LEASE: TimeDelta = TimeDelta::seconds(30);
-/// How often a job is taken before it is given up if its node does not come back from it: one that takes its node down each time does
-/// not do that for ever. Whoever fails otherwise says himself when it is enough.
-const MOST_ATTEMPTS: i32 = 30;
+/// How often a node may not come back from a job. Then it is not begun once more, and only told as failed: one that takes its node
+/// down each time does not do that for ever.
+const MOST_LOSSES: i32 = 10;
 /// How long an error text may be that is kept with a job, in characters.
 const LONGEST_ERROR: usize = 500;
 
@@ -119,7 +119,7 @@ impl Wakers {
 }
 
 /// A job that is to be put into the queue, whatever its kind.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
     kind: &'static str,
     lane: Lane,
@@ -160,6 +160,7 @@ pub async fn put_as<C: ConnectionTrait>(
         kind: Set(order.kind.into()),
         payload: Set(order.payload),
         attempts: Set(0),
+        losses: Set(0),
         due_at: Set(Some(now)),
         lease: Set(None),
         node: Set(None),
@@ -181,6 +182,8 @@ pub struct Claim {
     pub kind: String,
     /// How often it was taken, this time included.
     pub attempts: i32,
+    /// Whether nodes did not come back from it so often that it is not begun once more.
+    pub is_spent: bool,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     payload: String,
@@ -208,16 +211,16 @@ impl Claim {
         Ok(gone.rows_affected > 0)
     }
 
-    /// Puts the job off until a moment; for ever, when there is none. False when it is another node's by now.
+    /// Puts the job off until a moment. False when it is another node's by now.
     pub async fn postpone<C: ConnectionTrait>(
         &self,
         connection: &C,
-        until: Option<DateTime<Utc>>,
+        until: DateTime<Utc>,
         error: &str,
     ) -> Result<bool, DbErr> {
         let error: String = error.chars().filter(|c| *c != '\0').take(LONGEST_ERROR).collect();
         let put_off = Entity::update_many()
-            .col_expr(Column::DueAt, Expr::value(until))
+            .col_expr(Column::DueAt, Expr::value(Some(until)))
             .col_expr(Column::Lease, Expr::value(None::<Uuid>))
             .col_expr(Column::Node, Expr::value(None::<Uuid>))
             .col_expr(Column::Error, Expr::value(error))
@@ -255,28 +258,27 @@ async fn claim(
         let Some(row) = next_due(database, lane, after, busy, now).await? else {
             return Ok(None);
         };
-        let is_poison = row.lease.is_some() && row.attempts >= MOST_ATTEMPTS;
         let lease = uuid_at(now);
-        let until = if is_poison { None } else { Some(now + LEASE) };
-        let mut update = Entity::update_many()
-            .col_expr(Column::DueAt, Expr::value(until))
+        let losses = row.losses + i32::from(row.lease.is_some());
+        let taken = Entity::update_many()
+            .col_expr(Column::DueAt, Expr::value(Some(now + LEASE)))
             .col_expr(Column::Lease, Expr::value(Some(lease)))
             .col_expr(Column::Node, Expr::value(Some(node.0)))
             .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
+            .col_expr(Column::Losses, Expr::value(losses))
             .filter(Column::Id.eq(row.id))
             .filter(Column::Attempts.eq(row.attempts))
-            .filter(Column::DueAt.lte(now));
-        if is_poison {
-            update = update.col_expr(Column::Error, Expr::value(format!("given up after {MOST_ATTEMPTS} attempts")));
-        }
-        let taken = update.exec(database.writer()).await?;
-        if taken.rows_affected > 0 && !is_poison {
+            .filter(Column::DueAt.lte(now))
+            .exec(database.writer())
+            .await?;
+        if taken.rows_affected > 0 {
             return Ok(Some(Claim {
                 id: row.id,
                 lease,
                 environment: EnvironmentId(row.environment_id),
                 kind: row.kind,
                 attempts: row.attempts + 1,
+                is_spent: losses >= MOST_LOSSES,
                 created_at: row.created_at,
                 payload: row.payload,
             }));

@@ -14,6 +14,7 @@ pub mod eager;
 pub mod folders;
 pub mod jobs;
 pub mod mappings;
+pub mod metadata;
 pub mod metering;
 pub mod notifications;
 pub mod outbound;
@@ -388,7 +389,10 @@ impl AdminRate {
 
 /// The operations of the data plane. Delivery takes every path that nothing else takes.
 pub fn routes() -> Routes {
-    use admin::{deletion, folders, jobs, listings, mappings, notifications, presets, resources, service, triggers};
+    use admin::{
+        datasources, deletion, folders, jobs, listings, mappings, metadata_fields, metadata_rules, notifications,
+        presets, resources, service, triggers,
+    };
     let mut routes = Routes::new();
     {
         use service::{__path_config, __path_ping, __path_usage, config, ping, usage};
@@ -429,6 +433,32 @@ pub fn routes() -> Routes {
         plane_kit::routes!(routes;
             list_upload_mappings, create_upload_mapping, update_upload_mapping, delete_upload_mapping,
             replace_upload_mappings);
+        use datasources::{
+            __path_delete_datasource_entries, __path_order_datasource, __path_restore_datasource_entries,
+            __path_search_datasource, __path_search_datasources, __path_update_datasource, delete_datasource_entries,
+            order_datasource, restore_datasource_entries, search_datasource, search_datasources, update_datasource,
+        };
+        use metadata_fields::{
+            __path_create_metadata_field, __path_delete_metadata_field, __path_list_metadata_fields,
+            __path_read_metadata_field, __path_reorder_metadata_field, __path_reorder_metadata_fields,
+            __path_update_metadata_field, create_metadata_field, delete_metadata_field, list_metadata_fields,
+            read_metadata_field, reorder_metadata_field, reorder_metadata_fields, update_metadata_field,
+        };
+        // What is named by a word stands before what is named by an id.
+        plane_kit::routes!(routes;
+            list_metadata_fields, create_metadata_field, reorder_metadata_fields, search_datasources,
+            read_metadata_field, update_metadata_field, delete_metadata_field, reorder_metadata_field,
+            search_datasource, update_datasource, delete_datasource_entries, order_datasource,
+            restore_datasource_entries);
+        let order = format!("{cloud}/metadata_fields/{{external_id}}/datasource/order");
+        routes.add_spelling("order_datasource", Method::PUT, &order, order_datasource);
+        use metadata_rules::{
+            __path_create_metadata_rule, __path_delete_metadata_rule, __path_list_metadata_rules,
+            __path_update_metadata_rule, create_metadata_rule, delete_metadata_rule, list_metadata_rules,
+            update_metadata_rule,
+        };
+        plane_kit::routes!(routes;
+            list_metadata_rules, create_metadata_rule, update_metadata_rule, delete_metadata_rule);
         use triggers::{
             __path_create_trigger, __path_delete_trigger, __path_list_triggers, __path_test_trigger,
             __path_update_trigger, create_trigger, delete_trigger, list_triggers, test_trigger, update_trigger,
@@ -471,7 +501,8 @@ pub fn routes() -> Routes {
     }
     {
         use upload::commands::{
-            __path_rename, __path_update_context, __path_update_tags, rename, update_context, update_tags,
+            __path_rename, __path_update_context, __path_update_metadata, __path_update_tags, rename, update_context,
+            update_metadata, update_tags,
         };
         use upload::{
             delete_token::{__path_delete_by_token, delete_by_token},
@@ -482,7 +513,7 @@ pub fn routes() -> Routes {
             handlers::{__path_upload, upload},
         };
         plane_kit::routes!(routes;
-            upload, explicit, destroy, delete_by_token, rename, update_tags, update_context);
+            upload, explicit, destroy, delete_by_token, rename, update_tags, update_context, update_metadata);
         routes.add_spelling("upload", Method::POST, "/v1_1/{cloud_name}/upload", upload);
         routes.add_spelling("upload", Method::POST, "/v1_1/{cloud_name}/{resource_type}/upload_chunked", upload);
     }

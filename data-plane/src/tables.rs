@@ -50,7 +50,36 @@ table! {
         pub version_id: Uuid,
         pub tags: Json,
         pub context: Json,
+        pub metadata: Json,
         pub created_at: DateTimeUtc,
+    }
+}
+
+table! {
+    /// A field of structured metadata.
+    metadata_fields, "metadata_fields" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub environment_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub external_id: String,
+        pub definition: Json,
+        pub position: i32,
+        pub created_at: DateTimeUtc,
+        pub deleted_at: Option<DateTimeUtc>,
+    }
+}
+
+table! {
+    /// A rule of structured metadata.
+    metadata_rules, "metadata_rules" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub environment_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub external_id: String,
+        pub definition: Json,
+        pub position: i32,
+        pub created_at: DateTimeUtc,
+        pub deleted_at: Option<DateTimeUtc>,
     }
 }
 
@@ -299,6 +328,7 @@ table! {
         #[sea_orm(column_type = "Text")]
         pub payload: String,
         pub attempts: i32,
+        pub losses: i32,
         pub due_at: Option<DateTimeUtc>,
         pub lease: Option<Uuid>,
         pub node: Option<Uuid>,

@@ -151,6 +151,10 @@ pub struct UploadResult {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub context: Option<Value>,
+    /// Values of metadata fields, by their external ids.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object)]
+    pub metadata: Map<String, Value>,
     /// The access key that uploaded it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key: Option<String>,
@@ -202,6 +206,7 @@ impl UploadResult {
             delete_token: None,
             done: None,
             context: custom(&asset.context),
+            metadata: asset.metadata.clone(),
             api_key: api_key.map(str::to_owned),
             damaged: source.filter(|source| source.damaged).map(|_| true),
             eager: Vec::new(),
@@ -331,6 +336,10 @@ pub struct Resource {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub context: Option<Value>,
+    /// Values of metadata fields, by their external ids, if they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub metadata: Option<Map<String, Value>>,
 }
 
 /// What a listing shows beside the usual.
@@ -340,6 +349,8 @@ pub struct Extras {
     pub tags: bool,
     /// Context.
     pub context: bool,
+    /// Values of metadata fields.
+    pub metadata: bool,
 }
 
 impl Resource {
@@ -367,6 +378,7 @@ impl Resource {
             secure_url,
             tags: extras.tags.then(|| asset.tags.clone()),
             context: if extras.context { custom(&asset.context) } else { None },
+            metadata: (extras.metadata && !asset.metadata.is_empty()).then(|| asset.metadata.clone()),
         }
     }
 }
@@ -403,7 +415,7 @@ impl ResourceDetail {
         asset: &AssetRecord,
         derived: &[(derived_assets::Model, renditions::Model)],
     ) -> Self {
-        let extras = Extras { tags: !asset.tags.is_empty(), context: true };
+        let extras = Extras { tags: !asset.tags.is_empty(), context: true, metadata: true };
         let mut resource = Resource::new(links, tenant, asset, extras);
         resource.uploaded_at = Some(wire_time(asset.version.uploaded_at));
         Self {

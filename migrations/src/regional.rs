@@ -12,6 +12,7 @@ mod m20261127_000007_chunked_uploads;
 mod m20261127_000008_folders;
 mod m20261127_000009_upload_mappings;
 mod m20261127_000010_jobs;
+mod m20261127_000011_metadata;
 
 /// The regional set.
 pub struct Migrator;
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000008_folders::Migration),
             Box::new(m20261127_000009_upload_mappings::Migration),
             Box::new(m20261127_000010_jobs::Migration),
+            Box::new(m20261127_000011_metadata::Migration),
         ]
     }
 }

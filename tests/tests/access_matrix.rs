@@ -92,6 +92,9 @@ impl Caller {
             "update_context" => {
                 tenant.signed(&action).parameter("public_ids", "victim").parameter("command", "remove_all")
             }
+            "update_metadata" => {
+                tenant.signed(&action).parameter("public_ids", "victim").parameter("metadata", "intruder=1")
+            }
             "explicit" => tenant.signed(&action).parameter("public_id", "victim").parameter("tags", "intruder"),
             "delete_by_token" => tenant.signed(&action).parameter("token", "1.2.3"),
             other => panic!("there is no call of {other} here yet"),

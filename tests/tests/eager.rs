@@ -43,6 +43,8 @@ on_both!(
     what_an_upload_wants_is_there_with_it,
     what_cannot_be_made_leaves_nothing_behind,
     what_is_put_off_is_made_and_told,
+    who_is_named_hears_of_what_was_made_at_once,
+    what_goes_before_it_is_made_is_told,
     an_asset_that_is_there_gets_what_explicit_wants,
     what_is_kept_gets_its_own_renditions,
     a_preset_says_what_is_wanted,
@@ -174,6 +176,40 @@ async fn what_is_put_off_is_made_and_told(tenant: Tenant) {
     assert_eq!(counted(&tenant).await.2 - after.2, 1, "one of the two was there");
 }
 
+async fn who_is_named_hears_of_what_was_made_at_once(tenant: Tenant) {
+    let receiver = Receiver::start().await;
+    let url = receiver.url("/eager");
+    let upload = tenant.upload(pictures::jpeg(&pictures::photo(300, 200, 1))).public_id("cat");
+    let stored = upload.parameter("eager", "w_30").parameter("eager_notification_url", &url).send().await.ok();
+    let told = receiver.wait_for("/eager", 1).await.remove(0).json();
+    assert_eq!((&told["notification_type"], &told["eager"]), (&json!("eager"), &stored["eager"]));
+    let explicit = tenant.signed("image/explicit").public_id("cat").parameter("type", "upload");
+    let changed = explicit.parameter("eager", "w_60").parameter("eager_notification_url", &url).send().await.ok();
+    let told = receiver.wait_for("/eager", 2).await.remove(1).json();
+    assert_eq!((&told["public_id"], &told["eager"]), (&json!("cat"), &changed["eager"]));
+}
+
+async fn what_goes_before_it_is_made_is_told(tenant: Tenant) {
+    let receiver = Receiver::start().await;
+    // The environment's only places are taken by what takes long, so the rest waits.
+    let large = pictures::jpeg(&pictures::photo(3000, 2000, 1));
+    for number in 0..4 {
+        let upload = tenant.upload(large.clone()).public_id(&format!("large{number}")).parameter("eager_async", "1");
+        upload.parameter("eager", "e_blur:2000/f_png|e_blur:1900/f_png").send().await.ok();
+    }
+    let upload = tenant.upload(pictures::small_jpeg(1)).public_id("cat").parameter("eager_async", "1");
+    let upload = upload.parameter("eager", "w_30").parameter("eager_notification_url", &receiver.url("/eager"));
+    let batch = upload.send().await.ok()["batch_id"].clone();
+    tenant.destroy("cat").await.ok();
+    let told = receiver.wait_for("/eager", 1).await.remove(0).json();
+    assert_eq!(told["batch_id"], batch);
+    // Whether it was quicker than the end of the asset is open; that its end is told is not.
+    match told["notification_type"].as_str() {
+        Some("error") => assert_eq!(told["public_id"], "cat"),
+        other => assert_eq!(other, Some("eager")),
+    }
+}
+
 async fn an_asset_that_is_there_gets_what_explicit_wants(tenant: Tenant) {
     let explicit = |eager: &str| {
         let call = tenant.signed("image/explicit").parameter("public_id", "cat").parameter("type", "upload");
@@ -261,6 +297,11 @@ async fn what_cannot_be_wanted_is_named(tenant: Tenant) {
         "{}",
         refused.text()
     );
+    tenant.upload(pictures::small_jpeg(1)).public_id("there").send().await.ok();
+    let update = json!({"eager": "w_10"});
+    let refused = tenant.send(Method::POST, "resources/image/upload/there", update).await;
+    assert!(refused.status == 400 && refused.message().contains("eager of an update"), "{}", refused.text());
+    tenant.destroy("there").await.ok();
     let many = "w_10|".repeat(101);
     let refused = tenant.upload(pictures::small_jpeg(1)).parameter("eager", &many).send().await;
     assert_eq!((refused.status, refused.message().contains("101")), (400, true), "{}", refused.text());

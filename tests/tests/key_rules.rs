@@ -162,6 +162,9 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
         "list_tags" => vec!["tags/image".to_owned(), "tags%2Fimage".to_owned()],
         "list_triggers" => vec!["triggers".to_owned()],
         "list_jobs" => vec!["jobs".to_owned()],
+        "list_metadata_fields" => vec!["metadata_fields".to_owned()],
+        "read_metadata_field" => vec!["metadata_fields/x".to_owned(), "metadata_fields%2Fx".to_owned()],
+        "list_metadata_rules" => vec!["metadata_rules".to_owned()],
         _ => Vec::new(),
     };
     if let Some(path) = get.get(spelling) {
@@ -209,6 +212,33 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
         "create_folder" => vec![(Method::POST, "folders/a%2Fb", json!({}))].into_iter().nth(spelling),
         "update_folder" => vec![(Method::PUT, "folders/x", json!({"to_folder": "y"}))].into_iter().nth(spelling),
         "delete_folder" => vec![(Method::DELETE, "folders/x", json!({}))].into_iter().nth(spelling),
+        "create_metadata_field" => vec![(Method::POST, "metadata_fields", json!({}))].into_iter().nth(spelling),
+        "update_metadata_field" => vec![(Method::PUT, "metadata_fields/x", json!({}))].into_iter().nth(spelling),
+        "delete_metadata_field" => vec![(Method::DELETE, "metadata_fields/x", json!({}))].into_iter().nth(spelling),
+        "reorder_metadata_field" => {
+            vec![(Method::PUT, "metadata_fields/x/reorder", json!({}))].into_iter().nth(spelling)
+        }
+        "reorder_metadata_fields" => vec![(Method::PUT, "metadata_fields/order", json!({}))].into_iter().nth(spelling),
+        "search_datasources" => {
+            vec![(Method::POST, "metadata_fields/datasource/search", json!({}))].into_iter().nth(spelling)
+        }
+        "search_datasource" => {
+            vec![(Method::POST, "metadata_fields/x/datasource/search", json!({}))].into_iter().nth(spelling)
+        }
+        "update_datasource" => vec![(Method::PUT, "metadata_fields/x/datasource", json!({}))].into_iter().nth(spelling),
+        "delete_datasource_entries" => {
+            vec![(Method::DELETE, "metadata_fields/x/datasource", json!({}))].into_iter().nth(spelling)
+        }
+        "order_datasource" => [Method::POST, Method::PUT]
+            .map(|method| (method, "metadata_fields/x/datasource/order", json!({})))
+            .into_iter()
+            .nth(spelling),
+        "restore_datasource_entries" => {
+            vec![(Method::POST, "metadata_fields/x/datasource_restore", json!({}))].into_iter().nth(spelling)
+        }
+        "create_metadata_rule" => vec![(Method::POST, "metadata_rules", json!({}))].into_iter().nth(spelling),
+        "update_metadata_rule" => vec![(Method::PUT, "metadata_rules/x", json!({}))].into_iter().nth(spelling),
+        "delete_metadata_rule" => vec![(Method::DELETE, "metadata_rules/x", json!({}))].into_iter().nth(spelling),
         "create_trigger" => vec![(Method::POST, "triggers", json!({}))].into_iter().nth(spelling),
         "update_trigger" => vec![(Method::PUT, "triggers/x", json!({}))].into_iter().nth(spelling),
         "delete_trigger" => vec![(Method::DELETE, "triggers/x", json!({}))].into_iter().nth(spelling),
@@ -241,6 +271,7 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
         "explicit" => &[("image/explicit", &[("public_id", "a/b")])],
         "delete_by_token" => &[("delete_by_token", &[("token", "x")])],
         "update_context" => &[("image/context", &[("public_ids", "a/b"), ("command", "remove_all")])],
+        "update_metadata" => &[("image/metadata", &[("public_ids", "a/b"), ("metadata", "x=1")])],
         _ => &[],
     };
     if let Some((action, parameters)) = commands.get(spelling) {
@@ -310,7 +341,8 @@ async fn rules_hold_on_the_wire_under_every_spelling() {
                     _ => everywhere,
                 };
                 let refused = answer.text().contains("no permission for this call");
-                let in_body = ["upload", "explicit", "destroy", "rename", "update_tags", "update_context"];
+                let in_body =
+                    ["upload", "explicit", "destroy", "rename", "update_tags", "update_context", "update_metadata"];
                 let status = if in_body.contains(&operation.id) { 401 } else { 403 };
                 if refused == expected || (refused && answer.status != status) {
                     complaints.push(format!(

@@ -49,6 +49,7 @@ on_both!(
     what_fails_later_is_told_too,
     what_could_never_be_is_refused_at_once,
     an_address_is_asked_later,
+    who_waits_for_a_name_that_is_kept_hears_of_it,
     chunks_may_be_put_together_later,
     a_picture_is_changed_before_it_is_stored,
     a_form_in_a_frame_is_sent_on,
@@ -157,11 +158,28 @@ async fn an_address_is_asked_later(tenant: Tenant) {
     assert_eq!(stored(&tenant, "image/upload/photo").await["width"], json!(300));
     receiver.wait_for("/told", 1).await;
     assert_eq!(remote.answers("/photo.jpg"), [200]);
-    later("/none.jpg").public_id("none").send().await.ok();
+    let secret = remote.url("/none.jpg?token=secret").replace("http://", "http://me:word@");
+    let upload = tenant.signed("auto/upload").parameter("file", &secret).parameter("async", "1").public_id("none");
+    upload.parameter("notification_url", &receiver.url("/told")).send().await.ok();
     let told = receiver.wait_for("/told", 2).await.remove(1).json();
+    assert!(!told.to_string().contains("secret") && !told.to_string().contains("word"), "{told}");
     assert_eq!((&told["notification_type"], &told["public_id"]), (&json!("error"), &json!("none")));
     assert!(told["error"]["message"].as_str().is_some_and(|text| text.contains("404")), "{told}");
     no_jobs(&tenant).await;
+}
+
+async fn who_waits_for_a_name_that_is_kept_hears_of_it(tenant: Tenant) {
+    let receiver = Receiver::start().await;
+    let kept = tenant.upload(pictures::jpeg(&pictures::photo(300, 200, 1))).public_id("cat").send().await.ok();
+    let upload = tenant.upload(pictures::small_jpeg(2)).public_id("cat").parameter("overwrite", "0");
+    let upload = upload.parameter("async", "1").parameter("eager", "w_30");
+    let pending = upload.parameter("notification_url", &receiver.url("/told")).send().await.ok();
+    let told = receiver.wait_for("/told", 1).await.remove(0).json();
+    assert_eq!((&told["notification_type"], &told["batch_id"]), (&json!("upload"), &pending["batch_id"]));
+    assert_eq!((&told["existing"], &told["version_id"]), (&json!(true), &kept["version_id"]));
+    assert_eq!(told["eager"][0]["height"], json!(20), "of what is there");
+    no_jobs(&tenant).await;
+    assert_eq!(receiver.received("/told").len(), 1);
 }
 
 async fn chunks_may_be_put_together_later(tenant: Tenant) {
@@ -215,6 +233,7 @@ async fn a_picture_is_changed_before_it_is_stored(tenant: Tenant) {
     for (upload, part) in [
         (photo().parameter("allowed_formats", "png"), "jpg not allowed"),
         (photo().parameter("transformation", "w_100").parameter("allowed_formats", "png"), "jpg not allowed"),
+        (photo().parameter("format", "jpg").parameter("allowed_formats", "png"), "jpg not allowed"),
         (photo().parameter("transformation", "f_png").parameter("allowed_formats", "jpg"), "png not allowed"),
         (photo().parameter("transformation", "w_100,f_auto"), "f_auto"),
         (photo().parameter("transformation", "w_many"), "width"),

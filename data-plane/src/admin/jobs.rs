@@ -35,7 +35,7 @@ pub struct JobView {
     /// What it is.
     #[schema(example = "notification")]
     kind: String,
-    /// `waiting`, `running` or `given_up`.
+    /// `waiting` or `running`.
     #[schema(example = "waiting")]
     state: &'static str,
     /// How often it was tried.
@@ -58,7 +58,6 @@ impl From<ShownJob> for JobView {
             state: match job.state {
                 JobState::Waiting => "waiting",
                 JobState::Running => "running",
-                JobState::GivenUp => "given_up",
             },
             attempts: job.attempts,
             due_at: job.due_at.map(wire_time),

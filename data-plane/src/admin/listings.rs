@@ -74,6 +74,7 @@ pub struct TagPage {
         ("start_at" = Option<String>, Query, description = "Only what was created from this time on"),
         ("tags" = Option<bool>, Query, description = "Whether tags are shown"),
         ("context" = Option<bool>, Query, description = "Whether context is shown"),
+        ("metadata" = Option<bool>, Query, description = "Whether values of metadata fields are shown"),
         ("fields" = Option<Vec<String>>, Query, description = "Only these members of each asset, beside its ids"),
     ),
     responses(
@@ -321,6 +322,7 @@ async fn page(
     let extras = Extras {
         tags: params.boolean("tags")?.unwrap_or(false) || shown("tags"),
         context: params.boolean("context")?.unwrap_or(false) || shown("context"),
+        metadata: params.boolean("metadata")?.unwrap_or(false) || shown("metadata"),
     };
     let store = store(plane, grant);
     let (assets, next) = store.list(&listing).await?;
@@ -345,7 +347,7 @@ fn only(view: Resource, fields: Option<&[String]>) -> Result<Value, ApiError> {
 
 /// Reads what all listings have in common.
 fn with_page(mut listing: Listing, params: &Params) -> Result<Listing, ApiError> {
-    for name in ["metadata", "moderations"] {
+    for name in ["moderations"] {
         if params.boolean(name)? == Some(true) {
             return Err(ApiError::not_built(format!("The listing parameter {name}")));
         }
@@ -391,7 +393,7 @@ mod tests {
         assert!(refusal("next_cursor=zzz").contains("next_cursor"));
         assert!(refusal("direction=sideways").contains("direction"));
         assert!(refusal("start_at=yesterday").contains("start_at"));
-        assert!(refusal("metadata=true").contains("metadata"));
+        assert!(refusal("moderations=true").contains("moderations"));
         let of_images = Listing { resource_type: Some(ResourceType::Image), ..usual() };
         let cursor = Cursor::at(DateTime::UNIX_EPOCH, uuid::Uuid::nil()).print(of_images.fingerprint());
         assert!(refusal(&format!("direction=asc&next_cursor={cursor}")).contains("next_cursor"));

@@ -30,6 +30,7 @@ use crate::{
         log::{DeliveryLog, State},
         poll::{From, Handed, acknowledge, take},
         send::signed_text,
+        triggers::without_credentials,
     },
     tables::notifications::Model,
     views::wire_time,
@@ -147,7 +148,7 @@ impl std::convert::From<Model> for DeliveryView {
         Self {
             id: row.id.as_simple().to_string(),
             event_type: row.event_type,
-            uri: row.uri,
+            uri: without_credentials(&row.uri),
             request_id: row.request_id,
             batch_id: row.batch_id,
             state,

@@ -19,8 +19,9 @@ use crate::{
         list::fingerprint,
         record::{AssetName, AssetRecord, DeliveryType, ResourceType},
     },
+    metadata,
     notifications::notice::Wishes,
-    upload::changes::read_changes,
+    upload::changes::{read_changes, refuse_upload_parameters},
     views::ResourceDetail,
 };
 
@@ -113,6 +114,11 @@ pub struct UpdateRequest {
     /// `key=value` pairs joined by `|`, or an object, in the place of all old ones.
     #[schema(example = "alt=A cat")]
     context: Option<String>,
+    /// Values of metadata fields: `id=value` pairs joined by `|`, or an object. An empty value goes; what is not named stays.
+    #[schema(example = "colour=red")]
+    metadata: Option<String>,
+    /// Whether values go that their fields do not permit any more.
+    clear_invalid: Option<bool>,
     /// Folder; where folders follow from public ids it cannot be changed.
     asset_folder: Option<String>,
     /// Name shown to people.
@@ -213,7 +219,11 @@ async fn update(
     only: Option<AssetId>,
     params: &Params,
 ) -> Result<HttpResponse, ApiError> {
-    let changes = read_changes(params, grant.tenant().folders_are_free())?;
+    let of_uploads =
+        ["eager", "eager_async", "eager_notification_url", "transformation", "format", "async", "callback"];
+    refuse_upload_parameters(params, "an update", &of_uploads)?;
+    let mut changes = read_changes(params, grant.tenant().folders_are_free())?;
+    changes.metadata = metadata::of_change(plane, grant.tenant().id(), params).await?;
     let names = vec![name.clone()];
     let wishes = Wishes::read(params)?;
     if let Some(folder) = &changes.asset_folder {

@@ -19,8 +19,8 @@ use crate::{
     access::{DestroyTriggers, ReadTriggers, TenantGrant, WriteTriggers},
     notifications::{
         destination::Destination,
-        event::check_type,
-        triggers::{MOST, NewTrigger, Trigger, TriggerError, TriggerStore},
+        event::{check_told, check_type},
+        triggers::{MOST, NewTrigger, Trigger, TriggerError, TriggerStore, without_credentials},
     },
 };
 
@@ -54,7 +54,7 @@ impl From<Trigger> for TriggerView {
             id: trigger.id.as_simple().to_string(),
             product_environment_id: trigger.environment_id.as_simple().to_string(),
             uri_type: trigger.uri_type,
-            uri: trigger.uri,
+            uri: without_credentials(&trigger.uri),
             event_type: trigger.event_type,
             created_at: moment(trigger.created_at),
             updated_at: moment(trigger.updated_at),
@@ -177,8 +177,8 @@ pub async fn create_trigger(
     plane: web::Data<DataPlane>,
 ) -> Result<HttpResponse, ApiError> {
     let event_type = params.required_text("event_type")?;
-    check_type(&event_type)?;
-    let to = Destination::parse("uri", &params.required_text("uri")?)?;
+    check_told(&event_type)?;
+    let to = Destination::parse_standing("uri", &params.required_text("uri")?)?;
     match (params.text("uri_type")?.as_deref(), &to) {
         (None, _) | (Some("webhook"), Destination::Webhook(_)) | (Some("poll"), Destination::Poll(_)) => {}
         (Some("flow"), _) => return Err(ApiError::not_built("The trigger type flow")),
@@ -210,7 +210,7 @@ pub async fn update_trigger(
     params: Params,
     plane: web::Data<DataPlane>,
 ) -> Result<HttpResponse, ApiError> {
-    let to = Destination::parse("new_uri", &params.required_text("new_uri")?)?;
+    let to = Destination::parse_standing("new_uri", &params.required_text("new_uri")?)?;
     let permitted = access.grant().permit_within_reach(to, &request);
     let store = store(&plane, access.grant());
     store.update(id(&request)?, permitted, plane.clock.now()).await.map_err(refused)?;

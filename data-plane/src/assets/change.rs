@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use plane_kit::{audit::Entry, error::ApiError, ids::AssetId};
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect,
-    sea_query::{Expr, ExprTrait, Query},
+    sea_query::{Expr, ExprTrait, LikeExpr, Query},
 };
 use serde_json::{Value, json};
 
@@ -16,9 +16,11 @@ use super::{
     happening::Happening,
     labels::{ContextChange, MOST, TagChange, put_labels},
     list::folders_of,
-    record::{AssetName, AssetRecord},
+    record::{AssetName, AssetRecord, DeliveryType, ResourceType},
 };
 use crate::{
+    jobs::{self, Order},
+    metadata::values::MetadataChange,
     permitted::Permitted,
     tables::{asset_tags, assets},
 };
@@ -33,10 +35,14 @@ pub struct AssetChanges {
     pub tags: Option<TagChange>,
     /// Key and value pairs.
     pub context: Option<ContextChange>,
+    /// Values of metadata fields.
+    pub metadata: Option<MetadataChange>,
     /// Name shown to people.
     pub display_name: Option<String>,
     /// Folder.
     pub asset_folder: Option<String>,
+    /// The job that does the rest of the call, if the asset is there.
+    pub later: Option<Order>,
 }
 
 /// Why assets were not changed.
@@ -99,10 +105,32 @@ impl AssetStore<'_> {
                 }
                 changed.push(asset);
             }
+            if let Some(later) = changes.later.clone().filter(|_| !changed.is_empty()) {
+                jobs::put(&transaction, self.environment, later, now).await?;
+            }
             told.of(&transaction, &by, Happening::Changed(&pairs), now).await?;
             transaction.commit().await?;
         }
         Ok(changed)
+    }
+
+    /// The names of assets that have a value of a metadata field, at most `limit`.
+    pub async fn with_metadata(&self, field: &str, limit: u64) -> Result<Vec<AssetName>, DbErr> {
+        // In the text of the column the name stands in quotes, whatever the database thinks of blanks; what only looks alike is looked
+        // at once more.
+        let text = Expr::col((assets::Entity, assets::Column::Metadata)).cast_as("text");
+        let key = serde_json::to_string(field).map_err(|error| DbErr::Custom(error.to_string()))?;
+        let pattern: String =
+            key.chars().flat_map(|c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c])).collect();
+        let pattern = LikeExpr::new(format!("%{pattern}%")).escape('\\');
+        let found = self.base().filter(text.like(pattern)).limit(limit).all(self.database.reader()).await?;
+        let found = found.into_iter().filter(|asset| asset.metadata.get(field).is_some());
+        let names = found.map(|asset| {
+            let resource_type = ResourceType::from_name(&asset.resource_type)?;
+            let delivery_type = DeliveryType::from_name(&asset.delivery_type)?;
+            Some(AssetName { resource_type, delivery_type, public_id: asset.public_id })
+        });
+        Ok(names.flatten().collect())
     }
 
     /// The names of all other assets of the same kind and type that have any of these tags; nothing when there are more than `limit`.
@@ -149,6 +177,8 @@ impl AssetStore<'_> {
         let tags = changes.tags.as_ref().map_or_else(|| asset.tags.clone(), |change| change.applied_to(&asset.tags));
         let context =
             changes.context.as_ref().map_or_else(|| asset.context.clone(), |change| change.applied_to(&asset.context));
+        let metadata = changes.metadata.as_ref();
+        let metadata = metadata.map_or_else(|| asset.metadata.clone(), |change| change.applied_to(&asset.metadata));
         for (name, is_too_many) in [("tags", tags.len() > MOST), ("context", context.len() > MOST)] {
             if is_too_many {
                 return Err(ChangeError::TooMany { name, public_id: asset.name.public_id });
@@ -166,6 +196,7 @@ impl AssetStore<'_> {
             version_id: asset.version.id.0,
             tags: json!(tags),
             context: Value::Object(context.clone()),
+            metadata: Value::Object(metadata.clone()),
             created_at: asset.created_at,
         };
         if (&tags, &context) != (&asset.tags, &asset.context) {
@@ -180,7 +211,8 @@ impl AssetStore<'_> {
             .filter(Column::Id.eq(row.id))
             .filter(Column::EnvironmentId.eq(self.environment.0))
             .col_expr(Column::Tags, Expr::value(row.tags.clone()))
-            .col_expr(Column::Context, Expr::value(row.context.clone()));
+            .col_expr(Column::Context, Expr::value(row.context.clone()))
+            .col_expr(Column::Metadata, Expr::value(row.metadata.clone()));
         if let Some(name) = &changes.display_name {
             update = update.col_expr(Column::DisplayName, Expr::value(name.as_str()));
         }
@@ -188,6 +220,13 @@ impl AssetStore<'_> {
             update = update.col_expr(Column::AssetFolder, Expr::value(folder.as_str()));
         }
         update.exec(transaction).await?;
-        Ok(AssetRecord { display_name: row.display_name, asset_folder: row.asset_folder, tags, context, ..asset })
+        Ok(AssetRecord {
+            display_name: row.display_name,
+            asset_folder: row.asset_folder,
+            tags,
+            context,
+            metadata,
+            ..asset
+        })
     }
 }

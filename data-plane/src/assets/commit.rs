@@ -50,6 +50,8 @@ pub struct NewVersion {
     pub tags: Vec<String>,
     /// Key and value pairs.
     pub context: serde_json::Map<String, Value>,
+    /// Values of metadata fields.
+    pub metadata: serde_json::Map<String, Value>,
     /// Format.
     pub format: String,
     /// Size.
@@ -163,8 +165,16 @@ impl AssetStore<'_> {
             && (!new.overwrite || is_another)
         {
             let kept = existing.clone();
-            // An upload in chunks and a job have ended with what was there, too.
-            match new.ends.chunks.is_some() || new.ends.job.is_some() {
+            // An upload in chunks and a job have ended with what was there, too, and who waits for a job hears of it.
+            if new.ends.job.is_some() {
+                let happening = Happening::Uploaded { asset: existing, early: &new.ahead.early, is_existing: true };
+                told.of(&transaction, &by, happening, now).await?;
+            }
+            let has_later = new.ahead.later.is_some();
+            if let Some(later) = new.ahead.later {
+                jobs::put(&transaction, self.environment, later, now).await?;
+            }
+            match has_later || new.ends.chunks.is_some() || new.ends.job.is_some() {
                 true => transaction.commit().await?,
                 false => transaction.rollback().await?,
             }
@@ -184,6 +194,7 @@ impl AssetStore<'_> {
             new.asset_folder = existing.asset_folder.clone();
             new.tags = existing.tags.clone();
             new.context = existing.context.clone();
+            new.metadata = existing.metadata.clone();
         }
         let mut usage = vec![
             self.upload_record(&name, &new, now),
@@ -214,6 +225,7 @@ impl AssetStore<'_> {
             version_id: new.id.0,
             tags: json!(new.tags),
             context: Value::Object(new.context.clone()),
+            metadata: Value::Object(new.metadata),
             created_at,
         };
         put_asset(&transaction, asset.clone(), new.remote.is_some()).await?;
@@ -257,7 +269,8 @@ impl AssetStore<'_> {
         if let Some(later) = later {
             jobs::put(&transaction, self.environment, later, now).await?;
         }
-        told.of(&transaction, &by, Happening::Uploaded { asset: &asset, early: &early }, now).await?;
+        told.of(&transaction, &by, Happening::Uploaded { asset: &asset, early: &early, is_existing: false }, now)
+            .await?;
         transaction.commit().await?;
         Ok(UploadOutcome::Stored(Box::new(asset), orphans))
     }
@@ -434,6 +447,7 @@ pub(super) fn shown(asset: &AssetRecord) -> Value {
         "display_name": asset.display_name,
         "tags": asset.tags,
         "context": asset.context,
+        "metadata": asset.metadata,
     })
 }
 
@@ -450,6 +464,7 @@ async fn put_asset(transaction: &DatabaseTransaction, asset: assets::Model, is_c
             Column::VersionId,
             Column::Tags,
             Column::Context,
+            Column::Metadata,
         ],
     };
     let replace = OnConflict::column(Column::Id).update_columns(columns).to_owned();

@@ -12,6 +12,13 @@ pub struct Early {
     pub outcome: Outcome,
 }
 
+impl Early {
+    /// Whether it is there.
+    pub fn is_made(&self) -> bool {
+        matches!(self.outcome, Outcome::Made { .. })
+    }
+}
+
 /// How a transformation that was asked for ahead went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {

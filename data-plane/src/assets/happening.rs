@@ -20,6 +20,8 @@ pub enum Happening<'a> {
         asset: &'a AssetRecord,
         /// What was asked for ahead.
         early: &'a [Early],
+        /// Whether it was there before and was to be kept; told of who was answered before that was known.
+        is_existing: bool,
     },
     /// Assets were taken away.
     Deleted(&'a [AssetRecord]),

@@ -138,6 +138,8 @@ pub struct AssetRecord {
     pub tags: Vec<String>,
     /// Key and value pairs.
     pub context: serde_json::Map<String, Value>,
+    /// Values of the environment's metadata fields, by their external ids.
+    pub metadata: serde_json::Map<String, Value>,
     /// When the asset was first uploaded.
     pub created_at: DateTime<Utc>,
     /// The current version.
@@ -183,6 +185,10 @@ impl AssetRecord {
             Value::Object(pairs) => pairs.clone(),
             _ => return Err(unreadable("its context")),
         };
+        let metadata = match &asset.metadata {
+            Value::Object(values) => values.clone(),
+            _ => return Err(unreadable("its metadata")),
+        };
         Ok(Self {
             id: AssetId(asset.id),
             environment: EnvironmentId(asset.environment_id),
@@ -192,6 +198,7 @@ impl AssetRecord {
             original_filename: asset.original_filename,
             tags,
             context,
+            metadata,
             created_at: asset.created_at,
             version: VersionRecord {
                 id: VersionId(version.id),

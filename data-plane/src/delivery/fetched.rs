@@ -382,6 +382,7 @@ impl Work<'_> {
             original_filename: base,
             tags: Vec::new(),
             context: Map::new(),
+            metadata: Map::new(),
             origin: "fetch",
             access_key: None,
             request: self.request,

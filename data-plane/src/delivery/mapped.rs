@@ -93,6 +93,7 @@ async fn fetch(work: &Work<'_>, name: AssetName, address: &str) -> Result<(), Ap
         original_filename: base.to_owned(),
         tags: Vec::new(),
         context: Map::new(),
+        metadata: Map::new(),
         origin: "upload_mapping",
         access_key: None,
         request: work.request,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plane_kit::{error::chain, http::edge::RequestId, ids::EnvironmentId};
+use plane_kit::{http::edge::RequestId, ids::EnvironmentId};
 use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -13,7 +13,8 @@ use crate::{
     assets::{
         AssetStore,
         early::{Early, Outcome},
-        record::AssetRecord,
+        made::Spelling,
+        record::{AssetRecord, ResourceType},
     },
     delivery::{
         Failure,
@@ -21,7 +22,7 @@ use crate::{
     },
     jobs::{
         Claim, Job, Lane,
-        patience::{is_final, is_last, rest},
+        patience::{SPENT, is_final, is_last, rest},
         runner::{Ended, JobError},
     },
     notifications::{
@@ -36,6 +37,9 @@ use crate::{
 
 /// How often a version is planned anew whose derived assets are dropped meanwhile.
 const REPLANS: usize = 3;
+/// Why nothing is made of a version.
+const GONE: &str = "The asset was replaced or taken away before its eager transformations were made";
+const DROPPED: &str = "what is derived from the asset is dropped all the time";
 /// The job of one call.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Eager {
@@ -47,8 +51,8 @@ pub struct Eager {
     pub batch: String,
     /// Who is told, in the place of the triggers.
     pub to: Option<Destination>,
-    /// The access key of the call.
-    pub api_key: Option<String>,
+    /// The public id that the asset had.
+    pub public_id: String,
     /// Who made the call, as in `key:814…`.
     pub actor: String,
     /// The call.
@@ -70,40 +74,35 @@ pub async fn carry(plane: &Arc<Plane>, claim: &Claim) -> Result<Ended, JobError>
     let Some(tenant) = plane.tenants.find_by_id(environment).filter(|tenant| tenant.is_active()) else {
         return rest(plane, claim, now).await;
     };
-    let made = make_all(plane, &tenant, environment, &job, is_last(claim, now)).await?;
+    let made = make_all(plane, claim, &tenant, &job).await?;
     let transaction = plane.database.begin().await?;
     if !claim.finish(&transaction).await? {
         transaction.rollback().await?;
         return Ok(Ended::Lost);
     }
-    let Some((asset, early)) = made else {
-        // It was replaced or taken away, which was told when it happened.
-        transaction.commit().await?;
-        return Ok(Ended::GivenUp);
+    let (event, body, ended) = match &made {
+        Some((asset, early)) => (Event::Eager, payload::eager(&plane.links, &tenant, asset, early), Ended::Done),
+        None => (Event::Error, payload::error(GONE, &job.public_id, ResourceType::Image.name()), Ended::GivenUp),
     };
-    let message = Message {
-        event: Event::Eager,
-        body: payload::eager(&plane.links, &tenant, &asset, &early),
-        request: RequestId(job.request).to_string(),
-        batch: Some(job.batch),
-        actor: job.actor,
-    };
-    let to = addressees(&transaction, &tenant, job.to.as_ref(), Event::Eager).await?;
-    put(&transaction, environment, &message, &to, plane.clock.now()).await?;
+    let request = RequestId(job.request).to_string();
+    let message = Message { event, body, request, batch: Some(job.batch), actor: job.actor };
+    let to = addressees(&transaction, &tenant, job.to.as_ref(), event).await?;
+    put(&transaction, environment, &message, &to, now).await?;
     transaction.commit().await?;
     plane.jobs.wake();
     plane.poll_waits.wake(environment);
-    Ok(Ended::Done)
+    Ok(ended)
 }
 
-/// The asset and how each item went; the last time, whatever keeps one from being made is how it went. Nothing when the version is not there any more.
+/// The asset and how each item went; the last time, whatever keeps one from being made is how it went. Nothing when the version is not
+/// there any more.
 async fn make_all(
     plane: &Arc<Plane>,
+    claim: &Claim,
     tenant: &Tenant,
-    environment: EnvironmentId,
     job: &Eager,
-    is_last: bool,
 ) -> Result<Option<(Arc<AssetRecord>, Vec<Early>)>, JobError> {
+    let (environment, is_last) = (claim.environment, is_last(claim, plane.clock.now()));
     let request = RequestId(job.request);
     let occasion = if job.is_explicit { Occasion::explicit(request) } else { Occasion::eager(request) };
     let Some(mut asset) = find(plane, environment, job.version).await? else {
@@ -113,9 +112,20 @@ async fn make_all(
     for text in &job.items {
         let item = match Item::parse("eager", text) {
             Ok(item) => item,
-            // A newer program took it; here it stays until one carries it out.
-            Err(error) => return Err(JobError::Failed(error.message().to_owned())),
+            // A newer program took it; here it stays until one carries it out, or it was enough.
+            Err(error) if !is_last => return Err(JobError::Refused(error)),
+            Err(error) => {
+                let spelling = Spelling { transformation: text.clone(), extension: String::new() };
+                early.push(Early { spelling, outcome: Outcome::Failed(error.message().to_owned()) });
+                continue;
+            }
         };
+        let spelling = item.spelling(&asset.version.format);
+        let failed = |why: &str| Early { spelling: spelling.clone(), outcome: Outcome::Failed(why.to_owned()) };
+        if claim.is_spent {
+            early.push(failed(SPENT));
+            continue;
+        }
         let mut replans = 0;
         early.push(loop {
             match make::make(plane, tenant, &asset, &item, occasion).await {
@@ -127,14 +137,10 @@ async fn make_all(
                     };
                     asset = now;
                 }
-                Err(Failure::Replaced) => {
-                    return Err(JobError::Failed("what is derived is dropped all the time".into()));
-                }
-                Err(Failure::Refused(error)) if is_last || is_final(&error) => {
-                    let spelling = item.spelling(&asset.version.format);
-                    break Early { spelling, outcome: Outcome::Failed(error.message().to_owned()) };
-                }
-                Err(Failure::Refused(error)) => return Err(JobError::Failed(chain(&error))),
+                Err(Failure::Replaced) if is_last => break failed(DROPPED),
+                Err(Failure::Replaced) => return Err(JobError::Failed(DROPPED.into())),
+                Err(Failure::Refused(error)) if is_last || is_final(&error) => break failed(error.message()),
+                Err(Failure::Refused(error)) => return Err(JobError::Refused(error)),
             }
         });
     }

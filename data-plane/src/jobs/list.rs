@@ -15,8 +15,6 @@ pub enum JobState {
     Waiting,
     /// Somebody works on it.
     Running,
-    /// It was given up.
-    GivenUp,
 }
 
 /// A job as it is shown.
@@ -40,11 +38,7 @@ pub struct ShownJob {
 
 impl From<Model> for ShownJob {
     fn from(row: Model) -> Self {
-        let state = match (row.due_at, row.node) {
-            (None, _) => JobState::GivenUp,
-            (Some(_), Some(_)) => JobState::Running,
-            (Some(_), None) => JobState::Waiting,
-        };
+        let state = if row.node.is_some() { JobState::Running } else { JobState::Waiting };
         let due_at = row.due_at.filter(|_| state == JobState::Waiting);
         let Model { id, kind, attempts, error, created_at, .. } = row;
         Self { id, kind, state, attempts, due_at, error, created_at }

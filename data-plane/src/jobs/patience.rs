@@ -14,10 +14,16 @@ const GIVE_UP: TimeDelta = TimeDelta::days(1);
 /// How long the jobs of an environment rest that is switched off.
 const REST: TimeDelta = TimeDelta::hours(1);
 
+/// How often a job is tried at least, however long it has waited.
+const LEAST_ATTEMPTS: i32 = 3;
+
 /// Whether a job is tried for the last time.
 pub fn is_last(claim: &Claim, now: DateTime<Utc>) -> bool {
-    claim.created_at + GIVE_UP <= now
+    claim.created_at + GIVE_UP <= now && claim.attempts >= LEAST_ATTEMPTS
 }
+
+/// Why a job is not begun once more from which nodes did not come back.
+pub const SPENT: &str = "it broke off too often";
 
 /// Whether trying again is of no use.
 pub fn is_final(error: &ApiError) -> bool {
@@ -31,6 +37,6 @@ pub async fn rest(plane: &Plane, claim: &Claim, now: DateTime<Utc>) -> Result<En
         claim.finish(writer).await?;
         return Ok(Ended::GivenUp);
     }
-    claim.postpone(writer, Some(now + REST), "the environment is switched off").await?;
+    claim.postpone(writer, now + REST, "the environment is switched off").await?;
     Ok(Ended::PutOff)
 }

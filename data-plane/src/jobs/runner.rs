@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use plane_kit::{
     clock::Clock,
     database::Database,
-    error::chain,
+    error::{ApiError, chain},
     ids::{EnvironmentId, NodeId},
     telemetry::metrics::Metrics,
 };
@@ -61,9 +61,30 @@ pub enum JobError {
     /// The regional database failed.
     #[error("the regional database failed")]
     Database(#[from] DbErr),
-    /// Something else; the text is for the operator.
+    /// Something else.
     #[error("{0}")]
     Failed(String),
+    /// A refusal that may not last.
+    #[error("{0}")]
+    Refused(ApiError),
+}
+
+impl JobError {
+    /// What the tenant may read of it.
+    fn shown(&self) -> String {
+        match self {
+            Self::Refused(error) => error.message().to_owned(),
+            error => error.to_string(),
+        }
+    }
+
+    /// What the operator reads of it.
+    fn told(&self) -> String {
+        match self {
+            Self::Refused(error) => error.operator_text().map_or_else(|| error.message().to_owned(), str::to_owned),
+            error => chain(error),
+        }
+    }
 }
 
 /// What carries out the jobs of a node.
@@ -151,21 +172,11 @@ impl Runner {
 
     /// Carries a job out and keeps it leased meanwhile.
     async fn carry(self: Arc<Self>, claim: Claim) {
-        let mut renewals = tokio::time::interval(LEASE.to_std().unwrap_or(LOOK) / 3);
-        renewals.tick().await;
-        let mut work = self.carrier.carry(&claim);
-        let outcome = loop {
-            tokio::select! {
-                outcome = &mut work => break outcome,
-                _ = renewals.tick() => match claim.renew(&self.database, self.clock.now()).await {
-                    Ok(true) => {}
-                    Ok(false) => break Ok(Ended::Lost),
-                    // The lease may last until the database answers again.
-                    Err(error) => tracing::debug!(error = chain(&error), "a lease was not renewed"),
-                },
-            }
+        // Both go on at once: a renewal may wait for what the work itself holds.
+        let outcome = tokio::select! {
+            outcome = self.carrier.carry(&claim) => outcome,
+            () = self.keep_leased(&claim) => Ok(Ended::Lost),
         };
-        drop(work);
         let label = match outcome {
             Ok(Ended::Done) => "done",
             Ok(Ended::PutOff) => "put_off",
@@ -173,14 +184,29 @@ impl Runner {
             Ok(Ended::Lost) => "lost",
             Err(error) => {
                 let until = self.clock.now() + pause(claim.attempts);
-                tracing::warn!(kind = claim.kind, attempts = claim.attempts, error = chain(&error), "a job is put off");
-                if let Err(error) = claim.postpone(self.database.writer(), Some(until), &chain(&error)).await {
+                tracing::warn!(kind = claim.kind, attempts = claim.attempts, error = error.told(), "a job is put off");
+                if let Err(error) = claim.postpone(self.database.writer(), until, &error.shown()).await {
                     tracing::debug!(error = chain(&error), "a job comes back when its lease runs out");
                 }
                 "failed"
             }
         };
         self.metrics.jobs_ended.with_label_values(&[claim.kind.as_str(), label]).inc();
+    }
+
+    /// Renews a lease for as long as this is waited for. Whoever has lost it learns that when he ends the job.
+    async fn keep_leased(&self, claim: &Claim) {
+        let mut renewals = tokio::time::interval(LEASE.to_std().unwrap_or(LOOK) / 3);
+        renewals.tick().await;
+        loop {
+            renewals.tick().await;
+            match claim.renew(&self.database, self.clock.now()).await {
+                Ok(true) => {}
+                Ok(false) => std::future::pending().await,
+                // The lease may last until the database answers again.
+                Err(error) => tracing::debug!(error = chain(&error), "a lease was not renewed"),
+            }
+        }
     }
 
     /// Keeps the gauges true.

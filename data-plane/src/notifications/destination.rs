@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
-/// The longest address that notifications are sent to, in characters.
+/// The longest address that notifications are sent to, in bytes: no index holds much more.
 const LONGEST_ADDRESS: usize = 1024;
 /// The longest name of a channel, and the longest batch id.
 const LONGEST_CHANNEL: usize = 255;
@@ -32,9 +32,9 @@ impl Destination {
                 false => refused("a channel is 1 to 255 letters, digits, `.`, `_`, `-` or `:`, or `*`"),
             };
         }
-        if text.chars().count() > LONGEST_ADDRESS {
+        if text.len() > LONGEST_ADDRESS {
             return Err(ApiError::invalid(format!(
-                "Invalid value for parameter {parameter}: longer than {LONGEST_ADDRESS} characters"
+                "Invalid value for parameter {parameter}: longer than {LONGEST_ADDRESS} bytes"
             )));
         }
         match Url::parse(text) {
@@ -42,6 +42,16 @@ impl Destination {
                 Ok(Self::Webhook(text.to_owned()))
             }
             _ => refused("an http or https address, or poll:// and a channel"),
+        }
+    }
+
+    /// Reads an address that stands for itself, and not for the batch of a call.
+    pub fn parse_standing(parameter: &str, text: &str) -> Result<Self, ApiError> {
+        match Self::parse(parameter, text)? {
+            Self::Poll(channel) if channel == ANONYMOUS => Err(ApiError::invalid(format!(
+                "Invalid value {text} for parameter {parameter}: without a call there is no batch to ask by; name a channel"
+            ))),
+            destination => Ok(destination),
         }
     }
 

@@ -53,6 +53,8 @@ pub enum Event {
     TagsChanged,
     /// Context changed.
     ContextChanged,
+    /// Values of metadata fields changed.
+    MetadataChanged,
     /// Names shown to people changed.
     DisplayNameChanged,
     /// A folder was made.
@@ -66,6 +68,24 @@ pub enum Event {
 }
 
 impl Event {
+    /// All.
+    pub const ALL: [Self; 14] = [
+        Self::Upload,
+        Self::Eager,
+        Self::Delete,
+        Self::DeleteByToken,
+        Self::Rename,
+        Self::Move,
+        Self::TagsChanged,
+        Self::ContextChanged,
+        Self::MetadataChanged,
+        Self::DisplayNameChanged,
+        Self::CreateFolder,
+        Self::DeleteFolder,
+        Self::MoveFolder,
+        Self::Error,
+    ];
+
     /// Its name on the wire.
     pub fn name(self) -> &'static str {
         match self {
@@ -77,6 +97,7 @@ impl Event {
             Self::Move => "move",
             Self::TagsChanged => "resource_tags_changed",
             Self::ContextChanged => "resource_context_changed",
+            Self::MetadataChanged => "resource_metadata_changed",
             Self::DisplayNameChanged => "resource_display_name_changed",
             Self::CreateFolder => "create_folder",
             Self::DeleteFolder => "delete_folder",
@@ -94,27 +115,22 @@ pub fn check_type(text: &str) -> Result<(), ApiError> {
     Err(ApiError::invalid(format!("Invalid value {text} for parameter event_type: {}", TYPES.join(", "))))
 }
 
+/// Reads the type of a new trigger. One that never happens here would wait for nothing, and is refused by name.
+pub fn check_told(text: &str) -> Result<(), ApiError> {
+    check_type(text)?;
+    match text == "all" || Event::ALL.iter().any(|event| event.name() == text) {
+        true => Ok(()),
+        false => Err(ApiError::not_built(format!("The event_type {text}"))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn every_event_is_a_type_that_triggers_may_name() {
-        for event in [
-            Event::Upload,
-            Event::Eager,
-            Event::Delete,
-            Event::DeleteByToken,
-            Event::Rename,
-            Event::Move,
-            Event::TagsChanged,
-            Event::ContextChanged,
-            Event::DisplayNameChanged,
-            Event::CreateFolder,
-            Event::DeleteFolder,
-            Event::MoveFolder,
-            Event::Error,
-        ] {
+        for event in Event::ALL {
             assert!(check_type(event.name()).is_ok(), "{event:?}");
         }
         assert!(check_type("a").unwrap_err().message().contains("Invalid value a for parameter event_type"));

@@ -11,12 +11,15 @@ use super::{
     destination::{ANONYMOUS, Destination, check_batch},
     event::Event,
     message::{Message, put},
-    payload::bodies,
+    payload::{bodies, eager},
     triggers,
 };
 use crate::{
     DataPlane,
-    assets::happening::{Happening, Herald},
+    assets::{
+        early::Early,
+        happening::{Happening, Herald},
+    },
     permitted::Told,
     tenants::Tenant,
 };
@@ -28,6 +31,7 @@ pub struct Notice {
     /// Where the call itself wants it told; this stands in the place of the triggers.
     to: Option<Destination>,
     batch: Option<String>,
+    eager_to: Option<Destination>,
     api_key: Option<String>,
     deletion: Event,
 }
@@ -39,6 +43,8 @@ pub struct Wishes {
     pub to: Option<Destination>,
     /// Its batch.
     pub batch: Option<String>,
+    /// Where it wants told what was made ahead while it waited.
+    pub eager_to: Option<Destination>,
 }
 
 impl Wishes {
@@ -53,7 +59,9 @@ impl Wishes {
         if to == Some(Destination::Poll(ANONYMOUS.into())) && batch.is_none() {
             return Err(ApiError::invalid("notification_url poll://* needs batch_id, by which it is asked for"));
         }
-        Ok(Self { to, batch })
+        let eager_to = params.text("eager_notification_url")?;
+        let eager_to = eager_to.map(|text| Destination::parse("eager_notification_url", &text)).transpose()?;
+        Ok(Self { to, batch, eager_to })
     }
 }
 
@@ -61,8 +69,8 @@ impl Notice {
     /// Tells whom the call wants told, or else the triggers.
     pub fn new(plane: &DataPlane, tenant: &Arc<Tenant>, api_key: Option<&str>, wishes: Wishes) -> Self {
         let (plane, tenant) = (DataPlane::clone(plane), Arc::clone(tenant));
-        let Wishes { to, batch } = wishes;
-        Self { plane, tenant, to, batch, api_key: api_key.map(str::to_owned), deletion: Event::Delete }
+        let Wishes { to, batch, eager_to } = wishes;
+        Self { plane, tenant, to, batch, eager_to, api_key: api_key.map(str::to_owned), deletion: Event::Delete }
     }
 
     /// The same, for a deletion by token.
@@ -111,7 +119,20 @@ impl Herald for Notice {
             };
             put(transaction, self.tenant.id(), &message, &to, now).await?;
         }
-        Ok(())
+        let (Happening::Uploaded { asset, early, .. }, Some(to)) = (happening, &self.eager_to) else {
+            return Ok(());
+        };
+        if early.is_empty() || !early.iter().all(Early::is_made) {
+            return Ok(());
+        }
+        let message = Message {
+            event: Event::Eager,
+            body: eager(&self.plane.links, &self.tenant, asset, early),
+            request: by.request.clone(),
+            batch: self.batch.clone(),
+            actor: by.actor.to_string(),
+        };
+        put(transaction, self.tenant.id(), &message, std::slice::from_ref(to), now).await
     }
 }
 

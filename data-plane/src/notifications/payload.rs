@@ -19,8 +19,9 @@ pub fn bodies(
     api_key: Option<&str>,
 ) -> Vec<(Event, Map<String, Value>)> {
     match happening {
-        Happening::Uploaded { asset, early } => {
-            let result = UploadResult::new(links, tenant, asset, api_key).with_early(links, tenant, asset, early);
+        Happening::Uploaded { asset, early, is_existing } => {
+            let mut result = UploadResult::new(links, tenant, asset, api_key).with_early(links, tenant, asset, early);
+            result.existing = is_existing.then_some(true);
             vec![(Event::Upload, object(json!(result)))]
         }
         Happening::Deleted([]) => Vec::new(),
@@ -52,13 +53,19 @@ pub fn eager(links: &Links, tenant: &Tenant, asset: &AssetRecord, early: &[Early
     body
 }
 
+/// What is told when something that was to happen later did not.
+pub fn error(message: &str, public_id: &str, resource_type: &str) -> Map<String, Value> {
+    object(json!({"error": {"message": message}, "public_id": public_id, "resource_type": resource_type}))
+}
+
 /// How one asset says what changed of it.
 type Difference = fn(&AssetRecord, &AssetRecord) -> Option<Value>;
 
 fn changes(pairs: &[(AssetRecord, AssetRecord)]) -> Vec<(Event, Map<String, Value>)> {
-    let kinds: [(Event, Difference); 4] = [
+    let kinds: [(Event, Difference); 5] = [
         (Event::TagsChanged, tags),
         (Event::ContextChanged, context),
+        (Event::MetadataChanged, metadata),
         (Event::DisplayNameChanged, display_name),
         (Event::Move, moved),
     ];
@@ -87,11 +94,19 @@ fn tags(before: &AssetRecord, after: &AssetRecord) -> Option<Value> {
 }
 
 fn context(before: &AssetRecord, after: &AssetRecord) -> Option<Value> {
+    pairs(&before.context, &after.context)
+}
+
+fn metadata(before: &AssetRecord, after: &AssetRecord) -> Option<Value> {
+    pairs(&before.metadata, &after.metadata)
+}
+
+fn pairs(before: &Map<String, Value>, after: &Map<String, Value>) -> Option<Value> {
     let pair = |(name, value): (&String, &Value)| json!({"name": name, "value": value});
-    let added = after.context.iter().filter(|(name, _)| !before.context.contains_key(*name)).map(pair);
-    let removed = before.context.iter().filter(|(name, _)| !after.context.contains_key(*name)).map(pair);
-    let updated = after.context.iter().filter_map(|(name, value)| {
-        let former = before.context.get(name).filter(|former| *former != value)?;
+    let added = after.iter().filter(|(name, _)| !before.contains_key(*name)).map(pair);
+    let removed = before.iter().filter(|(name, _)| !after.contains_key(*name)).map(pair);
+    let updated = after.iter().filter_map(|(name, value)| {
+        let former = before.get(name).filter(|former| *former != value)?;
         Some(json!({"name": name, "previous_value": former, "new_value": value}))
     });
     let (added, removed, updated): (Vec<Value>, Vec<Value>, Vec<Value>) =

@@ -21,6 +21,7 @@ use crate::{
     Plane,
     jobs::{
         Claim, Job, Lane,
+        patience::SPENT,
         runner::{Ended, JobError},
     },
     outbound::{Asker, OutboundError, Purpose},
@@ -48,6 +49,8 @@ enum Attempt {
     Failed(Option<StatusCode>, String),
     /// It says that it never will.
     Gone(StatusCode),
+    /// It is not tried any more.
+    Ended(&'static str),
 }
 
 /// Sends a notification once, and says when it is tried again.
@@ -57,7 +60,10 @@ pub async fn carry(plane: &Plane, claim: &Claim) -> Result<Ended, JobError> {
         claim.finish(plane.database.writer()).await?;
         return Ok(Ended::GivenUp);
     };
-    let attempt = attempt(plane, claim, &row).await?;
+    let attempt = match claim.is_spent {
+        true => Attempt::Ended(SPENT),
+        false => attempt(plane, claim, &row).await?,
+    };
     let now = plane.clock.now();
     let config = &plane.settings.notifications;
     let attempts = row.attempts.saturating_add(1);
@@ -79,11 +85,16 @@ pub async fn carry(plane: &Plane, claim: &Claim) -> Result<Ended, JobError> {
             change.given_up_at = Set(Some(now));
             (claim.finish(&transaction).await?, Ended::GivenUp)
         }
+        Attempt::Ended(why) => {
+            change.last_error = Set(Some(why.into()));
+            change.given_up_at = Set(Some(now));
+            (claim.finish(&transaction).await?, Ended::GivenUp)
+        }
         Attempt::Failed(status, error) => {
             change.last_status = Set(status.map(|status| i32::from(status.as_u16())));
             change.last_error = Set(Some(error.clone()));
             match next_attempt(config, attempts, created_at, now) {
-                Some(until) => (claim.postpone(&transaction, Some(until), &error).await?, Ended::PutOff),
+                Some(until) => (claim.postpone(&transaction, until, &error).await?, Ended::PutOff),
                 None => {
                     change.given_up_at = Set(Some(now));
                     (claim.finish(&transaction).await?, Ended::GivenUp)

@@ -188,7 +188,7 @@ fn shown(trigger: &Trigger) -> Value {
 }
 
 /// An address as others may see it.
-fn without_credentials(uri: &str) -> String {
+pub fn without_credentials(uri: &str) -> String {
     match url::Url::parse(uri) {
         Ok(mut url) if url.password().is_some() || !url.username().is_empty() => {
             let _ = url.set_password(None);

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     assets::labels::{check_context, check_tags},
     eager::ask::{Item, read_items},
+    metadata::values::read_pairs,
     notifications::destination::Destination,
     upload::{
         context::read_context,
@@ -54,7 +55,13 @@ const OF_THE_CALL: [&str; 6] = ["name", "unsigned", "timestamp", "api_key", "sig
 pub fn read(params: &Params) -> Result<Map<String, Value>, ApiError> {
     refuse_not_built(params)?;
     let known = || {
-        BOOLEANS.into_iter().chain(LISTS).chain(TEXTS).chain(["context", "eager"]).chain(OF_THE_CALL).chain(NOT_BUILT)
+        BOOLEANS
+            .into_iter()
+            .chain(LISTS)
+            .chain(TEXTS)
+            .chain(["context", "eager", "metadata"])
+            .chain(OF_THE_CALL)
+            .chain(NOT_BUILT)
     };
     if let Some(unknown) = params.names().find(|name| !known().any(|known| known == *name)) {
         let hint = nearest(unknown, known()).map(|name| format!("; did you mean {name}?")).unwrap_or_default();
@@ -76,7 +83,7 @@ pub fn read(params: &Params) -> Result<Map<String, Value>, ApiError> {
                 text
             }
             "folder" | "asset_folder" | "public_id_prefix" => clean_folder(name, &text)?,
-            "notification_url" | "eager_notification_url" => Destination::parse(name, &text)?.uri(),
+            "notification_url" | "eager_notification_url" => Destination::parse_standing(name, &text)?.uri(),
             "type" => uploaded_type(name, &text)?.name().to_owned(),
             _ => text,
         };
@@ -92,6 +99,10 @@ pub fn read(params: &Params) -> Result<Map<String, Value>, ApiError> {
     if !eager.is_empty() {
         let texts: Vec<String> = eager.iter().map(Item::print).collect();
         settings.insert("eager".into(), texts.join("|").into());
+    }
+    let metadata = read_pairs(params, "metadata")?;
+    if !metadata.is_empty() {
+        settings.insert("metadata".into(), Value::Object(metadata));
     }
     let context = check_context(read_context(params)?)?;
     if !context.is_empty() {

@@ -22,6 +22,7 @@ use crate::{
     DataPlane,
     access::{Authority, failed, named_operation, usable},
     assets::ActsFor,
+    metadata::values::read_pairs,
     notifications::notice::{Notice, Wishes},
     permitted::{Permitted, Told},
     presets::{self, Preset},
@@ -133,6 +134,7 @@ impl AuthorizedUpload {
         batch: String,
     ) -> Result<Self, ApiError> {
         let Suspended { api_key, actor, address, request, params, given_id } = suspended;
+        let params = Params::from(params);
         let caller = match api_key {
             Some(api_key) => {
                 let (key, _) =
@@ -143,10 +145,11 @@ impl AuthorizedUpload {
             }
             None => {
                 usable(&tenant, None, plane.clock.now())?;
+                unsigned_preset(plane, &tenant, &params).await?;
                 Caller::Preset(tenant)
             }
         };
-        let (params, request) = (Params::from(params), RequestId(request));
+        let request = RequestId(request);
         let origin = Origin { actor: actor.into(), address, request: request.to_string() };
         let wishes = Wishes { batch: Some(batch), ..Wishes::read(&params)? };
         Ok(Self { caller, params, request, origin, given_id, plane: DataPlane::clone(plane), wishes })
@@ -422,11 +425,16 @@ fn merge_unsigned(params: Params, preset: Preset) -> Result<Params, ApiError> {
         )));
     }
     let mut merged = Params::from(preset.settings);
-    // Context is merged pair by pair; where both speak of one key the preset wins.
+    // Context and metadata are merged pair by pair; where both speak of one key the preset wins.
     let mut context = read_context(&params)?;
     context.extend(read_context(&merged)?);
     if !context.is_empty() {
         merged.set("context", context.into());
+    }
+    let mut metadata = read_pairs(&params, "metadata")?;
+    metadata.extend(read_pairs(&merged, "metadata")?);
+    if !metadata.is_empty() {
+        merged.set("metadata", metadata.into());
     }
     for name in ["public_id", "filename_override"] {
         if let Some(value) = params.get(name) {

@@ -4,7 +4,7 @@ use plane_kit::{
     error::ApiError,
     http::params::{Params, invalid_value},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     context::read_context,
@@ -17,6 +17,21 @@ use crate::assets::{
 
 /// The longest name shown to people, in characters.
 const LONGEST_DISPLAY_NAME: usize = 255;
+
+/// Refuses what is said of uploads alone. `call` is what it was said to.
+pub fn refuse_upload_parameters(params: &Params, call: &str, names: &[&str]) -> Result<(), ApiError> {
+    for name in names {
+        let is_said = params.get(name).is_some_and(|value| match value {
+            Value::Null | Value::Bool(false) => false,
+            Value::String(text) => !matches!(text.as_str(), "" | "0" | "false"),
+            _ => true,
+        });
+        if is_said {
+            return Err(ApiError::not_built(format!("The parameter {name} of {call}")));
+        }
+    }
+    Ok(())
+}
 
 /// Reads what is to change of an asset that is there. `folders_are_free` says that folders do not follow from public ids.
 pub fn read_changes(params: &Params, folders_are_free: bool) -> Result<AssetChanges, ApiError> {
@@ -44,9 +59,10 @@ pub fn read_changes(params: &Params, folders_are_free: bool) -> Result<AssetChan
             "Invalid value for parameter asset_folder: in fixed folder mode the folder follows from the public id";
         return Err(ApiError::invalid(text));
     }
+    params.boolean("clear_invalid")?;
     let display_name = params.text("display_name")?;
     if display_name.as_ref().is_some_and(|name| name.chars().count() > LONGEST_DISPLAY_NAME) {
         return Err(invalid_value("display_name", &json!(display_name)));
     }
-    Ok(AssetChanges { tags, context, display_name, asset_folder })
+    Ok(AssetChanges { tags, context, metadata: None, display_name, asset_folder, later: None })
 }

@@ -28,6 +28,7 @@ use crate::{
         record::{AssetName, DeliveryType, ResourceType},
         rename::RenameOutcome,
     },
+    metadata,
     views::UploadResult,
 };
 
@@ -198,6 +199,60 @@ pub async fn update_context(
     };
     let changes = AssetChanges { context: Some(change), ..AssetChanges::default() };
     let touched = change_all(&plane, &call, names.clone(), "update_context", changes).await?;
+    Ok(HttpResponse::Ok().json(result(&call, &names, touched)))
+}
+
+/// Parameters of [`update_metadata`], for the description.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes the form; the form is read as parameters")]
+pub struct MetadataRequest {
+    /// Access key.
+    #[schema(example = "123456789012345")]
+    api_key: String,
+    /// Unix seconds, at most an hour old.
+    timestamp: i64,
+    /// Digest over all other fields, sorted.
+    signature: String,
+    /// `id=value` pairs joined by `|`, or a JSON object. An empty value goes; what is not named stays.
+    #[schema(example = "colour=red|sizes=[\"s\",\"m\"]")]
+    metadata: String,
+    /// Whether values go that their fields do not permit any more.
+    clear_invalid: Option<bool>,
+    /// Public ids, at most 1000.
+    public_ids: Vec<String>,
+    /// `upload`, `private`, `authenticated` or `fetch`; `upload` when absent.
+    r#type: Option<String>,
+}
+
+/// Change the values of metadata fields of assets
+#[utoipa::path(
+    post,
+    path = "/v1_1/{cloud_name}/{resource_type}/metadata",
+    tag = "Upload",
+    params(
+        ("cloud_name" = String, Path, description = "Cloud name of the product environment", example = "demo"),
+        ("resource_type" = String, Path, description = "`image`, `video` or `raw`", example = "image"),
+    ),
+    request_body(content = MetadataRequest, content_type = "multipart/form-data", description = "The form"),
+    responses(
+        (status = 200, description = "Which assets there were", body = CommandResult),
+        (status = 401, description = "Wrong signature, or unknown or disabled key", body = plane_kit::error::ErrorEnvelope),
+    )
+)]
+pub async fn update_metadata(
+    _: Public<CredentialsInBody>,
+    request: HttpRequest,
+    params: Params,
+    plane: web::Data<DataPlane>,
+) -> Result<HttpResponse, ApiError> {
+    let call = call_without_file(&request, params, &plane).await?;
+    let names = named(&call, &request)?;
+    if call.params().get("metadata").is_none() {
+        return Err(missing("metadata"));
+    }
+    let metadata = metadata::of_change(&plane, call.tenant().id(), call.params()).await?;
+    let changes = AssetChanges { metadata, ..AssetChanges::default() };
+    let touched = change_all(&plane, &call, names.clone(), "update_metadata", changes).await?;
     Ok(HttpResponse::Ok().json(result(&call, &names, touched)))
 }
 

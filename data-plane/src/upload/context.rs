@@ -3,18 +3,23 @@
 use plane_kit::{error::ApiError, http::params::Params};
 use serde_json::{Map, Value};
 
-/// Reads the parameter `context`: JSON, or `key=value` pairs joined by `|`, in which `=` and `|` are escaped by a backslash.
+/// Reads the parameter `context`.
 pub fn read_context(params: &Params) -> Result<Map<String, Value>, ApiError> {
-    match params.get("context") {
-        None => Ok(Map::new()),
+    read_named_pairs(params, "context")
+}
+
+/// Reads a parameter of pairs: JSON, or `key=value` pairs joined by `|`, in which `=` and `|` are escaped by a backslash.
+pub fn read_named_pairs(params: &Params, name: &str) -> Result<Map<String, Value>, ApiError> {
+    match params.get(name) {
+        None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(pairs)) => Ok(pairs.clone()),
         Some(value) => {
-            let text = params.text("context")?.unwrap_or_default();
+            let text = params.text(name)?.unwrap_or_default();
             let mut pairs = Map::new();
             for pair in split_escaped(&text, '|') {
                 let mut halves = split_escaped(&pair, '=').into_iter();
                 let (Some(key), Some(first)) = (halves.next(), halves.next()) else {
-                    return Err(plane_kit::http::params::invalid_value("context", value));
+                    return Err(plane_kit::http::params::invalid_value(name, value));
                 };
                 let rest: String = halves.map(|half| format!("={half}")).collect();
                 pairs.insert(unescape(&key), Value::String(unescape(&format!("{first}{rest}"))));

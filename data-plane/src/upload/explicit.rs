@@ -7,7 +7,12 @@ use plane_kit::{
 };
 use utoipa::ToSchema;
 
-use super::{CredentialsInBody, ahead, calls::call_without_file, changes::read_changes, parameters::check_public_id};
+use super::{
+    CredentialsInBody, ahead,
+    calls::call_without_file,
+    changes::{read_changes, refuse_upload_parameters},
+    parameters::check_public_id,
+};
 use crate::{
     DataPlane,
     assets::{
@@ -16,6 +21,7 @@ use crate::{
     },
     delivery::fetched,
     eager::ask::{Eager, not_a_picture},
+    metadata,
     views::UploadResult,
 };
 
@@ -84,12 +90,9 @@ pub async fn explicit(
     };
     let public_id = call.params().required_text("public_id")?;
     let name = AssetName { resource_type, delivery_type, public_id };
-    let changes = read_changes(call.params(), call.tenant().folders_are_free())?;
-    for name in ["async", "callback", "format", "transformation"] {
-        if call.params().text(name)?.is_some_and(|value| !matches!(value.as_str(), "" | "0" | "false")) {
-            return Err(ApiError::not_built(format!("The parameter {name} of explicit")));
-        }
-    }
+    let mut changes = read_changes(call.params(), call.tenant().folders_are_free())?;
+    changes.metadata = metadata::of_change(&plane, call.tenant().id(), call.params()).await?;
+    refuse_upload_parameters(call.params(), "explicit", &["async", "callback", "format", "transformation"])?;
     let eager = Eager::read(call.params())?;
     if eager.is_some() && resource_type != ResourceType::Image {
         return Err(not_a_picture());
@@ -117,7 +120,9 @@ pub async fn explicit(
     let early = match &eager {
         Some(eager) => {
             let asset = assets.find(&name).await?.ok_or_else(not_found)?;
-            ahead::of_existing(&plane, &call, eager, &asset, true).await?
+            let (early, later) = ahead::of_existing(&plane, &call, eager, &asset, true).await?;
+            changes.later = later;
+            early
         }
         None => Vec::new(),
     };
@@ -125,6 +130,7 @@ pub async fn explicit(
     let changed = assets.change(permitted, None, "explicit", &changes, plane.clock.now()).await?.pop();
     plane.located.forget(call.tenant().id(), &name);
     let asset = changed.ok_or_else(not_found)?;
+    ahead::tell(&plane, &call, &asset, &early).await?;
     let result = UploadResult::new(&plane.links, call.tenant(), &asset, call.access_key());
     Ok(HttpResponse::Ok().json(result.with_early(&plane.links, call.tenant(), &asset, &early)))
 }

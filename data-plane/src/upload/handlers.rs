@@ -261,7 +261,7 @@ async fn ended(
     let asset = asset.ok_or_else(replaced)?;
     // What is made later was ordered by the first call and is told once.
     let early = match resolved.eager.as_ref().filter(|eager| !eager.is_async) {
-        Some(eager) => Box::pin(of_existing(plane, upload, eager, &asset, false)).await?,
+        Some(eager) => Box::pin(of_existing(plane, upload, eager, &asset, false)).await?.0,
         None => Vec::new(),
     };
     let result = UploadResult::new(&plane.links, upload.tenant(), &asset, upload.access_key());

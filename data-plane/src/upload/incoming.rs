@@ -22,7 +22,7 @@ use crate::{
     tenants::Tenant,
 };
 
-/// How many frames of an animation are kept.
+/// How many frames of an animation, or pages, a file may have that is changed before it is stored.
 const FRAMES: u32 = 1000;
 
 /// What is made of a file before it is stored.
@@ -68,6 +68,13 @@ impl Incoming {
         staged: &Staged,
         source: &SourceMeta,
     ) -> Result<Option<Staged>, ApiError> {
+        if source.pages > FRAMES {
+            let text = format!(
+                "Too many frames or pages for an incoming transformation. Got {}. Maximum is {FRAMES}.",
+                source.pages
+            );
+            return Err(ApiError::new(ErrorCode::InvalidFile, text));
+        }
         let spelling = self.item.spelling(source.format.name());
         let wish = Wish {
             transformation: &self.item.transformation,

@@ -48,6 +48,8 @@ pub struct Wanted {
     pub tags: Vec<String>,
     /// Key and value pairs.
     pub context: Map<String, Value>,
+    /// Values of metadata fields.
+    pub metadata: Map<String, Value>,
     /// `upload`, `fetch` or `upload_mapping`.
     pub origin: &'static str,
     /// The access key that uploaded it, if one did.
@@ -124,6 +126,7 @@ pub async fn keep(
         original_filename: wanted.original_filename,
         tags: wanted.tags,
         context: wanted.context,
+        metadata: wanted.metadata,
         format: seen.format,
         bytes: staged.bytes,
         md5: staged.md5,

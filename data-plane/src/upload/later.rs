@@ -3,15 +3,16 @@
 //! What was sent is stored, and the job stands written, before the answer. The job's id names the stored file, so the sweeper knows
 //! that it is wanted; the transaction that names the asset ends the job, so it comes to one version however often it was begun.
 
+use std::sync::Arc;
+
 use actix_web::HttpRequest;
 use futures::TryStreamExt;
 use plane_kit::{
-    error::{ApiError, ErrorCode, chain},
+    error::{ApiError, ErrorCode},
     operations::operations,
 };
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -30,21 +31,24 @@ use crate::{
     assets::{commit::Ends, record::ResourceType},
     jobs::{
         self, Claim, Job, Lane, Order,
-        patience::{is_final, is_last, rest},
+        patience::{SPENT, is_final, is_last, rest},
         runner::{Ended, JobError},
     },
+    metadata,
     notifications::{
         event::Event,
         message::{Message, put},
         notice::{Wishes, addressees},
+        payload,
     },
     storage::{ObjectKey, StorageError},
     tables::jobs as rows,
     tenants::Tenant,
 };
 
-/// How many uploads of one environment may wait.
+/// How many uploads of one environment may wait, and from how many on nobody adds to them without a key.
 const MOST_WAITING: u64 = 10_000;
+const MOST_WAITING_UNSIGNED: u64 = 1000;
 
 /// The answer to an upload that is carried out later.
 #[derive(Debug, Serialize, ToSchema)]
@@ -124,12 +128,14 @@ pub(super) async fn accept(
         Err(address) => (Source::Address(address), None),
     };
     let (environment, now) = (upload.tenant().id(), plane.clock.now());
+    metadata::check_upload(plane, environment, upload.params()).await?;
     let waiting = rows::Entity::find()
         .filter(rows::Column::EnvironmentId.eq(environment.0))
         .filter(rows::Column::Kind.eq(Upload::KIND))
         .count(plane.database.reader());
-    if waiting.await? >= MOST_WAITING {
-        let text = format!("{MOST_WAITING} uploads are waiting already; try again");
+    let most = if upload.is_signed() { MOST_WAITING } else { MOST_WAITING_UNSIGNED };
+    if waiting.await? >= most {
+        let text = format!("{most} uploads are waiting already; try again");
         return Err(ApiError::new(ErrorCode::Busy, text).with_retry_after(30));
     }
     let id = Uuid::new_v4();
@@ -212,12 +218,14 @@ pub async fn carry(plane: &DataPlane, claim: &Claim) -> Result<Ended, JobError> 
         return rest(plane, claim, now).await;
     };
     let error = match attempt(plane, claim, &tenant, &job).await {
+        // What is another's by now still needs what was kept for it.
+        Ok(Ended::Lost) => return Ok(Ended::Lost),
         Ok(ended) => {
             discard(plane, claim, &job).await?;
             return Ok(ended);
         }
-        Err(error) if is_last(claim, now) || is_final(&error) => error,
-        Err(error) => return Err(JobError::Failed(chain(&error))),
+        Err(error) if is_last(claim, now) || is_final(&error) || claim.is_spent => error,
+        Err(error) => return Err(JobError::Refused(error)),
     };
     let transaction = plane.database.begin().await?;
     if !claim.finish(&transaction).await? {
@@ -234,13 +242,16 @@ pub async fn carry(plane: &DataPlane, claim: &Claim) -> Result<Ended, JobError> 
     Ok(Ended::GivenUp)
 }
 
-async fn attempt(plane: &DataPlane, claim: &Claim, tenant: &Tenant, job: &Upload) -> Result<Ended, ApiError> {
+async fn attempt(plane: &DataPlane, claim: &Claim, tenant: &Arc<Tenant>, job: &Upload) -> Result<Ended, ApiError> {
+    if claim.is_spent {
+        return Err(ApiError::unavailable(format!("The upload cannot be carried out: {SPENT}"), 60));
+    }
     let operation = operations().find(&job.operation).ok_or_else(|| {
         ApiError::unavailable("The upload cannot be carried out now", 60)
             .with_operator_text(format!("this program knows no operation {}", job.operation))
     })?;
-    let tenant = plane.tenants.find_by_id(tenant.id()).ok_or_else(|| ApiError::not_found("No such environment"))?;
-    let call = AuthorizedUpload::resume(plane, tenant, operation, job.call.clone(), job.batch.clone()).await?;
+    let call =
+        AuthorizedUpload::resume(plane, Arc::clone(tenant), operation, job.call.clone(), job.batch.clone()).await?;
     let environment = call.tenant().id();
     let mut ends = Ends { chunks: None, job: Some(claim.clone()) };
     let staged = match &job.source {
@@ -295,15 +306,30 @@ async fn discard(plane: &DataPlane, claim: &Claim, job: &Upload) -> Result<(), J
     Ok(())
 }
 
+/// An address without credentials and without what follows its path.
+fn without_secrets(url: &str) -> String {
+    match url::Url::parse(url) {
+        Ok(mut url) => {
+            let _ = url.set_password(None);
+            let _ = url.set_username("");
+            url.set_query(None);
+            url.set_fragment(None);
+            url.to_string()
+        }
+        Err(_) => "the address".into(),
+    }
+}
+
 /// What is told of an upload that failed.
 fn failure(job: &Upload, error: &ApiError) -> (Message, Wishes) {
-    let mut body = Map::new();
-    body.insert("error".into(), json!({"message": error.message()}));
-    body.insert("public_id".into(), job.public_id.as_str().into());
-    body.insert("resource_type".into(), job.asked.as_str().into());
+    // Whoever is told need not know the way to the source.
+    let text = match &job.source {
+        Source::Address(url) => error.message().replace(url.as_str(), &without_secrets(url)),
+        _ => error.message().to_owned(),
+    };
     let message = Message {
         event: Event::Error,
-        body,
+        body: payload::error(&text, &job.public_id, &job.asked),
         request: job.call.request().to_string(),
         batch: Some(job.batch.clone()),
         actor: job.call.actor().to_owned(),

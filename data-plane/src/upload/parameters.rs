@@ -24,12 +24,11 @@ const PUBLIC_ID_LIMIT: usize = 255;
 const PUBLIC_ID_FORBIDDEN: &[char] = &['?', '&', '#', '\\', '%', '<', '>', '+'];
 
 /// Parameters of the wire that are not built yet. Saying them at a value other than their default is refused by name.
-pub const NOT_BUILT: [&str; 42] = [
+pub const NOT_BUILT: [&str; 40] = [
     "responsive_breakpoints",
     "raw_convert",
     "quality_override",
     "proxy",
-    "metadata",
     "face_coordinates",
     "custom_coordinates",
     "regions",
@@ -58,7 +57,6 @@ pub const NOT_BUILT: [&str; 42] = [
     "moderation",
     "eval",
     "on_success",
-    "clear_invalid",
     "unique_display_name",
     "live",
     "upload_chunk",

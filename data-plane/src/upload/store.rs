@@ -17,6 +17,7 @@ use crate::{
         early::{Ahead, Early},
         record::AssetRecord,
     },
+    metadata,
 };
 
 /// What an upload led to.
@@ -44,6 +45,7 @@ pub async fn store(
     let mut staged = staged;
     let mut seen = keep::look_into(plane, tenant, &staged, kind, extension).await?;
     let incoming = resolved.incoming.as_ref();
+    // Where it is said what format comes out, that one is asked about, and else both.
     if !incoming.is_some_and(|incoming| incoming.converts) {
         check_format(&resolved, &seen.format)?;
     }
@@ -52,17 +54,25 @@ pub async fn store(
     {
         staged = made;
         seen = keep::look_into(plane, tenant, &staged, kind, extension).await?;
-        check_format(&resolved, &seen.format)?;
     }
+    check_format(&resolved, &seen.format)?;
+    let metadata = metadata::of_upload(plane, tenant.id(), upload.params()).await?;
     let assets = AssetStore::of(upload, &plane.database, &plane.settings.region.name);
     let id = VersionId::generate(plane.clock.now());
     let mut ahead = Ahead::default();
     if let (Some(eager), Some(source)) = (&resolved.eager, &seen.source) {
-        // What is kept as it is gets no renditions of a file that it is not.
-        let is_kept = !resolved.overwrite && assets.find(&resolved.name).await?.is_some();
-        if !is_kept {
-            ahead = Box::pin(wanted_ahead(plane, upload, eager, id, source, &staged)).await?;
-        }
+        let existing = if resolved.overwrite { None } else { assets.find(&resolved.name).await? };
+        ahead = match existing {
+            // What is kept as it is gets no renditions of a file that it is not.
+            Some(existing) => {
+                let (early, later) = Box::pin(of_existing(plane, upload, eager, &existing, false)).await?;
+                Ahead { renditions: Vec::new(), early, later }
+            }
+            None => {
+                let public_id = &resolved.name.public_id;
+                Box::pin(wanted_ahead(plane, upload, eager, public_id, id, source, &staged)).await?
+            }
+        };
     }
     let early = ahead.early.clone();
     let wanted = Wanted {
@@ -72,6 +82,7 @@ pub async fn store(
         original_filename: resolved.original_filename,
         tags: resolved.tags,
         context: resolved.context,
+        metadata,
         origin: "upload",
         access_key: upload.access_key().map(str::to_owned),
         request: upload.request(),
@@ -83,13 +94,7 @@ pub async fn store(
     };
     match keep::keep(plane, &assets, permitted, staged, seen, wanted).await? {
         Kept::Stored(asset) => Ok(Some(Stored { asset, is_existing: false, early })),
-        Kept::Existing(asset) => {
-            let early = match &resolved.eager {
-                Some(eager) => Box::pin(of_existing(plane, upload, eager, &asset, false)).await?,
-                None => Vec::new(),
-            };
-            Ok(Some(Stored { asset, is_existing: true, early }))
-        }
+        Kept::Existing(asset) => Ok(Some(Stored { asset, is_existing: true, early })),
         Kept::OutOfScope => Err(upload.beyond_reach()),
         Kept::Ended => Ok(None),
     }

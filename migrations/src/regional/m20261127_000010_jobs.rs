@@ -18,6 +18,7 @@ impl MigrationTrait for Migration {
                     .col(string("kind"))
                     .col(text("payload"))
                     .col(integer("attempts"))
+                    .col(integer("losses"))
                     .col(timestamp_with_time_zone_null("due_at"))
                     .col(uuid_null("lease"))
                     .col(uuid_null("node"))
@@ -84,6 +85,7 @@ impl MigrationTrait for Migration {
             ("notifications_age", "notifications", &["created_at"][..], false),
             ("poll_messages_channel", "poll_messages", &["environment_id", "channel", "visible_at", "id"][..], false),
             ("poll_messages_batch", "poll_messages", &["environment_id", "batch_id", "visible_at", "id"][..], false),
+            ("poll_messages_receipt", "poll_messages", &["environment_id", "receipt"][..], false),
             ("poll_messages_age", "poll_messages", &["created_at"][..], false),
             ("triggers_place", "triggers", &["environment_id", "event_type", "uri"][..], true),
         ] {

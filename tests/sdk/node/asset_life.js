@@ -138,6 +138,35 @@ async function main() {
     assert.equal((await uploader.destroy(name, { resource_type: 'raw' })).result, 'ok');
   }
 
+  // Structured metadata.
+  const colours = { values: [{ external_id: 'nr', value: 'Red' }, { external_id: 'nb', value: 'Blue' }] };
+  await api.add_metadata_field({ type: 'set', label: 'Colours', external_id: 'ncolours', datasource: colours });
+  await api.add_metadata_field({ type: 'date', label: 'Day', external_id: 'nday' });
+  assert.equal((await api.metadata_field_by_field_id('nday')).type, 'date');
+  assert.deepEqual((await api.list_metadata_fields()).metadata_fields.map((field) => field.external_id), ['ncolours', 'nday']);
+  assert.equal((await api.update_metadata_field('nday', { label: 'Date' })).label, 'Date');
+  assert.equal((await api.update_metadata_field_datasource('ncolours', { values: [{ external_id: 'ng', value: 'Green' }] })).values.length, 3);
+  assert.equal((await api.delete_datasource_entries('ncolours', ['ng'])).values.length, 2);
+  assert.equal((await api.restore_metadata_field_datasource('ncolours', ['ng'])).values.length, 3);
+  assert.equal((await api.order_metadata_field_datasource('ncolours', 'value', 'asc')).values[0].value, 'Blue');
+  assert.equal((await api.reorder_metadata_fields('label', 'desc')).metadata_fields[0].external_id, 'nday');
+  const described = await uploader.upload(photo, { public_id: 'life/m', metadata: { ncolours: ['nr', 'nb'], nday: '2026-11-27' } });
+  assert.deepEqual(described.metadata, { ncolours: ['nr', 'nb'], nday: '2026-11-27' });
+  assert.deepEqual((await uploader.update_metadata({ ncolours: ['ng'] }, ['life/m'])).public_ids, ['life/m']);
+  assert.deepEqual((await api.resource('life/m')).metadata, { ncolours: ['ng'], nday: '2026-11-27' });
+  const rule = await api.add_metadata_rule({
+    metadata_field_id: 'ncolours',
+    name: 'few',
+    condition: { metadata_field_id: 'nday', populated: true },
+    result: { enable: true, activate_values: 'all' },
+  });
+  assert.equal((await api.list_metadata_rules()).metadata_rules[0].external_id, rule.external_id);
+  assert.equal((await api.update_metadata_rule(rule.external_id, { name: 'all' })).name, 'all');
+  assert.equal((await api.delete_metadata_rule(rule.external_id)).success, true);
+  assert.equal((await api.delete_metadata_field('ncolours')).message, 'ok');
+  assert.equal((await api.delete_metadata_field('nday')).message, 'ok');
+  await uploader.destroy('life/m');
+
   // A remote picture, uploaded and fetched.
   const copied = await uploader.upload(remote, { public_id: 'life/remote' });
   const fetched = await fetch(cloudinary.url(remote, { type: 'fetch', secure: false }));

@@ -125,6 +125,42 @@ def main(photo, remote):
     )
     assert uploader.destroy("life/large.bin", resource_type="raw")["result"] == "ok"
 
+    # Structured metadata.
+    colours = {"values": [{"external_id": "r", "value": "Red"}, {"external_id": "b", "value": "Blue"}]}
+    api.add_metadata_field({"type": "set", "label": "Colours", "external_id": "colours", "datasource": colours})
+    api.add_metadata_field({
+        "type": "integer", "label": "Age", "external_id": "age", "validation": {"type": "less_than", "value": 100},
+    })
+    assert "default_value is invalid" in refused(
+        BadRequest, api.add_metadata_field,
+        {"type": "integer", "label": "X", "validation": {"type": "less_than", "value": 9}, "default_value": 10},
+    )
+    assert api.metadata_field_by_field_id("age")["validation"]["value"] == 100
+    assert [field["external_id"] for field in api.list_metadata_fields()["metadata_fields"]] == ["colours", "age"]
+    assert api.update_metadata_field("age", {"label": "Years"})["label"] == "Years"
+    entries = api.update_metadata_field_datasource("colours", [{"external_id": "g", "value": "Green"}])
+    assert len(entries["values"]) == 3
+    assert len(api.delete_datasource_entries("colours", ["g"])["values"]) == 2
+    assert len(api.restore_metadata_field_datasource("colours", ["g"])["values"]) == 3
+    assert api.reorder_metadata_field_datasource("colours", "value", "desc")["values"][0]["value"] == "Red"
+    assert api.reorder_metadata_fields("label", "desc")["metadata_fields"][0]["external_id"] == "age"
+    stored = uploader.upload(photo, public_id="life/m", metadata={"colours": ["r", "b"], "age": "7"})
+    assert stored["metadata"] == {"colours": ["r", "b"], "age": 7}, stored
+    assert uploader.update_metadata({"colours": ["g"]}, ["life/m"])["public_ids"] == ["life/m"]
+    assert api.resource("life/m")["metadata"] == {"colours": ["g"], "age": 7}
+    assert api.update("life/m", metadata={"age": 8})["metadata"]["age"] == 8
+    assert "do not exist" in refused(BadRequest, uploader.update_metadata, {"nothing": "x"}, ["life/m"])
+    rule = api.add_metadata_rule({
+        "metadata_field_id": "colours", "name": "few", "condition": {"metadata_field_id": "age", "populated": True},
+        "result": {"enable": True, "activate_values": {"external_ids": ["r"]}},
+    })
+    assert [item["external_id"] for item in api.list_metadata_rules()["metadata_rules"]] == [rule["external_id"]]
+    assert api.update_metadata_rule(rule["external_id"], {"name": "fewer"})["name"] == "fewer"
+    assert api.delete_metadata_rule(rule["external_id"])["success"] is True
+    assert api.delete_metadata_field("colours")["message"] == "ok"
+    assert api.delete_metadata_field("age")["message"] == "ok"
+    uploader.destroy("life/m")
+
     # A remote picture, uploaded and fetched.
     stored = uploader.upload(remote, public_id="life/remote")
     url, _ = cloudinary.utils.cloudinary_url(remote, type="fetch", width=50, crop="scale", secure=False)

@@ -14,7 +14,7 @@ use plane_kit::{
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    sea_query::{Expr, OnConflict},
+    sea_query::{Expr, OnConflict, Query},
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -24,7 +24,7 @@ use crate::{
     Plane,
     assets::ActsFor,
     storage::{ObjectKey, StorageError},
-    tables::{chunked_uploads, upload_chunks},
+    tables::{chunked_uploads, jobs, upload_chunks},
     upload::{
         authorize::AuthorizedUpload,
         stage::{Staged, StagingError},
@@ -287,7 +287,11 @@ pub async fn abandon(plane: &Plane, id: Uuid) -> Result<(), DbErr> {
 
 /// Forgets uploads that nobody has added to for `keep`. Answers how many there were.
 pub async fn abandon_old(plane: &Plane, now: DateTime<Utc>, keep: TimeDelta) -> Result<u64, DbErr> {
-    let old = chunked_uploads::Entity::delete_many().filter(chunked_uploads::Column::TouchedAt.lt(now - keep));
+    // One that a job is to put together has the job's id.
+    let wanted = Query::select().column(jobs::Column::Id).from(jobs::Entity).to_owned();
+    let old = chunked_uploads::Entity::delete_many()
+        .filter(chunked_uploads::Column::TouchedAt.lt(now - keep))
+        .filter(chunked_uploads::Column::Id.not_in_subquery(wanted));
     Ok(old.exec(plane.database.writer()).await?.rows_affected)
 }
 
