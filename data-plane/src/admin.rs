@@ -11,6 +11,7 @@ pub mod metadata_rules;
 pub mod notifications;
 pub mod paging;
 pub mod presets;
+pub mod relations;
 pub mod resources;
 pub mod service;
 pub mod triggers;

@@ -8,7 +8,9 @@ pub mod happening;
 pub mod labels;
 pub mod list;
 pub mod made;
+pub mod moderation;
 pub mod record;
+pub mod relations;
 pub mod remove;
 pub mod rename;
 

@@ -91,17 +91,37 @@ async fn answer(request: &HttpRequest, plane: &DataPlane) -> Result<Delivered, A
     })?;
     let tenant = plane.tenants.find_or_ask(&url.cloud_name).await;
     let tenant = tenant.ok_or_else(|| ApiError::not_found(format!("Unknown cloud_name {}", url.cloud_name)))?;
-    let ticket = UsageTicket::take(plane.counters.clone(), plane.metrics.clone(), tenant.id());
-    // The ticket is torn up when the request is refused, and also when its caller leaves and this future is dropped.
-    let mut ticket = InFlight(Some(ticket));
+    // A request that is refused counts nothing, and neither does one whose caller leaves.
+    let mut ticket = InFlight::begin(plane, &tenant);
     let admitted = AdmittedDelivery::admit(&url, &tenant, plane.clock.now())?;
+    answer_admitted(request, plane, &tenant, &admitted, &mut ticket).await
+}
+
+/// Delivers what a signed call asks for.
+pub(crate) async fn hand_over(
+    request: &HttpRequest,
+    plane: &DataPlane,
+    tenant: &Arc<Tenant>,
+    admitted: &AdmittedDelivery<'_>,
+) -> Result<Delivered, ApiError> {
+    let mut ticket = InFlight::begin(plane, tenant);
+    answer_admitted(request, plane, tenant, admitted, &mut ticket).await
+}
+
+async fn answer_admitted(
+    request: &HttpRequest,
+    plane: &DataPlane,
+    tenant: &Arc<Tenant>,
+    admitted: &AdmittedDelivery<'_>,
+    ticket: &mut InFlight,
+) -> Result<Delivered, ApiError> {
     let conditions = Conditions::read(request);
-    let answer = match attempt(request, plane, &tenant, &admitted, &conditions).await {
+    let answer = match attempt(request, plane, tenant, admitted, &conditions).await {
         // The asset was replaced while its picture was made: what is there now is asked for once more.
         Err(Failure::Replaced) => {
             plane.located.forget_all_of(tenant.id(), admitted.names());
-            fetched::forget_own(plane, &tenant, &admitted);
-            let again = Box::pin(attempt(request, plane, &tenant, &admitted, &conditions));
+            fetched::forget_own(plane, tenant, admitted);
+            let again = Box::pin(attempt(request, plane, tenant, admitted, &conditions));
             again.await.map_err(Failure::into_error)?
         }
         outcome => outcome.map_err(Failure::into_error)?,
@@ -155,6 +175,7 @@ async fn attempt(
         },
         _ => plane.located.locate(plane, admitted).await?,
     };
+    asset.refuse_rejected()?;
     match prepare(plane, tenant, admitted, &asset, || hints_of(request))? {
         Prepared::Original => {
             let answer = Answer::original(plane, admitted, &asset, conditions);
@@ -176,6 +197,12 @@ async fn attempt(
 
 /// A ticket of a request that is still being worked on.
 struct InFlight(Option<UsageTicket>);
+
+impl InFlight {
+    fn begin(plane: &DataPlane, tenant: &Tenant) -> Self {
+        Self(Some(UsageTicket::take(plane.counters.clone(), plane.metrics.clone(), tenant.id())))
+    }
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {

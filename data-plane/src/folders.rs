@@ -9,8 +9,8 @@ use plane_kit::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, Statement,
     sea_query::{Condition, Expr, ExprTrait, Func, OnConflict, SimpleExpr},
 };
 use serde_json::json;
@@ -83,6 +83,31 @@ pub struct FolderStore<'a> {
     region: &'a str,
     environment: EnvironmentId,
     scope: Scope,
+}
+
+/// What a transaction does with an environment's tree of folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// It puts something into a folder; others may do so, too.
+    Into,
+    /// It moves or takes away folders, and nobody else does anything with them meanwhile.
+    Move,
+}
+
+/// Holds the tree until the transaction ends; before any name is locked, so that nobody waits in a circle. So what is put into a folder
+/// that is moved or taken away is there in time or comes afterwards. SQLite has one writer, which is enough.
+pub async fn hold(transaction: &DatabaseTransaction, environment: EnvironmentId, hold: Hold) -> Result<(), DbErr> {
+    if transaction.get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    let call = match hold {
+        Hold::Into => "SELECT pg_advisory_xact_lock_shared($1)",
+        Hold::Move => "SELECT pg_advisory_xact_lock($1)",
+    };
+    // Environments whose numbers are alike wait for each other now and then, which harms nobody.
+    let number = (environment.0.as_u128() as u64).cast_signed();
+    let statement = Statement::from_sql_and_values(DbBackend::Postgres, call, [number.into()]);
+    transaction.execute_raw(statement).await.map(drop)
 }
 
 /// Writes a folder and those above it, as far as they are not there.
@@ -207,6 +232,7 @@ impl<'a> FolderStore<'a> {
     pub async fn create(&self, path: Permitted<String>, now: DateTime<Utc>) -> Result<Folder, FolderError> {
         let Permitted { thing: path, by, told } = path;
         let transaction = self.database.begin().await?;
+        hold(&transaction, self.environment, Hold::Into).await?;
         if put(&transaction, self.environment, &path, now).await? > 0 {
             let entry = Entry::made("create_folder", target(&path), json!({"path": path}));
             self.audit(&transaction, &by, entry, now).await?;
@@ -220,6 +246,7 @@ impl<'a> FolderStore<'a> {
     pub async fn rename(&self, from: Permitted<String>, to: &str, now: DateTime<Utc>) -> Result<u64, FolderError> {
         let Permitted { thing: from, by, told } = from;
         let transaction = self.database.begin().await?;
+        hold(&transaction, self.environment, Hold::Move).await?;
         let key = (self.environment.0, from.clone());
         if Entity::find_by_id(key).lock_exclusive().one(&transaction).await?.is_none() {
             return Err(FolderError::NotFound);
@@ -262,6 +289,7 @@ impl<'a> FolderStore<'a> {
     pub async fn delete(&self, path: Permitted<String>, now: DateTime<Utc>) -> Result<Vec<String>, FolderError> {
         let Permitted { thing: path, by, told } = path;
         let transaction = self.database.begin().await?;
+        hold(&transaction, self.environment, Hold::Move).await?;
         let mine = Condition::all().add(Column::EnvironmentId.eq(self.environment.0)).add(within(Column::Path, &path));
         let rows =
             Entity::find().filter(mine.clone()).order_by_asc(Column::Path).lock_exclusive().all(&transaction).await?;

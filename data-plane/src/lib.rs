@@ -391,7 +391,7 @@ impl AdminRate {
 pub fn routes() -> Routes {
     use admin::{
         datasources, deletion, folders, jobs, listings, mappings, metadata_fields, metadata_rules, notifications,
-        presets, resources, service, triggers,
+        presets, relations, resources, service, triggers,
     };
     let mut routes = Routes::new();
     {
@@ -406,9 +406,10 @@ pub fn routes() -> Routes {
         };
         use listings::{
             __path_list_resources, __path_list_resources_by_asset_folder, __path_list_resources_by_asset_ids,
-            __path_list_resources_by_context, __path_list_resources_by_tag, __path_list_resources_of_type,
-            __path_list_tags, list_resources, list_resources_by_asset_folder, list_resources_by_asset_ids,
-            list_resources_by_context, list_resources_by_tag, list_resources_of_type, list_tags,
+            __path_list_resources_by_context, __path_list_resources_by_moderation, __path_list_resources_by_tag,
+            __path_list_resources_of_type, __path_list_tags, list_resources, list_resources_by_asset_folder,
+            list_resources_by_asset_ids, list_resources_by_context, list_resources_by_moderation,
+            list_resources_by_tag, list_resources_of_type, list_tags,
         };
         use resources::{
             __path_list_resource_types, __path_read_resource, __path_update_resource, list_resource_types,
@@ -416,7 +417,7 @@ pub fn routes() -> Routes {
         };
         plane_kit::routes!(routes;
             list_resource_types, list_resources_by_asset_folder, list_resources_by_asset_ids, list_resources_by_tag,
-            list_resources_by_context, list_tags, delete_resources_by_tag, delete_derived_resources);
+            list_resources_by_context, list_resources_by_moderation, list_tags, delete_resources_by_tag, delete_derived_resources);
         use presets::{
             __path_create_upload_preset, __path_delete_upload_preset, __path_list_upload_presets,
             __path_read_upload_preset, __path_update_upload_preset, create_upload_preset, delete_upload_preset,
@@ -425,6 +426,14 @@ pub fn routes() -> Routes {
         plane_kit::routes!(routes;
             list_upload_presets, create_upload_preset, read_upload_preset, update_upload_preset, delete_upload_preset);
         let cloud = "/v1_1/{cloud_name}";
+        use relations::{
+            __path_relate_assets, __path_unrelate_assets, relate_assets, relate_assets_by_id, unrelate_assets,
+            unrelate_assets_by_id,
+        };
+        plane_kit::routes!(routes; relate_assets, unrelate_assets);
+        let by_id = format!("{cloud}/resources/related_assets/{{asset_id}}");
+        routes.add_spelling("relate_assets", Method::POST, &by_id, relate_assets_by_id);
+        routes.add_spelling("unrelate_assets", Method::DELETE, &by_id, unrelate_assets_by_id);
         use mappings::{
             __path_create_upload_mapping, __path_delete_upload_mapping, __path_list_upload_mappings,
             __path_replace_upload_mappings, __path_update_upload_mapping, create_upload_mapping, delete_upload_mapping,
@@ -506,8 +515,18 @@ pub fn routes() -> Routes {
         };
         use upload::{
             delete_token::{__path_delete_by_token, delete_by_token},
+            download::{__path_download, download, download_by_id},
             explicit::{__path_explicit, explicit},
         };
+        // What is named by a word stands before what is named by a resource type.
+        routes.add_spelling(
+            "destroy",
+            Method::POST,
+            "/v1_1/{cloud_name}/asset/destroy",
+            upload::destroy::destroy_by_id,
+        );
+        routes.add_spelling("download", Method::GET, "/v1_1/{cloud_name}/asset/download", download_by_id);
+        plane_kit::routes!(routes; download);
         use upload::{
             destroy::{__path_destroy, destroy},
             handlers::{__path_upload, upload},

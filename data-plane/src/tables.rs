@@ -51,6 +51,9 @@ table! {
         pub tags: Json,
         pub context: Json,
         pub metadata: Json,
+        pub moderation_kind: Option<String>,
+        pub moderation_status: Option<String>,
+        pub moderation_updated_at: Option<DateTimeUtc>,
         pub created_at: DateTimeUtc,
     }
 }
@@ -80,6 +83,18 @@ table! {
         pub position: i32,
         pub created_at: DateTimeUtc,
         pub deleted_at: Option<DateTimeUtc>,
+    }
+}
+
+table! {
+    /// One direction of a relation between two assets.
+    related_assets, "related_assets" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub asset_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub related_id: Uuid,
+        pub environment_id: Uuid,
+        pub created_at: DateTimeUtc,
     }
 }
 

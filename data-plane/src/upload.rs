@@ -16,6 +16,7 @@ pub mod commands;
 pub mod context;
 pub mod delete_token;
 pub mod destroy;
+pub mod download;
 pub mod explicit;
 pub mod form;
 pub mod handlers;

@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use plane_kit::{
     clock::Clock,
+    ids::AssetId,
     secret::Secret,
     signature::{Algorithm, escape_source, sign_delivery, sign_result},
 };
@@ -16,7 +17,8 @@ use crate::{
     assets::{
         early::{Early, Outcome},
         made::Spelling,
-        record::{AssetRecord, DeliveryType, ResourceType},
+        moderation::{MANUAL, Moderation},
+        record::{AssetName, AssetRecord, DeliveryType, ResourceType},
     },
     tables::{derived_assets, renditions},
     tenants::Tenant,
@@ -155,6 +157,9 @@ pub struct UploadResult {
     #[serde(skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
+    /// What people said of it, if they are to look at it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub moderation: Vec<ModerationView>,
     /// The access key that uploaded it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key: Option<String>,
@@ -207,6 +212,7 @@ impl UploadResult {
             done: None,
             context: custom(&asset.context),
             metadata: asset.metadata.clone(),
+            moderation: ModerationView::all(asset),
             api_key: api_key.map(str::to_owned),
             damaged: source.filter(|source| source.damaged).map(|_| true),
             eager: Vec::new(),
@@ -219,6 +225,30 @@ impl UploadResult {
         self.eager = EagerView::all(links, tenant, asset, early);
         self.batch_id = self.eager.iter().find_map(|view| view.batch_id.clone());
         self
+    }
+}
+
+/// One moderation of an asset.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ModerationView {
+    /// `manual`.
+    #[schema(example = "manual")]
+    pub kind: &'static str,
+    /// `pending`, `approved` or `rejected`.
+    #[schema(example = "pending")]
+    pub status: &'static str,
+    /// When that was said.
+    pub updated_at: String,
+}
+
+impl ModerationView {
+    fn all(asset: &AssetRecord) -> Vec<Self> {
+        let view = |said: Moderation| Self {
+            kind: MANUAL,
+            status: said.status.name(),
+            updated_at: wire_time(said.updated_at),
+        };
+        asset.moderation.map(view).into_iter().collect()
     }
 }
 
@@ -340,6 +370,15 @@ pub struct Resource {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Map<String, Value>>,
+    /// What people said of it, if that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub moderation: Vec<ModerationView>,
+    /// The kind of moderation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moderation_kind: Option<&'static str>,
+    /// What was said last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moderation_status: Option<&'static str>,
 }
 
 /// What a listing shows beside the usual.
@@ -351,6 +390,8 @@ pub struct Extras {
     pub context: bool,
     /// Values of metadata fields.
     pub metadata: bool,
+    /// Moderation.
+    pub moderation: bool,
 }
 
 impl Resource {
@@ -378,6 +419,9 @@ impl Resource {
             secure_url,
             tags: extras.tags.then(|| asset.tags.clone()),
             context: if extras.context { custom(&asset.context) } else { None },
+            moderation: if extras.moderation { ModerationView::all(asset) } else { Vec::new() },
+            moderation_kind: asset.moderation.filter(|_| extras.moderation).map(|_| MANUAL),
+            moderation_status: asset.moderation.filter(|_| extras.moderation).map(|said| said.status.name()),
             metadata: (extras.metadata && !asset.metadata.is_empty()).then(|| asset.metadata.clone()),
         }
     }
@@ -405,6 +449,41 @@ pub struct ResourceDetail {
     /// Where the next page of derived assets begins; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub derived_next_cursor: Option<String>,
+    /// The assets that it is related to, if they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub related_assets: Option<Vec<RelatedView>>,
+    /// Where the next page of related assets begins; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub related_next_cursor: Option<String>,
+}
+
+/// An asset that another is related to.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RelatedView {
+    /// Its id.
+    #[schema(example = "0197c9b2f0a67c3ab5b1b6b0c8d6f1aa")]
+    pub asset_id: String,
+    /// Its public id.
+    #[schema(example = "dog_subtitles.srt")]
+    pub public_id: String,
+    /// Its kind.
+    #[schema(example = "raw")]
+    pub resource_type: &'static str,
+    /// Its delivery type.
+    #[serde(rename = "type")]
+    #[schema(example = "upload")]
+    pub delivery_type: &'static str,
+}
+
+impl From<(AssetId, AssetName)> for RelatedView {
+    fn from((id, name): (AssetId, AssetName)) -> Self {
+        Self {
+            asset_id: id.to_string(),
+            public_id: name.public_id,
+            resource_type: name.resource_type.name(),
+            delivery_type: name.delivery_type.name(),
+        }
+    }
 }
 
 impl ResourceDetail {
@@ -415,7 +494,7 @@ impl ResourceDetail {
         asset: &AssetRecord,
         derived: &[(derived_assets::Model, renditions::Model)],
     ) -> Self {
-        let extras = Extras { tags: !asset.tags.is_empty(), context: true, metadata: true };
+        let extras = Extras { tags: !asset.tags.is_empty(), context: true, metadata: true, moderation: true };
         let mut resource = Resource::new(links, tenant, asset, extras);
         resource.uploaded_at = Some(wire_time(asset.version.uploaded_at));
         Self {
@@ -430,6 +509,8 @@ impl ResourceDetail {
                 .map(|(spelling, made)| DerivedView::new(links, tenant, asset, spelling, made))
                 .collect(),
             derived_next_cursor: None,
+            related_assets: None,
+            related_next_cursor: None,
         }
     }
 }

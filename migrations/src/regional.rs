@@ -13,6 +13,8 @@ mod m20261127_000008_folders;
 mod m20261127_000009_upload_mappings;
 mod m20261127_000010_jobs;
 mod m20261127_000011_metadata;
+mod m20261127_000012_relations;
+mod m20261127_000013_moderation;
 
 /// The regional set.
 pub struct Migrator;
@@ -32,6 +34,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000009_upload_mappings::Migration),
             Box::new(m20261127_000010_jobs::Migration),
             Box::new(m20261127_000011_metadata::Migration),
+            Box::new(m20261127_000012_relations::Migration),
+            Box::new(m20261127_000013_moderation::Migration),
         ]
     }
 }

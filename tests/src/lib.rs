@@ -15,17 +15,24 @@ pub mod proof {
 #[macro_export]
 macro_rules! on_both_databases {
     ($($case:ident),* $(,)?) => {
+        $crate::on_both_databases!(with &[]; $($case),*);
+    };
+    // The same with settings of the process that uploads and delivers.
+    (with $settings:expr; $($case:ident),* $(,)?) => {
         mod sqlite {
+            #[allow(unused_imports, reason = "only cases with settings of their own name something beside them")]
+            use super::*;
+
             $(#[tokio::test]
             async fn $case() {
-                let server = $crate::harness::server::Dev::start().await;
+                let server = $crate::harness::server::Dev::start_with(&["--seed", "none"], $settings).await;
                 super::$case(server.tenant()).await;
             })*
         }
         /// One pair of planes for all cases, each in an environment of its own.
         #[tokio::test]
         async fn postgres() {
-            let planes = $crate::harness::planes::Planes::start().await;
+            let planes = $crate::harness::planes::Planes::start_with_data($settings).await;
             let account = planes.provisioning(&planes.account);
             $({
                 let environment = account.create_environment(&stringify!($case).replace('_', "-")).await;

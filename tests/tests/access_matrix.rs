@@ -95,12 +95,13 @@ impl Caller {
             "update_metadata" => {
                 tenant.signed(&action).parameter("public_ids", "victim").parameter("metadata", "intruder=1")
             }
+            "download" => tenant.signed(&action).parameter("public_id", "victim"),
             "explicit" => tenant.signed(&action).parameter("public_id", "victim").parameter("tags", "intruder"),
             "delete_by_token" => tenant.signed(&action).parameter("token", "1.2.3"),
             other => panic!("there is no call of {other} here yet"),
         };
         let call = if self.credentials.is_some() { call } else { call.anonymous() };
-        let answer = call.send().await;
+        let answer = if operation == "download" { call.get().await } else { call.send().await };
         // Nothing is wrong with this form, so a 400 is a refusal too: of whoever names neither a key nor a preset.
         if answer.status == 400 { "400".to_owned() } else { outcome(&answer) }
     }

@@ -21,6 +21,9 @@ on_both_databases!(
     an_asset_is_updated,
     upload_parameters_are_applied_to_what_is_there,
     a_token_takes_away_what_was_just_uploaded,
+    assets_that_belong_together_are_related_both_ways,
+    an_asset_is_destroyed_by_its_id,
+    people_look_at_what_waits_for_them,
     assets_are_deleted_in_bulk,
     what_was_derived_is_deleted_and_counted_anew,
     listings_go_on_where_they_stopped,
@@ -217,6 +220,124 @@ async fn upload_parameters_are_applied_to_what_is_there(tenant: Tenant) {
         assert!(refused.message().contains(says), "{public_id} {more:?}: {}", refused.message());
     }
     assert_eq!(tenant.settled_usage().await.transformations, 1, "nothing was made");
+}
+
+async fn assets_that_belong_together_are_related_both_ways(tenant: Tenant) {
+    let a = put(&tenant, "a/b", &[]).await;
+    put(&tenant, "c", &[("type", "private")]).await;
+    let text = tenant.upload(b"text".to_vec()).action("raw/upload").public_id("d.srt").send().await.ok();
+    let path = "resources/related_assets/image/upload/a/b";
+    let named = json!(["image/private/c", "raw/upload/d.srt", "image/upload/nobody", "image/upload/a/b", "nonsense"]);
+    let related = tenant.send(Method::POST, path, json!({"assets_to_relate": named})).await.ok();
+    let codes = |list: &Value| -> Vec<String> {
+        let all = list.as_array().expect("a list").iter();
+        all.map(|one| {
+            format!("{} {} {}", one["asset"].as_str().unwrap_or(""), one["code"].as_str().unwrap_or(""), one["status"])
+        })
+        .collect()
+    };
+    assert_eq!(codes(&related["success"]), ["image/private/c success_ids 200", "raw/upload/d.srt success_ids 200"]);
+    assert_eq!(
+        codes(&related["failed"]),
+        [
+            "image/upload/nobody non_existing_ids 404",
+            "image/upload/a/b invalid_relate_to_self_id 400",
+            "nonsense invalid_ids 400",
+        ]
+    );
+    let shown = async |path: &str| {
+        let detail = tenant.get(&format!("resources/{path}?related=true")).await.ok();
+        let all = detail["related_assets"].as_array().expect("a list").iter();
+        all.map(|one| one["public_id"].as_str().expect("a text").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(shown("image/upload/a/b").await, ["c", "d.srt"]);
+    assert_eq!(shown("raw/upload/d.srt").await, ["a/b"]);
+    assert_eq!(tenant.get("resources/image/upload/a/b").await.ok()["related_assets"], Value::Null);
+    // By their ids, from the other side.
+    let by_id = format!("resources/related_assets/{}", text["asset_id"].as_str().expect("an id"));
+    let again = tenant.send(Method::POST, &by_id, json!({"assets_to_relate": [a["asset_id"]]})).await.ok();
+    assert_eq!(again["failed"][0]["code"], "already_exists_ids");
+    let gone = tenant.send(Method::DELETE, &by_id, json!({"assets_to_unrelate": [a["asset_id"]]})).await.ok();
+    assert_eq!(gone["success"][0]["code"], "success_ids");
+    let gone = tenant.send(Method::DELETE, &by_id, json!({"assets_to_unrelate": [a["asset_id"]]})).await.ok();
+    assert_eq!(gone["failed"][0]["code"], "relation_does_not_exist_ids");
+    // A relation outlives a new version, and ends with either of the two.
+    put(&tenant, "a/b", &[]).await;
+    assert_eq!(shown("image/private/c").await, ["a/b"]);
+    tenant.destroy("a/b").await.ok();
+    assert_eq!(shown("image/private/c").await, Vec::<String>::new());
+    for (path, body, status, part) in [
+        (
+            "resources/related_assets/image/upload/nobody",
+            json!({"assets_to_relate": ["raw/upload/d.srt"]}),
+            404,
+            "nobody",
+        ),
+        ("resources/related_assets/image/private/c", json!({}), 400, "assets_to_relate"),
+        (
+            "resources/related_assets/image/private/c",
+            json!({"assets_to_relate": vec!["raw/upload/x"; 11]}),
+            400,
+            "at most 10",
+        ),
+    ] {
+        let refused = tenant.send(Method::POST, path, body).await;
+        assert!(refused.status == status && refused.message().contains(part), "{part}: {}", refused.text());
+    }
+}
+
+async fn people_look_at_what_waits_for_them(tenant: Tenant) {
+    let stored = put(&tenant, "cat", &[("moderation", "manual")]).await;
+    put(&tenant, "dog", &[("moderation", "manual")]).await;
+    put(&tenant, "free", &[]).await;
+    let said = &stored["moderation"][0];
+    assert_eq!((&said["kind"], &said["status"]), (&json!("manual"), &json!("pending")));
+    let queue = async |status: &str| {
+        let path = format!("resources/image/moderations/manual/{status}?moderations=true");
+        tenant.get(&path).await.ok()
+    };
+    let waiting = queue("pending").await;
+    assert_eq!(ids(&waiting), ["dog", "cat"]);
+    assert_eq!(waiting["resources"][0]["moderation_status"], "pending");
+    assert_eq!(tenant.fetch("image/upload/cat.jpg").await.status, 200, "who waits is seen");
+    let say = async |status: &str| {
+        let body = json!({"moderation_status": status});
+        tenant.send(Method::POST, "resources/image/upload/cat", body).await.ok()
+    };
+    let rejected = say("rejected").await;
+    assert_eq!((&rejected["moderation_kind"], &rejected["moderation_status"]), (&json!("manual"), &json!("rejected")));
+    assert_eq!((ids(&queue("pending").await), ids(&queue("rejected").await)), (vec!["dog"], vec!["cat"]));
+    for path in ["image/upload/cat.jpg", "image/upload/w_20/cat.jpg"] {
+        assert_eq!(tenant.fetch(path).await.status, 404, "{path}");
+    }
+    assert_eq!(tenant.signed("image/download").public_id("cat").get().await.status, 404);
+    say("approved").await;
+    assert_eq!(tenant.fetch("image/upload/w_20/cat.jpg").await.status, 200);
+    assert_eq!(ids(&queue("approved").await), ["cat"]);
+    // Another file has not been looked at.
+    put(&tenant, "cat", &[("moderation", "manual")]).await;
+    assert_eq!(ids(&queue("pending").await), ["dog", "cat"]);
+    let call = tenant.signed("image/explicit").public_id("free").parameter("type", "upload");
+    assert_eq!(call.parameter("moderation", "manual").send().await.ok()["moderation"][0]["status"], "pending");
+    for (path, part) in [
+        ("resources/image/moderations/aws_rek/pending", "aws_rek is not built"),
+        ("resources/image/moderations/manual/perhaps", "moderation_status"),
+        ("resources/image/moderations/banana/pending", "banana"),
+    ] {
+        let refused = tenant.get(path).await;
+        assert!(refused.status == 400 && refused.message().contains(part), "{path}: {}", refused.text());
+    }
+}
+
+async fn an_asset_is_destroyed_by_its_id(tenant: Tenant) {
+    let stored = put(&tenant, "a", &[]).await;
+    let destroy = |id: &str| tenant.signed("asset/destroy").parameter("asset_id", id);
+    let id = stored["asset_id"].as_str().expect("an id");
+    assert_eq!(destroy(id).send().await.ok(), json!({"result": "ok"}));
+    assert_eq!(tenant.get("resources/image/upload/a").await.status, 404);
+    for gone in [id, "nonsense"] {
+        assert_eq!(destroy(gone).send().await.ok(), json!({"result": "not found"}));
+    }
 }
 
 async fn a_token_takes_away_what_was_just_uploaded(tenant: Tenant) {
@@ -442,12 +563,7 @@ async fn mistakes_are_named(tenant: Tenant) {
         (Method::POST, "resources/image/upload/a", json!({"tags": {"a": 1}}), "tags"),
         (Method::POST, "resources/image/upload/a", json!({"tags": ["a,b"]}), "a,b"),
         (Method::POST, "resources/image/upload/a", json!({"asset_folder": "../x"}), "asset_folder"),
-        (
-            Method::POST,
-            "resources/image/upload/a",
-            json!({"moderation_status": "approved"}),
-            "moderation_status is not built",
-        ),
+        (Method::POST, "resources/image/upload/a", json!({"moderation_status": "perhaps"}), "moderation_status"),
         (Method::GET, "resources/image/context", json!({}), "Missing required parameter - key"),
         (Method::GET, "resources/by_asset_folder", json!({}), "asset_folder"),
     ] {
@@ -481,9 +597,14 @@ async fn as_it_was(url: &str, schema: &str) {
         "DROP TABLE notifications",
         "DROP TABLE poll_messages",
         "DROP TABLE triggers",
+        "DROP TABLE related_assets",
         "DROP TABLE metadata_fields",
         "DROP TABLE metadata_rules",
         "ALTER TABLE assets DROP COLUMN metadata",
+        "DROP INDEX assets_moderation",
+        "ALTER TABLE assets DROP COLUMN moderation_kind",
+        "ALTER TABLE assets DROP COLUMN moderation_status",
+        "ALTER TABLE assets DROP COLUMN moderation_updated_at",
         "DROP INDEX assets_folder",
         "DROP INDEX upload_presets_listing",
         "DROP INDEX folders_listing",

@@ -110,7 +110,7 @@ async fn uploads_that_cannot_be_accepted_leave_nothing_behind() {
             ("name that climbs", tenant.upload(picture()).public_id("../../etc/passwd"), 400, "public_id"),
             ("boolean that is none", tenant.upload(picture()).parameter("overwrite", "perhaps"), 400, "overwrite"),
             ("not built: phash", tenant.upload(picture()).parameter("phash", "1"), 400, "phash"),
-            ("not built: moderation", tenant.upload(picture()).parameter("moderation", "manual"), 400, "moderation"),
+            ("not built: moderation", tenant.upload(picture()).parameter("moderation", "aws_rek"), 400, "aws_rek"),
             (
                 "a chunk of no upload",
                 tenant.upload(picture()).header("Content-Range", "bytes 0-99/200"),

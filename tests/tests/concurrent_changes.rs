@@ -1,8 +1,10 @@
 //! Many callers change one name at the same time. Whoever wins, what is stored is what is counted.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
+use reqwest::Method;
 use safelight_tests::harness::{client::Tenant, eventually_or, pictures, planes::Planes, server::Dev};
+use serde_json::{Value, json};
 
 /// How often everybody runs at the name.
 const ROUNDS: u32 = 12;
@@ -48,10 +50,72 @@ async fn run_at_one_name(tenant: Tenant) {
     assert_eq!((after.resources, after.derived_resources), (before.resources, before.derived_resources));
 }
 
+/// Folders are moved to and fro, across each other and away, while files are put into them. At the end every asset's folder is there,
+/// and so is every folder's parent.
+async fn run_at_a_tree(tenant: Tenant) {
+    let put = async |path: &str, body: Value| tenant.send(Method::PUT, &format!("folders/{path}"), body).await;
+    for round in 0..ROUNDS {
+        for path in ["a/b/c", "x/y/z"] {
+            tenant.send(Method::POST, &format!("folders/{path}"), json!({})).await.ok();
+        }
+        let upload = async |number: u32| {
+            for (at, folder) in ["a/b/c", "x/y/z", "a/b"].into_iter().enumerate() {
+                let upload = tenant.upload(pictures::small_jpeg(1)).public_id(&format!("r{round}n{number}f{at}"));
+                let answer = upload.parameter("asset_folder", folder).send().await;
+                assert_eq!(answer.status, 200, "round {round}: {}", answer.text());
+            }
+        };
+        let moves = async {
+            put("a/b", json!({"to_folder": "x/b"})).await;
+            put("a", json!({"to_folder": format!("old{round}")})).await;
+        };
+        let across = async {
+            put("x", json!({"to_folder": "a/x"})).await;
+            put("x/y", json!({"to_folder": "y"})).await;
+        };
+        let away = async {
+            tenant.admin(Method::DELETE, "folders/a/b/c").await;
+            tenant.admin(Method::DELETE, "folders/y").await;
+        };
+        futures::join!(upload(0), moves, across, upload(1), away);
+    }
+    let mut folders = BTreeSet::new();
+    let mut waiting = vec![String::new()];
+    while let Some(parent) = waiting.pop() {
+        let path = if parent.is_empty() { "folders".to_owned() } else { format!("folders/{parent}") };
+        let children = tenant.get(&format!("{path}?max_results=500")).await.ok();
+        for child in children["folders"].as_array().expect("a list") {
+            let child = child["path"].as_str().expect("a path").to_owned();
+            assert!(folders.insert(child.clone()), "{child} is there twice");
+            waiting.push(child);
+        }
+    }
+    let assets = tenant.get("resources/image?max_results=500").await.ok();
+    let assets = assets["resources"].as_array().expect("a list");
+    assert!(!assets.is_empty(), "what is taken away takes along what lies in it, but not everything");
+    for asset in assets {
+        let folder = asset["asset_folder"].as_str().expect("a folder");
+        assert!(folders.contains(folder), "{} lies in {folder}, which is not there: {folders:?}", asset["public_id"]);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_sqlite() {
     let server = Dev::start().await;
     run_at_one_name(server.tenant()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tree_on_sqlite() {
+    let server = Dev::start_with(&["--seed", "none"], &[]).await;
+    run_at_a_tree(server.tenant()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tree_on_postgres() {
+    let planes = Planes::start().await;
+    let environment = planes.provisioning(&planes.account).create_environment("tree").await;
+    run_at_a_tree(planes.tenant(&environment)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

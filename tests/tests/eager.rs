@@ -1,12 +1,13 @@
 //! Eager transformations: made with an upload or after it, delivered afterwards for nothing, and counted once.
 
 use reqwest::Method;
-use safelight_tests::harness::{
-    client::{Answer, Tenant, Usage},
-    pictures,
-    planes::Planes,
-    receiver::Receiver,
-    server::Dev,
+use safelight_tests::{
+    harness::{
+        client::{Answer, Tenant, Usage},
+        pictures,
+        receiver::Receiver,
+    },
+    on_both_databases,
 };
 use serde_json::{Value, json};
 
@@ -14,32 +15,8 @@ use serde_json::{Value, json};
 const SETTINGS: [(&str, &str); 2] =
     [("SAFELIGHT_OUTBOUND__ALLOWED_NETWORKS", "127.0.0.0/8"), ("SAFELIGHT_OUTBOUND__PORTS", "")];
 
-macro_rules! on_both {
-    ($($case:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test]
-            async fn $case() {
-                let server = super::Dev::start_with(&[], &super::SETTINGS).await;
-                super::$case(server.tenant()).await;
-            })*
-        }
-        #[tokio::test]
-        async fn postgres() {
-            let mut planes = Planes::start().await;
-            planes.set_data(&SETTINGS);
-            planes.data().stop().await;
-            planes.restart_data().await;
-            let account = planes.provisioning(&planes.account);
-            $({
-                let environment = account.create_environment(&stringify!($case).replace('_', "-")).await;
-                eprintln!("on PostgreSQL: {}", stringify!($case));
-                $case(planes.tenant(&environment)).await;
-            })*
-        }
-    };
-}
-
-on_both!(
+on_both_databases!(
+    with &SETTINGS;
     what_an_upload_wants_is_there_with_it,
     what_cannot_be_made_leaves_nothing_behind,
     what_is_put_off_is_made_and_told,

@@ -152,6 +152,7 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
         "read_resource" => vec!["resources/image/upload/a%2Fb".to_owned(), "resources/image/upload/a/b".to_owned()],
         "list_resources_by_tag" => vec!["resources/image/tags/x".to_owned(), "resources%2Fimage%2Ftags%2Fx".to_owned()],
         "list_resources_by_context" => vec!["resources/image/context?key=x".to_owned()],
+        "list_resources_by_moderation" => vec!["resources/image/moderations/manual/pending".to_owned()],
         "list_resources_by_asset_folder" => vec!["resources/by_asset_folder?asset_folder=x".to_owned()],
         "list_resources_by_asset_ids" => vec!["resources/by_asset_ids?asset_ids[]=x".to_owned()],
         "list_root_folders" => vec!["folders".to_owned()],
@@ -183,6 +184,14 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
     if let Some((method, path, body)) = of_module.filter(|_| spelling == 0) {
         return Some(tenant.send_to(method, &format!("/v2/notifications/{}/{path}", tenant.cloud), body).await);
     }
+    if operation == "download" {
+        let (path, name) = match spelling {
+            0 => ("image/download", ("public_id", "a/b")),
+            1 => ("asset/download", ("asset_id", nobody.as_str())),
+            _ => return None,
+        };
+        return Some(tenant.signed(path).parameter(name.0, name.1).get().await);
+    }
     let named = json!({"public_id": "a/b", "resource_type": "image", "kind": "upload"});
     let sent = match operation {
         "read_resource" => vec![(Method::POST, "resources/get_resource", named)].into_iter().nth(spelling - get.len()),
@@ -212,6 +221,18 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
         "create_folder" => vec![(Method::POST, "folders/a%2Fb", json!({}))].into_iter().nth(spelling),
         "update_folder" => vec![(Method::PUT, "folders/x", json!({"to_folder": "y"}))].into_iter().nth(spelling),
         "delete_folder" => vec![(Method::DELETE, "folders/x", json!({}))].into_iter().nth(spelling),
+        "relate_assets" => vec![
+            (Method::POST, "resources/related_assets/image/upload/a%2Fb", json!({})),
+            (Method::POST, "resources/related_assets/00000000000000000000000000000000", json!({})),
+        ]
+        .into_iter()
+        .nth(spelling),
+        "unrelate_assets" => vec![
+            (Method::DELETE, "resources/related_assets/image/upload/a%2Fb", json!({})),
+            (Method::DELETE, "resources/related_assets/00000000000000000000000000000000", json!({})),
+        ]
+        .into_iter()
+        .nth(spelling),
         "create_metadata_field" => vec![(Method::POST, "metadata_fields", json!({}))].into_iter().nth(spelling),
         "update_metadata_field" => vec![(Method::PUT, "metadata_fields/x", json!({}))].into_iter().nth(spelling),
         "delete_metadata_field" => vec![(Method::DELETE, "metadata_fields/x", json!({}))].into_iter().nth(spelling),
@@ -280,7 +301,7 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
     }
     let post = match operation {
         "upload" => ["image/upload", "auto/upload", "upload", "image/upload_chunked"].get(spelling),
-        "destroy" => ["image/destroy"].get(spelling),
+        "destroy" => ["image/destroy", "asset/destroy"].get(spelling),
         _ => None,
     };
     let action = *post?;
@@ -341,8 +362,16 @@ async fn rules_hold_on_the_wire_under_every_spelling() {
                     _ => everywhere,
                 };
                 let refused = answer.text().contains("no permission for this call");
-                let in_body =
-                    ["upload", "explicit", "destroy", "rename", "update_tags", "update_context", "update_metadata"];
+                let in_body = [
+                    "upload",
+                    "explicit",
+                    "destroy",
+                    "rename",
+                    "update_tags",
+                    "update_context",
+                    "update_metadata",
+                    "download",
+                ];
                 let status = if in_body.contains(&operation.id) { 401 } else { 403 };
                 if refused == expected || (refused && answer.status != status) {
                     complaints.push(format!(

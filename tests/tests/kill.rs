@@ -453,10 +453,7 @@ async fn on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_postgres() {
-    let mut planes = Planes::start().await;
-    planes.set_data(&SETTINGS);
-    planes.data().stop().await;
-    planes.restart_data().await;
+    let planes = Planes::start_with_data(&SETTINGS).await;
     let environment = planes.provisioning(&planes.account).create_environment("shop").await;
     let tenant = planes.tenant(&environment);
     kill_and_recount(&mut OnPostgres { planes, tenant, kills: 0 }, rounds(POSTGRES_ROUNDS)).await;

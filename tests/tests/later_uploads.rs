@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use safelight_tests::harness::{
-    client::{Tenant, Upload},
-    eventually, pictures,
-    planes::Planes,
-    receiver::Receiver,
-    remote::RemoteFiles,
-    server::Dev,
+use safelight_tests::{
+    harness::{
+        client::{Tenant, Upload},
+        eventually, pictures,
+        receiver::Receiver,
+        remote::RemoteFiles,
+    },
+    on_both_databases,
 };
 use serde_json::{Value, json};
 
@@ -19,32 +20,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 const SETTINGS: [(&str, &str); 2] =
     [("SAFELIGHT_OUTBOUND__ALLOWED_NETWORKS", "127.0.0.0/8"), ("SAFELIGHT_OUTBOUND__PORTS", "")];
 
-macro_rules! on_both {
-    ($($case:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test]
-            async fn $case() {
-                let server = super::Dev::start_with(&[], &super::SETTINGS).await;
-                super::$case(server.tenant()).await;
-            })*
-        }
-        #[tokio::test]
-        async fn postgres() {
-            let mut planes = Planes::start().await;
-            planes.set_data(&SETTINGS);
-            planes.data().stop().await;
-            planes.restart_data().await;
-            let account = planes.provisioning(&planes.account);
-            $({
-                let environment = account.create_environment(&stringify!($case).replace('_', "-")).await;
-                eprintln!("on PostgreSQL: {}", stringify!($case));
-                $case(planes.tenant(&environment)).await;
-            })*
-        }
-    };
-}
-
-on_both!(
+on_both_databases!(
+    with &SETTINGS;
     a_file_is_taken_at_once_and_told_when_it_is_there,
     what_fails_later_is_told_too,
     what_could_never_be_is_refused_at_once,

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use safelight_tests::harness::{
-    client::{Answer, Tenant},
-    eventually, pictures,
-    planes::Planes,
-    receiver::Receiver,
-    server::Dev,
+use safelight_tests::{
+    harness::{
+        client::{Answer, Tenant},
+        eventually, pictures,
+        receiver::Receiver,
+    },
+    on_both_databases,
 };
 use serde_json::{Value, json};
 
@@ -19,32 +20,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 const SETTINGS: [(&str, &str); 2] =
     [("SAFELIGHT_OUTBOUND__ALLOWED_NETWORKS", "127.0.0.0/8"), ("SAFELIGHT_OUTBOUND__PORTS", "")];
 
-macro_rules! on_both {
-    ($($case:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test]
-            async fn $case() {
-                let server = super::Dev::start_with(&["--seed", "none"], &super::SETTINGS).await;
-                super::$case(server.tenant()).await;
-            })*
-        }
-        #[tokio::test]
-        async fn postgres() {
-            let mut planes = Planes::start().await;
-            planes.set_data(&SETTINGS);
-            planes.data().stop().await;
-            planes.restart_data().await;
-            let account = planes.provisioning(&planes.account);
-            $({
-                let environment = account.create_environment(&stringify!($case).replace('_', "-")).await;
-                eprintln!("on PostgreSQL: {}", stringify!($case));
-                $case(planes.tenant(&environment)).await;
-            })*
-        }
-    };
-}
-
-on_both!(
+on_both_databases!(
+    with &SETTINGS;
     fields_live_and_their_ids_stay_taken,
     lists_are_kept_searched_and_restored,
     assets_have_values_that_their_fields_permit,

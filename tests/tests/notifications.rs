@@ -8,12 +8,14 @@ use plane_kit::{
     signature::{sign_notification, sign_webhook},
 };
 use reqwest::Method;
-use safelight_tests::harness::{
-    client::Tenant,
-    eventually, pictures,
-    planes::Planes,
-    receiver::{Received, Receiver},
-    server::Dev,
+use safelight_tests::{
+    harness::{
+        client::Tenant,
+        eventually, pictures,
+        receiver::{Received, Receiver},
+        server::Dev,
+    },
+    on_both_databases,
 };
 use serde_json::{Value, json};
 
@@ -27,32 +29,8 @@ const SETTINGS: [(&str, &str); 3] = [
     ("SAFELIGHT_NOTIFICATIONS__RETRY_SECONDS", "0"),
 ];
 
-macro_rules! on_both {
-    ($($case:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test]
-            async fn $case() {
-                let server = super::Dev::start_with(&[], &super::SETTINGS).await;
-                super::$case(server.tenant()).await;
-            })*
-        }
-        #[tokio::test]
-        async fn postgres() {
-            let mut planes = Planes::start().await;
-            planes.set_data(&SETTINGS);
-            planes.data().stop().await;
-            planes.restart_data().await;
-            let account = planes.provisioning(&planes.account);
-            $({
-                let environment = account.create_environment(&stringify!($case).replace('_', "-")).await;
-                eprintln!("on PostgreSQL: {}", stringify!($case));
-                $case(planes.tenant(&environment)).await;
-            })*
-        }
-    };
-}
-
-on_both!(
+on_both_databases!(
+    with &SETTINGS;
     an_upload_is_told_and_signed,
     what_a_receiver_does_not_take_is_told_again,
     a_receiver_that_is_gone_is_not_asked_again,
@@ -176,13 +154,14 @@ async fn triggers_are_told_of_their_types(tenant: Tenant) {
     call("image/context", &[("command", "add"), ("context", "alt=B"), one[0]]).await;
     let moved = json!({"asset_folder": "b", "display_name": "Tom"});
     tenant.send(Method::POST, "resources/image/upload/cat", moved).await.ok();
+    tenant.send(Method::POST, "resources/image/upload/cat", json!({"moderation_status": "approved"})).await.ok();
     call("image/rename", &[("from_public_id", "cat"), ("to_public_id", "tom")]).await;
     tenant.send(Method::POST, "folders/x/y", json!({})).await.ok();
     tenant.send(Method::PUT, "folders/x", json!({"to_folder": "z"})).await.ok();
     tenant.admin(Method::DELETE, "folders/z").await.ok();
     tenant.destroy("tom").await.ok();
 
-    let told = receiver.wait_for("/all", 12).await;
+    let told = receiver.wait_for("/all", 13).await;
     for received in &told {
         verify(&tenant, received);
     }
@@ -197,6 +176,7 @@ async fn triggers_are_told_of_their_types(tenant: Tenant) {
     assert!(context.iter().any(|one| one["resources"]["cat"]["added"] == added), "{context:?}");
     let updated = json!([{"name": "alt", "previous_value": "A", "new_value": "B"}]);
     assert!(context.iter().any(|one| one["resources"]["cat"]["updated"] == updated), "{context:?}");
+    assert_eq!(of("moderation")[0]["moderation_status"], "approved");
     let name = &of("resource_display_name_changed")[0]["resources"]["cat"];
     assert_eq!((&name["previous_display_name"], &name["new_display_name"]), (&json!("cat"), &json!("Tom")));
     let moved = &of("move")[0]["resources"]["cat"];
@@ -211,7 +191,7 @@ async fn triggers_are_told_of_their_types(tenant: Tenant) {
     let gone = of("delete");
     assert_eq!(gone.len(), 1, "one address is told once, whichever of its triggers fits");
     assert_eq!(gone[0]["resources"][0]["public_id"], "tom");
-    assert_eq!(told.len(), 12);
+    assert_eq!(told.len(), 13);
     assert_eq!(receiver.wait_for("/tags", 2).await.len(), 2);
 }
 

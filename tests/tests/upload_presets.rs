@@ -132,7 +132,7 @@ async fn mistakes_are_named(tenant: Tenant) {
         (json!({"name": "x".repeat(256)}), "name"),
         (json!({"name": "q", "unsigned": "perhaps"}), "unsigned"),
         (json!({"name": "q", "overwite": true}), "did you mean overwrite?"),
-        (json!({"name": "q", "moderation": "manual"}), "moderation is not built"),
+        (json!({"name": "q", "moderation": "aws_rek"}), "aws_rek is not built"),
         (json!({"name": "q", "tags": {"a": 1}}), "tags"),
         (json!({"name": "q", "type": "fetch"}), "fetch"),
     ] {

@@ -24,6 +24,7 @@ use crate::{
     assets::{
         labels,
         list::{Among, Cursor, Listing, fingerprint},
+        moderation::{Status, check_kind},
         record::{DeliveryType, ResourceType},
     },
     views::{Extras, Resource},
@@ -75,6 +76,7 @@ pub struct TagPage {
         ("tags" = Option<bool>, Query, description = "Whether tags are shown"),
         ("context" = Option<bool>, Query, description = "Whether context is shown"),
         ("metadata" = Option<bool>, Query, description = "Whether values of metadata fields are shown"),
+        ("moderations" = Option<bool>, Query, description = "Whether moderation is shown"),
         ("fields" = Option<Vec<String>>, Query, description = "Only these members of each asset, beside its ids"),
     ),
     responses(
@@ -195,6 +197,36 @@ pub async fn list_resources_by_context(
     check_label("key", &key)?;
     let resource_type = Some(ResourceType::parse(&path.1)?);
     let among = Among::Context(key, params.text("value")?);
+    page(&plane, access.grant(), Listing { resource_type, among, ..usual() }, &params).await
+}
+
+/// List assets by their moderation
+#[utoipa::path(
+    get,
+    path = "/v1_1/{cloud_name}/resources/{resource_type}/moderations/{moderation_kind}/{moderation_status}",
+    tag = "Assets",
+    params(
+        ("cloud_name" = String, Path, description = "Cloud name of the product environment", example = "demo"),
+        ("resource_type" = String, Path, description = "`image`, `video` or `raw`", example = "image"),
+        ("moderation_kind" = String, Path, description = "`manual`", example = "manual"),
+        ("moderation_status" = String, Path, description = "`pending`, `approved` or `rejected`", example = "pending"),
+        ("max_results" = Option<u32>, Query, description = "Length of the page, 1 to 500; 10 when absent"),
+        ("next_cursor" = Option<String>, Query, description = "Where the last page of the same listing ended"),
+        ("direction" = Option<String>, Query, description = "`asc` or `desc` by creation; `desc` when absent"),
+        ("fields" = Option<Vec<String>>, Query, description = "Only these members of each asset, beside its ids"),
+    ),
+    responses((status = 200, description = "A page", body = ResourcePage))
+)]
+pub async fn list_resources_by_moderation(
+    access: Allow<ReadAssets>,
+    path: web::Path<(String, String, String, String)>,
+    params: Params,
+    plane: web::Data<DataPlane>,
+) -> Result<HttpResponse, ApiError> {
+    let (_, kind, moderation_kind, status) = path.into_inner();
+    let resource_type = Some(ResourceType::parse(&kind)?);
+    check_kind("moderation_kind", &moderation_kind)?;
+    let among = Among::Moderated(Status::parse("moderation_status", &status)?);
     page(&plane, access.grant(), Listing { resource_type, among, ..usual() }, &params).await
 }
 
@@ -322,6 +354,7 @@ async fn page(
     let extras = Extras {
         tags: params.boolean("tags")?.unwrap_or(false) || shown("tags"),
         context: params.boolean("context")?.unwrap_or(false) || shown("context"),
+        moderation: params.boolean("moderations")?.unwrap_or(false) || shown("moderation"),
         metadata: params.boolean("metadata")?.unwrap_or(false) || shown("metadata"),
     };
     let store = store(plane, grant);
@@ -347,11 +380,6 @@ fn only(view: Resource, fields: Option<&[String]>) -> Result<Value, ApiError> {
 
 /// Reads what all listings have in common.
 fn with_page(mut listing: Listing, params: &Params) -> Result<Listing, ApiError> {
-    for name in ["moderations"] {
-        if params.boolean(name)? == Some(true) {
-            return Err(ApiError::not_built(format!("The listing parameter {name}")));
-        }
-    }
     listing.ascending = match params.text("direction")?.as_deref() {
         None => matches!(listing.among, Among::Prefix(_)),
         Some("desc" | "-1") => false,
@@ -393,7 +421,6 @@ mod tests {
         assert!(refusal("next_cursor=zzz").contains("next_cursor"));
         assert!(refusal("direction=sideways").contains("direction"));
         assert!(refusal("start_at=yesterday").contains("start_at"));
-        assert!(refusal("moderations=true").contains("moderations"));
         let of_images = Listing { resource_type: Some(ResourceType::Image), ..usual() };
         let cursor = Cursor::at(DateTime::UNIX_EPOCH, uuid::Uuid::nil()).print(of_images.fingerprint());
         assert!(refusal(&format!("direction=asc&next_cursor={cursor}")).contains("next_cursor"));

@@ -22,8 +22,11 @@ use crate::{
     metadata,
     notifications::notice::Wishes,
     upload::changes::{read_changes, refuse_upload_parameters},
-    views::ResourceDetail,
+    views::{RelatedView, ResourceDetail},
 };
+
+/// How many related assets are shown at once.
+const MOST_RELATED: u64 = 500;
 
 impl ActsFor for TenantGrant {
     fn environment(&self) -> plane_kit::ids::EnvironmentId {
@@ -70,6 +73,8 @@ pub async fn list_resource_types(_: Allow<ReadAssets>) -> HttpResponse {
         ("public_id" = String, Path, description = "Public id, slashes included", example = "cats/tom"),
         ("max_results" = Option<u32>, Query, description = "How many derived assets are shown, 1 to 500; 10 when absent"),
         ("derived_next_cursor" = Option<String>, Query, description = "Where the last page of derived assets ended"),
+        ("related" = Option<bool>, Query, description = "Whether the assets are shown that it is related to, at most 500 at once"),
+        ("related_next_cursor" = Option<String>, Query, description = "Where the last page of related assets ended"),
     ),
     responses(
         (status = 200, description = "The asset", body = ResourceDetail),
@@ -203,7 +208,7 @@ fn named_in_body(params: &Params) -> Result<AssetName, ApiError> {
 }
 
 /// A name of the wire. What no asset can be called is not there.
-fn named(kind: &str, delivery_type: &str, public_id: String) -> Result<AssetName, ApiError> {
+pub(super) fn named(kind: &str, delivery_type: &str, public_id: String) -> Result<AssetName, ApiError> {
     let (resource_type, delivery_type) = (ResourceType::parse(kind)?, DeliveryType::parse(delivery_type)?);
     if public_id.chars().any(char::is_control) {
         return Err(ApiError::not_found("Resource not found - no asset has such a public id"));
@@ -258,5 +263,12 @@ async fn detail(
     let (derived, next) = store(plane, grant).derived(asset.version.id.0, cursor, limit).await?;
     let mut view = ResourceDetail::new(&plane.links, grant.tenant(), &asset, &derived);
     view.derived_next_cursor = next.map(|cursor| cursor.print(listing));
+    if params.boolean("related")? == Some(true) {
+        let listing = fingerprint(&format!("related {}", asset.id));
+        let after = self::cursor(params, "related_next_cursor", listing)?;
+        let (related, next) = store(plane, grant).related(asset.id, after, MOST_RELATED).await?;
+        view.related_assets = Some(related.into_iter().map(RelatedView::from).collect());
+        view.related_next_cursor = next.map(|cursor| cursor.print(listing));
+    }
     Ok(HttpResponse::Ok().json(view))
 }

@@ -16,9 +16,11 @@ use super::{
     happening::Happening,
     labels::{ContextChange, MOST, TagChange, put_labels},
     list::folders_of,
+    moderation::{MANUAL, Moderation, Status},
     record::{AssetName, AssetRecord, DeliveryType, ResourceType},
 };
 use crate::{
+    folders::{self, Hold},
     jobs::{self, Order},
     metadata::values::MetadataChange,
     permitted::Permitted,
@@ -37,6 +39,8 @@ pub struct AssetChanges {
     pub context: Option<ContextChange>,
     /// Values of metadata fields.
     pub metadata: Option<MetadataChange>,
+    /// What people say of it.
+    pub moderation: Option<Status>,
     /// Name shown to people.
     pub display_name: Option<String>,
     /// Folder.
@@ -87,6 +91,9 @@ impl AssetStore<'_> {
         let mut changed = Vec::with_capacity(names.len());
         for names in names.chunks(AT_ONCE) {
             let transaction = self.database.begin().await?;
+            if changes.asset_folder.is_some() {
+                folders::hold(&transaction, self.environment, Hold::Into).await?;
+            }
             let mut pairs = Vec::new();
             for name in names {
                 self.lock_name(&transaction, name).await?;
@@ -179,6 +186,12 @@ impl AssetStore<'_> {
             changes.context.as_ref().map_or_else(|| asset.context.clone(), |change| change.applied_to(&asset.context));
         let metadata = changes.metadata.as_ref();
         let metadata = metadata.map_or_else(|| asset.metadata.clone(), |change| change.applied_to(&asset.metadata));
+        let moderation = match changes.moderation {
+            Some(status) if asset.moderation.is_none_or(|former| former.status != status) => {
+                Some(Moderation { status, updated_at: now })
+            }
+            _ => asset.moderation,
+        };
         for (name, is_too_many) in [("tags", tags.len() > MOST), ("context", context.len() > MOST)] {
             if is_too_many {
                 return Err(ChangeError::TooMany { name, public_id: asset.name.public_id });
@@ -197,6 +210,9 @@ impl AssetStore<'_> {
             tags: json!(tags),
             context: Value::Object(context.clone()),
             metadata: Value::Object(metadata.clone()),
+            moderation_kind: moderation.map(|_| MANUAL.to_owned()),
+            moderation_status: moderation.map(|moderation| moderation.status.name().to_owned()),
+            moderation_updated_at: moderation.map(|moderation| moderation.updated_at),
             created_at: asset.created_at,
         };
         if (&tags, &context) != (&asset.tags, &asset.context) {
@@ -213,6 +229,12 @@ impl AssetStore<'_> {
             .col_expr(Column::Tags, Expr::value(row.tags.clone()))
             .col_expr(Column::Context, Expr::value(row.context.clone()))
             .col_expr(Column::Metadata, Expr::value(row.metadata.clone()));
+        if changes.moderation.is_some() {
+            update = update
+                .col_expr(Column::ModerationKind, Expr::value(row.moderation_kind.clone()))
+                .col_expr(Column::ModerationStatus, Expr::value(row.moderation_status.clone()))
+                .col_expr(Column::ModerationUpdatedAt, Expr::value(row.moderation_updated_at));
+        }
         if let Some(name) = &changes.display_name {
             update = update.col_expr(Column::DisplayName, Expr::value(name.as_str()));
         }
@@ -226,6 +248,7 @@ impl AssetStore<'_> {
             tags,
             context,
             metadata,
+            moderation,
             ..asset
         })
     }

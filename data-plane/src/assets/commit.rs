@@ -24,10 +24,12 @@ use super::{
     happening::Happening,
     labels::put_labels,
     made::signed,
+    moderation::{MANUAL, Status},
     record::{AssetName, AssetRecord, ResourceType},
 };
 use crate::{
-    audit, folders,
+    audit,
+    folders::{self, Hold},
     jobs::{self, Claim},
     metering::outbox,
     permitted::Permitted,
@@ -52,6 +54,8 @@ pub struct NewVersion {
     pub context: serde_json::Map<String, Value>,
     /// Values of metadata fields.
     pub metadata: serde_json::Map<String, Value>,
+    /// Whether people are to look at it.
+    pub is_moderated: bool,
     /// Format.
     pub format: String,
     /// Size.
@@ -131,6 +135,7 @@ impl AssetStore<'_> {
         let Permitted { thing: name, by, told } = name;
         let target = target(&name);
         let transaction = self.database.begin().await?;
+        folders::hold(&transaction, self.environment, Hold::Into).await?;
         // The row of the name is written first: it is the lock that orders uploads under one name.
         let version = self.next_version(&transaction, &name, now).await?;
         let existing = self.find_on(&transaction, &name).await?;
@@ -226,6 +231,9 @@ impl AssetStore<'_> {
             tags: json!(new.tags),
             context: Value::Object(new.context.clone()),
             metadata: Value::Object(new.metadata),
+            moderation_kind: new.is_moderated.then(|| MANUAL.to_owned()),
+            moderation_status: new.is_moderated.then(|| Status::Pending.name().to_owned()),
+            moderation_updated_at: new.is_moderated.then_some(now),
             created_at,
         };
         put_asset(&transaction, asset.clone(), new.remote.is_some()).await?;
@@ -448,6 +456,7 @@ pub(super) fn shown(asset: &AssetRecord) -> Value {
         "tags": asset.tags,
         "context": asset.context,
         "metadata": asset.metadata,
+        "moderation": asset.moderation.map(|moderation| moderation.status.name()),
     })
 }
 
@@ -465,6 +474,9 @@ async fn put_asset(transaction: &DatabaseTransaction, asset: assets::Model, is_c
             Column::Tags,
             Column::Context,
             Column::Metadata,
+            Column::ModerationKind,
+            Column::ModerationStatus,
+            Column::ModerationUpdatedAt,
         ],
     };
     let replace = OnConflict::column(Column::Id).update_columns(columns).to_owned();

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{
     AssetStore,
     labels::start_of,
+    moderation::{MANUAL, Status},
     record::{AssetRecord, DeliveryType, ResourceType},
 };
 use crate::tables::{asset_context, asset_tags, asset_versions, assets};
@@ -36,6 +37,8 @@ pub enum Among {
     Context(String, Option<String>),
     /// Those in this folder itself.
     Folder(String),
+    /// Those of which people have said this.
+    Moderated(Status),
 }
 
 /// What to list.
@@ -217,6 +220,9 @@ impl AssetStore<'_> {
             Among::Named(ids) => query.filter(Column::PublicId.is_in(ids.iter().map(String::as_str))),
             Among::Ids(ids) => query.filter(Column::Id.is_in(ids.iter().copied())),
             Among::Folder(folder) => query.filter(Column::AssetFolder.eq(folder.as_str())),
+            Among::Moderated(status) => {
+                query.filter(Column::ModerationKind.eq(MANUAL)).filter(Column::ModerationStatus.eq(status.name()))
+            }
             Among::Tagged(tag) => {
                 use asset_tags::Column as Tag;
                 query = query

@@ -9,6 +9,7 @@ use sea_orm::DbErr;
 use serde_json::Value;
 use transform::source::SourceMeta;
 
+use super::moderation::{Moderation, Status};
 use crate::tables::{asset_versions, assets};
 
 /// The kind of an asset.
@@ -140,6 +141,8 @@ pub struct AssetRecord {
     pub context: serde_json::Map<String, Value>,
     /// Values of the environment's metadata fields, by their external ids.
     pub metadata: serde_json::Map<String, Value>,
+    /// What people said of it, if they are to look at it.
+    pub moderation: Option<Moderation>,
     /// When the asset was first uploaded.
     pub created_at: DateTime<Utc>,
     /// The current version.
@@ -170,6 +173,11 @@ pub struct VersionRecord {
 }
 
 impl AssetRecord {
+    /// Whether people have said that nobody gets it.
+    pub fn is_rejected(&self) -> bool {
+        self.moderation.is_some_and(|moderation| moderation.status == Status::Rejected)
+    }
+
     pub(super) fn from_rows(asset: assets::Model, version: asset_versions::Model) -> Result<Self, DbErr> {
         let unreadable = |what: &str| DbErr::Custom(format!("asset {}: {what} cannot be read", asset.id));
         let resource_type =
@@ -189,6 +197,13 @@ impl AssetRecord {
             Value::Object(values) => values.clone(),
             _ => return Err(unreadable("its metadata")),
         };
+        let moderation = match (&asset.moderation_status, asset.moderation_updated_at) {
+            (Some(status), Some(updated_at)) => {
+                let status = Status::from_name(status).ok_or_else(|| unreadable("its moderation"))?;
+                Some(Moderation { status, updated_at })
+            }
+            _ => None,
+        };
         Ok(Self {
             id: AssetId(asset.id),
             environment: EnvironmentId(asset.environment_id),
@@ -199,6 +214,7 @@ impl AssetRecord {
             tags,
             context,
             metadata,
+            moderation,
             created_at: asset.created_at,
             version: VersionRecord {
                 id: VersionId(version.id),

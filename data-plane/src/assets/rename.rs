@@ -11,6 +11,7 @@ use super::{
     record::{AssetName, AssetRecord},
 };
 use crate::{
+    folders::{self, Hold},
     metering::outbox,
     permitted::Permitted,
     storage::ObjectKey,
@@ -43,6 +44,7 @@ impl AssetStore<'_> {
     ) -> Result<RenameOutcome, DbErr> {
         let Permitted { thing: from, by, told } = from;
         let transaction = self.database.begin().await?;
+        folders::hold(&transaction, self.environment, Hold::Into).await?;
         // Two that rename in opposite directions take both names in one order.
         let version = if from.lock_order() <= to.lock_order() {
             self.lock_name(&transaction, &from).await?;

@@ -107,6 +107,11 @@ impl<'a> AdmittedDelivery<'a> {
         })
     }
 
+    /// A delivery that a signed call asks for, which was decided about where its key was asked.
+    pub(crate) fn by_signed_call(url: &'a DeliveryUrl, tenant: &Tenant) -> Self {
+        Self { url, environment: tenant.id() }
+    }
+
     /// The URL.
     pub fn url(&self) -> &'a DeliveryUrl {
         self.url

@@ -383,6 +383,7 @@ impl Work<'_> {
             tags: Vec::new(),
             context: Map::new(),
             metadata: Map::new(),
+            is_moderated: false,
             origin: "fetch",
             access_key: None,
             request: self.request,

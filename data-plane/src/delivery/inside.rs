@@ -63,6 +63,7 @@ async fn attempt(
     request: RequestId,
 ) -> Result<Staged, Failure> {
     let asset = plane.located.locate(plane, admitted).await?;
+    asset.refuse_rejected()?;
     let mut staging = plane.scratch.begin().map_err(ApiError::from)?;
     match prepare(plane, tenant, admitted, &asset, ClientHints::default)? {
         Prepared::Original => {

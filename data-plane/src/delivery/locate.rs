@@ -40,6 +40,16 @@ pub struct LocatedAsset {
     pub extension: Option<String>,
 }
 
+impl LocatedAsset {
+    /// What people have rejected nobody gets; to whoever asks it is not there.
+    pub fn refuse_rejected(&self) -> Result<(), ApiError> {
+        match self.record.is_rejected() {
+            true => Err(ApiError::not_found(format!("Resource not found - {}", self.record.name.public_id))),
+            false => Ok(()),
+        }
+    }
+}
+
 /// Rows by name.
 pub struct Located {
     rows: moka::future::Cache<Key, Option<Arc<AssetRecord>>>,

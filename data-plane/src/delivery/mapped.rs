@@ -94,6 +94,7 @@ async fn fetch(work: &Work<'_>, name: AssetName, address: &str) -> Result<(), Ap
         tags: Vec::new(),
         context: Map::new(),
         metadata: Map::new(),
+        is_moderated: false,
         origin: "upload_mapping",
         access_key: None,
         request: work.request,

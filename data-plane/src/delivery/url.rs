@@ -114,6 +114,40 @@ impl DeliveryUrl {
         })
     }
 
+    /// The URL of a name, in a format.
+    pub(crate) fn of(
+        cloud_name: &str,
+        name: &AssetName,
+        transformation: &str,
+        format: Option<&str>,
+    ) -> Result<Self, ApiError> {
+        if transformation.len() > SPELLING_LIMIT {
+            return Err(ApiError::new(
+                ErrorCode::InvalidTransformation,
+                format!("Maximum length of a transformation is {SPELLING_LIMIT} characters"),
+            ));
+        }
+        let parsed = Transformation::parse(transformation).map_err(refused)?;
+        if name.resource_type == ResourceType::Raw && !parsed.is_delivery_only() {
+            return Err(ApiError::new(
+                ErrorCode::InvalidTransformation,
+                format!("Invalid transformation for a raw file: {transformation}"),
+            ));
+        }
+        let decoded = format.map_or_else(|| name.public_id.clone(), |format| format!("{}.{format}", name.public_id));
+        Ok(Self {
+            cloud_name: cloud_name.to_owned(),
+            resource_type: name.resource_type,
+            delivery_type: name.delivery_type,
+            signature: None,
+            transformation: parsed,
+            spelling: transformation.to_owned(),
+            version: None,
+            source: decoded.clone(),
+            decoded,
+        })
+    }
+
     /// The names that the URL can mean, the likelier first, each with the extension that it leaves over. An extension belongs to
     /// the name of a raw file; of an image it asks for a format, unless there is no such format.
     pub fn candidates(&self) -> Vec<(AssetName, Option<&str>)> {

@@ -55,6 +55,8 @@ pub enum Event {
     ContextChanged,
     /// Values of metadata fields changed.
     MetadataChanged,
+    /// People have said something of an asset.
+    Moderation,
     /// Names shown to people changed.
     DisplayNameChanged,
     /// A folder was made.
@@ -69,7 +71,7 @@ pub enum Event {
 
 impl Event {
     /// All.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Upload,
         Self::Eager,
         Self::Delete,
@@ -79,6 +81,7 @@ impl Event {
         Self::TagsChanged,
         Self::ContextChanged,
         Self::MetadataChanged,
+        Self::Moderation,
         Self::DisplayNameChanged,
         Self::CreateFolder,
         Self::DeleteFolder,
@@ -98,6 +101,7 @@ impl Event {
             Self::TagsChanged => "resource_tags_changed",
             Self::ContextChanged => "resource_context_changed",
             Self::MetadataChanged => "resource_metadata_changed",
+            Self::Moderation => "moderation",
             Self::DisplayNameChanged => "resource_display_name_changed",
             Self::CreateFolder => "create_folder",
             Self::DeleteFolder => "delete_folder",

@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::event::Event;
 use crate::{
-    assets::{early::Early, happening::Happening, record::AssetRecord},
+    assets::{early::Early, happening::Happening, moderation::MANUAL, record::AssetRecord},
     tenants::Tenant,
-    views::{EagerView, Links, UploadResult},
+    views::{EagerView, Links, UploadResult, wire_time},
 };
 
 /// What is told of something that happened. `deletion` is how a deletion is called.
@@ -81,7 +81,17 @@ fn changes(pairs: &[(AssetRecord, AssetRecord)]) -> Vec<(Event, Map<String, Valu
             .collect();
         (!resources.is_empty()).then(|| (event, object(json!({"source": "api", "resources": resources}))))
     });
-    told.collect()
+    told.chain(pairs.iter().filter_map(|(before, after)| moderated(before, after))).collect()
+}
+
+/// What is told when people have said something of an asset.
+fn moderated(before: &AssetRecord, after: &AssetRecord) -> Option<(Event, Map<String, Value>)> {
+    let said = after.moderation.filter(|_| before.moderation != after.moderation)?;
+    let mut body = object(identity(after));
+    body.insert("moderation_kind".into(), MANUAL.into());
+    body.insert("moderation_status".into(), said.status.name().into());
+    body.insert("moderation_updated_at".into(), wire_time(said.updated_at).into());
+    Some((Event::Moderation, body))
 }
 
 fn tags(before: &AssetRecord, after: &AssetRecord) -> Option<Value> {

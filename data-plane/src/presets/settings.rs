@@ -4,7 +4,10 @@ use plane_kit::{error::ApiError, http::params::Params, nearest::nearest};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    assets::labels::{check_context, check_tags},
+    assets::{
+        labels::{check_context, check_tags},
+        moderation::is_wanted,
+    },
     eager::ask::{Item, read_items},
     metadata::values::read_pairs,
     notifications::destination::Destination,
@@ -33,7 +36,8 @@ const BOOLEANS: [&str; 11] = [
 /// Parameters that are lists.
 const LISTS: [&str; 2] = ["tags", "allowed_formats"];
 /// Parameters that are text.
-const TEXTS: [&str; 12] = [
+const TEXTS: [&str; 13] = [
+    "moderation",
     "callback",
     "format",
     "transformation",
@@ -69,6 +73,7 @@ pub fn read(params: &Params) -> Result<Map<String, Value>, ApiError> {
     }
     redirect::read(params)?;
     Incoming::read(params)?;
+    is_wanted(params)?;
     let mut settings = Map::new();
     for name in BOOLEANS {
         if let Some(value) = params.boolean(name)? {

@@ -310,7 +310,14 @@ pub async fn authorize(
     let signed_by = verify(&tenant, &params, operation, now).map_err(|refusal| failed(plane, request, refusal))?;
     if let Some(key) = signed_by {
         let timestamp = params.integer("timestamp")?.unwrap_or(0);
-        fresh(timestamp, now.timestamp(), plane.settings.uploads.signature_age_seconds)?;
+        // A link that says itself when it ends is good until then.
+        match params.integer("expires_at")?.filter(|_| operation.id == "download") {
+            Some(ends) if ends <= now.timestamp() => {
+                return Err(ApiError::new(ErrorCode::StaleRequest, "Stale request - the link has expired"));
+            }
+            Some(_) => fresh(timestamp, now.timestamp(), now.timestamp())?,
+            None => fresh(timestamp, now.timestamp(), plane.settings.uploads.signature_age_seconds)?,
+        }
         let origin = Origin::of(key_subject(&key), request);
         let authority = Authority::of(plane, tenant, &key, operation).await.map_err(as_unauthorized)?;
         let params = merge_signed(plane, authority.tenant(), params).await?;

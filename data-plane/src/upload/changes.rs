@@ -13,6 +13,7 @@ use super::{
 use crate::assets::{
     change::AssetChanges,
     labels::{ContextChange, TagChange, check_context, check_tags},
+    moderation::{Status, is_wanted},
 };
 
 /// The longest name shown to people, in characters.
@@ -36,9 +37,11 @@ pub fn refuse_upload_parameters(params: &Params, call: &str, names: &[&str]) -> 
 /// Reads what is to change of an asset that is there. `folders_are_free` says that folders do not follow from public ids.
 pub fn read_changes(params: &Params, folders_are_free: bool) -> Result<AssetChanges, ApiError> {
     refuse_not_built(params)?;
-    if params.get("moderation_status").is_some() {
-        return Err(ApiError::not_built("The parameter moderation_status"));
-    }
+    // What is to be looked at waits, until it is said what was seen.
+    let moderation = match params.text("moderation_status")? {
+        Some(status) => Some(Status::parse("moderation_status", &status)?),
+        None => is_wanted(params)?.then_some(Status::Pending),
+    };
     let given = |name: &str| params.names().any(|known| known == name);
     // An empty list or text takes all of them away; what is absent, or null, stays.
     let tags = match given("tags") {
@@ -64,5 +67,5 @@ pub fn read_changes(params: &Params, folders_are_free: bool) -> Result<AssetChan
     if display_name.as_ref().is_some_and(|name| name.chars().count() > LONGEST_DISPLAY_NAME) {
         return Err(invalid_value("display_name", &json!(display_name)));
     }
-    Ok(AssetChanges { tags, context, metadata: None, display_name, asset_folder, later: None })
+    Ok(AssetChanges { tags, context, metadata: None, moderation, display_name, asset_folder, later: None })
 }

@@ -4,11 +4,12 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use plane_kit::{
     error::{ApiError, ErrorCode},
     http::{access::Public, params::Params},
+    ids::AssetId,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{CredentialsInBody, calls::call_without_file, parameters::check_public_id};
+use super::{CredentialsInBody, authorize::AuthorizedUpload, calls::call_without_file, parameters::check_public_id};
 use crate::{
     DataPlane,
     assets::{
@@ -80,8 +81,36 @@ pub async fn destroy(
     if delivery_type != DeliveryType::Fetch {
         check_public_id("public_id", &public_id)?;
     }
-    let name = AssetName { resource_type, delivery_type, public_id };
+    take_away(&plane, &call, AssetName { resource_type, delivery_type, public_id }).await
+}
+
+/// The same of an asset that is named by its id.
+pub async fn destroy_by_id(
+    _: Public<CredentialsInBody>,
+    request: HttpRequest,
+    params: Params,
+    plane: web::Data<DataPlane>,
+) -> Result<HttpResponse, ApiError> {
+    let call = call_without_file(&request, params, &plane).await?;
+    let id = call.params().required_text("asset_id")?;
     let assets = AssetStore::of(&call, &plane.database, &plane.settings.region.name);
+    let found = match id.parse::<AssetId>() {
+        Ok(id) => assets.find_by_id(id.0).await?,
+        Err(_) => None,
+    };
+    match found {
+        Some(asset) => take_away(&plane, &call, asset.name).await,
+        None => match call.not_within_reach(None, ApiError::not_found("not found")) {
+            error if error.code() == ErrorCode::NotFound => {
+                Ok(HttpResponse::Ok().json(DestroyResult { result: "not found".into() }))
+            }
+            refusal => Err(refusal),
+        },
+    }
+}
+
+async fn take_away(plane: &DataPlane, call: &AuthorizedUpload, name: AssetName) -> Result<HttpResponse, ApiError> {
+    let assets = AssetStore::of(call, &plane.database, &plane.settings.region.name);
     let outcome = assets.destroy(call.permit_within_reach(name.clone()), None, plane.clock.now()).await?;
     let result = match outcome {
         DestroyOutcome::Gone(orphans) => {

@@ -50,6 +50,8 @@ pub struct Wanted {
     pub context: Map<String, Value>,
     /// Values of metadata fields.
     pub metadata: Map<String, Value>,
+    /// Whether people are to look at it.
+    pub is_moderated: bool,
     /// `upload`, `fetch` or `upload_mapping`.
     pub origin: &'static str,
     /// The access key that uploaded it, if one did.
@@ -127,6 +129,7 @@ pub async fn keep(
         tags: wanted.tags,
         context: wanted.context,
         metadata: wanted.metadata,
+        is_moderated: wanted.is_moderated,
         format: seen.format,
         bytes: staged.bytes,
         md5: staged.md5,

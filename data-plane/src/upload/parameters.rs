@@ -13,6 +13,7 @@ use super::{authorize::AuthorizedUpload, context::read_context, incoming::Incomi
 use crate::{
     assets::{
         labels::{check_context, check_tags},
+        moderation::is_wanted,
         record::{AssetName, DeliveryType, ResourceType},
     },
     eager::ask::{Eager, not_a_picture},
@@ -24,7 +25,7 @@ const PUBLIC_ID_LIMIT: usize = 255;
 const PUBLIC_ID_FORBIDDEN: &[char] = &['?', '&', '#', '\\', '%', '<', '>', '+'];
 
 /// Parameters of the wire that are not built yet. Saying them at a value other than their default is refused by name.
-pub const NOT_BUILT: [&str; 40] = [
+pub const NOT_BUILT: [&str; 39] = [
     "responsive_breakpoints",
     "raw_convert",
     "quality_override",
@@ -54,7 +55,6 @@ pub const NOT_BUILT: [&str; 40] = [
     "auto_transcription",
     "auto_chaptering",
     "backup",
-    "moderation",
     "eval",
     "on_success",
     "unique_display_name",
@@ -88,6 +88,8 @@ pub struct ResolvedUpload {
     pub allowed_formats: Vec<String>,
     /// Extension of the uploaded file's name, lower case.
     pub extension: Option<String>,
+    /// Whether people are to look at it.
+    pub is_moderated: bool,
     /// What is made of the file before it is stored.
     pub incoming: Option<Incoming>,
     /// What is made of it before anybody asks for it.
@@ -159,6 +161,7 @@ pub fn resolve(upload: &AuthorizedUpload, file: FileFacts<'_>) -> Result<Resolve
         overwrite: upload.is_signed() && params.boolean("overwrite")?.unwrap_or(true),
         allowed_formats: params.list("allowed_formats")?.unwrap_or_default(),
         extension,
+        is_moderated: is_wanted(params)?,
         incoming,
         eager,
     })
@@ -377,8 +380,8 @@ mod tests {
         for text in ["colors=0", "faces=false", "access_mode=public", "unknown=1", "invalidate=1"] {
             assert!(refuse_not_built(&Params::from_urlencoded(text)).is_ok(), "{text}");
         }
-        let refused = refuse_not_built(&Params::from_urlencoded("moderation=manual")).unwrap_err();
-        assert!(refused.message().contains("moderation"), "{refused}");
+        let refused = refuse_not_built(&Params::from_urlencoded("phash=1")).unwrap_err();
+        assert!(refused.message().contains("phash"), "{refused}");
     }
 
     #[test]

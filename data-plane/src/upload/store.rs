@@ -83,6 +83,7 @@ pub async fn store(
         tags: resolved.tags,
         context: resolved.context,
         metadata,
+        is_moderated: resolved.is_moderated,
         origin: "upload",
         access_key: upload.access_key().map(str::to_owned),
         request: upload.request(),

@@ -138,6 +138,22 @@ async function main() {
     assert.equal((await uploader.destroy(name, { resource_type: 'raw' })).result, 'ok');
   }
 
+  // What belongs together.
+  const related = await api.add_related_assets('life/a', ['image/upload/life/b', 'image/upload/life/nobody']);
+  assert.deepEqual([...related.success, ...related.failed].map((item) => item.code), ['success_ids', 'non_existing_ids']);
+  assert.deepEqual((await api.resource('life/b', { related: true })).related_assets.map((item) => item.public_id), ['life/a']);
+  const assetIds = await Promise.all(['life/a', 'life/b'].map(async (name) => (await api.resource(name)).asset_id));
+  assert.equal((await api.delete_related_assets_by_asset_id(assetIds[0], [assetIds[1]])).success.length, 1);
+  assert.equal((await api.add_related_assets_by_asset_id(assetIds[0], [assetIds[1]])).success.length, 1);
+  assert.equal((await api.delete_related_assets('life/b', ['image/upload/life/a'])).success.length, 1);
+
+  // What people look at.
+  await uploader.upload(photo, { public_id: 'life/queue', moderation: 'manual' });
+  assert.deepEqual(ids(await api.resources_by_moderation('manual', 'pending')), ['life/queue']);
+  assert.equal((await api.update('life/queue', { moderation_status: 'approved' })).moderation_status, 'approved');
+  assert.deepEqual(ids(await api.resources_by_moderation('manual', 'approved')), ['life/queue']);
+  await api.delete_resources(['life/queue']);
+
   // Structured metadata.
   const colours = { values: [{ external_id: 'nr', value: 'Red' }, { external_id: 'nb', value: 'Blue' }] };
   await api.add_metadata_field({ type: 'set', label: 'Colours', external_id: 'ncolours', datasource: colours });

@@ -79,6 +79,10 @@ async function main() {
   const later = await receiver.next('/later');
   assert.deepEqual([later.notification_type, later.width, later.format], ['upload', 50, 'png']);
 
+  // A link for one hour, and what it hands over.
+  const link = utils.private_download_url('told/b', 'jpg', { expires_at: Math.round(Date.now() / 1000) + 60 });
+  assert.equal((await fetch(link)).headers.get('content-type'), 'image/jpeg');
+
   // A preset that says it all.
   await api.create_upload_preset({ name: 'ready', unsigned: true, eager: [{ width: 30 }], transformation: { width: 80, crop: 'limit' } });
   const unsigned = await uploader.unsigned_upload(photo, 'ready');

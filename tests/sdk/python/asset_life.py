@@ -125,6 +125,22 @@ def main(photo, remote):
     )
     assert uploader.destroy("life/large.bin", resource_type="raw")["result"] == "ok"
 
+    # What belongs together.
+    related = api.add_related_assets("life/a", ["image/upload/life/b", "image/upload/life/nobody"])
+    assert [item["code"] for item in related["success"] + related["failed"]] == ["success_ids", "non_existing_ids"]
+    assert [item["public_id"] for item in api.resource("life/b", related=True)["related_assets"]] == ["life/a"]
+    asset_ids = [api.resource(name)["asset_id"] for name in ["life/a", "life/b"]]
+    assert len(api.delete_related_assets_by_asset_ids(asset_ids[0], [asset_ids[1]])["success"]) == 1
+    assert len(api.add_related_assets_by_asset_ids(asset_ids[0], [asset_ids[1]])["success"]) == 1
+    assert len(api.delete_related_assets("life/b", ["image/upload/life/a"])["success"]) == 1
+
+    # What people look at.
+    uploader.upload(photo, public_id="life/queue", moderation="manual")
+    assert ids(api.resources_by_moderation("manual", "pending")) == ["life/queue"]
+    assert api.update("life/queue", moderation_status="approved")["moderation_status"] == "approved"
+    assert ids(api.resources_by_moderation("manual", "approved")) == ["life/queue"]
+    assert api.delete_resources(["life/queue"])["deleted"] == {"life/queue": "deleted"}
+
     # Structured metadata.
     colours = {"values": [{"external_id": "r", "value": "Red"}, {"external_id": "b", "value": "Blue"}]}
     api.add_metadata_field({"type": "set", "label": "Colours", "external_id": "colours", "datasource": colours})

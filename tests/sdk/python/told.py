@@ -81,6 +81,11 @@ def main(photo, remote):
     message = told("/later")
     assert (message["notification_type"], message["width"], message["format"]) == ("upload", 50, "png"), message
 
+    # A link for one hour, and what it hands over.
+    link = cloudinary.utils.private_download_url("told/b", "jpg", attachment=True)
+    with urllib.request.urlopen(link) as answer:
+        assert answer.headers["Content-Type"] == "image/jpeg" and "attachment" in answer.headers["Content-Disposition"]
+
     # Triggers.
     trigger = api.create_trigger(f"{address}/trigger", "delete")
     assert [item["event_type"] for item in api.triggers()["triggers"]] == ["delete"]

@@ -331,6 +331,15 @@ impl Upload<'_> {
         Answer::to(self.request()).await
     }
 
+    /// Sends what is signed as the query of a GET.
+    pub async fn get(self) -> Answer {
+        let mut request = self.tenant.http.get(self.tenant.api_url(&self.action)).query(&self.fields());
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        Answer::to(request).await.expect("the server answers")
+    }
+
     /// Sends it and reads the answer.
     pub async fn send(self) -> Answer {
         self.try_send().await.expect("the server answers")

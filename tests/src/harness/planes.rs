@@ -60,6 +60,17 @@ impl Planes {
         Self::start_with(&[]).await
     }
 
+    /// Brings them up with settings of the caller's own for the data plane.
+    pub async fn start_with_data(settings: &[(&str, &str)]) -> Self {
+        let mut planes = Self::start().await;
+        if !settings.is_empty() {
+            planes.set_data(settings);
+            planes.data().stop().await;
+            planes.restart_data().await;
+        }
+        planes
+    }
+
     /// Brings them up with settings of the caller's own for the control plane.
     pub async fn start_with(settings: &[(&str, &str)]) -> Self {
         let database = Postgres::start().await;
