@@ -106,7 +106,7 @@ impl Settings {
             self.uploads.validate(),
             self.outbound.validate(),
             self.jobs.validate(),
-            self.notifications.validate(),
+            self.notifications.validate(self.outbound.idle_ms),
             self.metering.validate(),
             self.render.validate(),
         ];

@@ -43,8 +43,11 @@ impl Default for NotificationsConfig {
 }
 
 impl NotificationsConfig {
-    /// Checks the ranges.
-    pub fn validate(&self) -> Result<(), String> {
+    /// Checks the ranges. `idle_ms` is how long anything outside may be silent.
+    pub fn validate(&self, idle_ms: u64) -> Result<(), String> {
+        if self.timeout_ms > idle_ms {
+            return Err(format!("notifications.timeout_ms must be at most outbound.idle_ms, which is {idle_ms}"));
+        }
         if self.timeout_ms == 0 {
             return Err("notifications.timeout_ms must be at least 1".into());
         }

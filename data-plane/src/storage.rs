@@ -3,7 +3,9 @@
 //! An object is written once, under a key made of the environment and the version (never of a name), and is never changed.
 //! Retry, timeout, concurrency, tracing and metrics are layers of opendal, not code at the call sites.
 
-use std::{ops::Range, path::Path, time::Duration};
+mod disk;
+
+use std::{ops::Range, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt};
@@ -20,6 +22,7 @@ use plane_kit::{
 use tokio::io::AsyncReadExt;
 use uuid::Uuid;
 
+use self::disk::Disk;
 use crate::config::StorageConfig;
 
 /// How much of a staged file is handed to the object store at a time.
@@ -37,6 +40,9 @@ pub enum StorageError {
     /// The object store failed.
     #[error("the object store failed")]
     Store(#[from] opendal::Error),
+    /// The disk failed after an object was written.
+    #[error("the object cannot be settled on the disk")]
+    Settle(#[source] std::io::Error),
     /// An object failed while it was read.
     #[error("the object cannot be read")]
     Read(#[source] std::io::Error),
@@ -117,11 +123,14 @@ impl ObjectKey {
 #[derive(Debug, Clone)]
 pub struct Storage {
     operator: Operator,
+    /// Where objects are files of this machine.
+    disk: Option<Arc<Disk>>,
 }
 
 impl Storage {
     /// Opens the store. `data` is the data folder, where the `fs` backend lives when no root is set.
     pub fn open(config: &StorageConfig, data: &Path, metrics: &Metrics) -> Result<Self, StorageError> {
+        let mut disk = None;
         let operator = match config.backend.as_str() {
             "memory" => Operator::new(Memory::default())?,
             "s3" => {
@@ -154,6 +163,7 @@ impl Storage {
             _ => {
                 let root = if config.root.is_empty() { data.join("objects") } else { config.root.clone().into() };
                 let scratch = root.join(INCOMING.trim_end_matches('/'));
+                disk = Some(Arc::new(Disk::new(root.clone())));
                 Operator::new(Fs::default().root(&root.to_string_lossy()).atomic_write_dir(&scratch.to_string_lossy()))?
             }
         };
@@ -164,7 +174,7 @@ impl Storage {
             .layer(ConcurrentLimitLayer::new(config.concurrency))
             .layer(TimeoutLayer::new().with_timeout(Duration::from_millis(config.timeout_ms)))
             .layer(RetryLayer::new().with_max_times(3).with_jitter());
-        Ok(Self { operator })
+        Ok(Self { operator, disk })
     }
 
     /// Writes an object from bytes in memory.
@@ -177,7 +187,7 @@ impl Storage {
         Ok(())
     }
 
-    /// Writes an object from a file, from its present position to its end.
+    /// Writes an object from a file, from its present position to its end. When this is answered, it outlives a power cut.
     pub async fn write_file(
         &self,
         key: &ObjectKey,
@@ -192,7 +202,7 @@ impl Storage {
         match copy(file, &mut writer).await {
             Ok(()) => {
                 writer.close().await?;
-                Ok(())
+                self.settle(key).await
             }
             Err(error) => {
                 // What was written so far must not be left half done; the sweeper would find it, but not for an hour.
@@ -200,6 +210,15 @@ impl Storage {
                 Err(error)
             }
         }
+    }
+
+    async fn settle(&self, key: &ObjectKey) -> Result<(), StorageError> {
+        let Some(disk) = self.disk.clone() else {
+            return Ok(());
+        };
+        let path = key.path().to_owned();
+        let settled = tokio::task::spawn_blocking(move || disk.settle(&path)).await;
+        settled.map_err(std::io::Error::other).and_then(|settled| settled).map_err(StorageError::Settle)
     }
 
     /// Reads a whole object.

@@ -101,7 +101,7 @@ fn sqlite(url: &str, connections: u32) -> ConnectOptions {
                 .foreign_keys(true)
                 .busy_timeout(Duration::from_secs(10))
                 .pragma("journal_mode", "WAL")
-                .pragma("synchronous", "NORMAL")
+                .pragma("synchronous", "FULL")
                 // As on PostgreSQL: a prefix means what it says.
                 .pragma("case_sensitive_like", "ON")
         });
