@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod commit;
+pub mod coordinates;
 pub mod early;
 pub mod fetched;
 pub mod happening;

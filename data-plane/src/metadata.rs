@@ -35,6 +35,18 @@ pub async fn check_upload(plane: &Plane, environment: EnvironmentId, params: &Pa
     said.of_new(&fields, &values::Added::default()).map(drop)
 }
 
+/// Refuses values that the fields of now do not permit, for what is used later.
+pub async fn check_values(
+    plane: &Plane,
+    environment: EnvironmentId,
+    settings: &Map<String, Value>,
+) -> Result<(), ApiError> {
+    let Some(Value::Object(said)) = settings.get("metadata") else {
+        return Ok(());
+    };
+    Said::read(&store::fields(&plane.database, environment).await?, said.clone()).map(drop)
+}
+
 /// What a call changes of the metadata of assets that are there. Nothing where it says nothing of it.
 pub async fn of_change(
     plane: &Plane,

@@ -54,6 +54,7 @@ table! {
         pub moderation_kind: Option<String>,
         pub moderation_status: Option<String>,
         pub moderation_updated_at: Option<DateTimeUtc>,
+        pub coordinates: Json,
         pub created_at: DateTimeUtc,
     }
 }

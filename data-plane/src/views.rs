@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use crate::{
     assets::{
+        coordinates::Coordinates,
         early::{Early, Outcome},
         made::Spelling,
         moderation::{MANUAL, Moderation},
@@ -157,6 +158,10 @@ pub struct UploadResult {
     #[serde(skip_serializing_if = "Map::is_empty")]
     #[schema(value_type = Object)]
     pub metadata: Map<String, Value>,
+    /// What people have marked in it: `faces` and `custom`, each as lists of left, top, width and height.
+    #[serde(skip_serializing_if = "Coordinates::is_empty")]
+    #[schema(value_type = Object)]
+    pub coordinates: Coordinates,
     /// What people said of it, if they are to look at it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub moderation: Vec<ModerationView>,
@@ -212,6 +217,7 @@ impl UploadResult {
             done: None,
             context: custom(&asset.context),
             metadata: asset.metadata.clone(),
+            coordinates: asset.coordinates.clone(),
             moderation: ModerationView::all(asset),
             api_key: api_key.map(str::to_owned),
             damaged: source.filter(|source| source.damaged).map(|_| true),
@@ -449,6 +455,10 @@ pub struct ResourceDetail {
     /// Where the next page of derived assets begins; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub derived_next_cursor: Option<String>,
+    /// What people have marked in it, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub coordinates: Option<Coordinates>,
     /// The assets that it is related to, if they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub related_assets: Option<Vec<RelatedView>>,
@@ -509,6 +519,7 @@ impl ResourceDetail {
                 .map(|(spelling, made)| DerivedView::new(links, tenant, asset, spelling, made))
                 .collect(),
             derived_next_cursor: None,
+            coordinates: None,
             related_assets: None,
             related_next_cursor: None,
         }

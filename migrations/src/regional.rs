@@ -15,6 +15,7 @@ mod m20261127_000010_jobs;
 mod m20261127_000011_metadata;
 mod m20261127_000012_relations;
 mod m20261127_000013_moderation;
+mod m20261127_000014_coordinates;
 
 /// The regional set.
 pub struct Migrator;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000011_metadata::Migration),
             Box::new(m20261127_000012_relations::Migration),
             Box::new(m20261127_000013_moderation::Migration),
+            Box::new(m20261127_000014_coordinates::Migration),
         ]
     }
 }

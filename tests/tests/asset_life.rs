@@ -24,6 +24,8 @@ on_both_databases!(
     assets_that_belong_together_are_related_both_ways,
     an_asset_is_destroyed_by_its_id,
     people_look_at_what_waits_for_them,
+    people_mark_what_is_in_a_picture,
+    what_is_replaced_stays_where_it_is,
     assets_are_deleted_in_bulk,
     what_was_derived_is_deleted_and_counted_anew,
     listings_go_on_where_they_stopped,
@@ -286,6 +288,37 @@ async fn assets_that_belong_together_are_related_both_ways(tenant: Tenant) {
     }
 }
 
+async fn what_is_replaced_stays_where_it_is(tenant: Tenant) {
+    put(&tenant, "cat", &[("asset_folder", "here"), ("display_name", "Tom"), ("tags", "old")]).await;
+    let replaced = put(&tenant, "cat", &[("tags", "new")]).await;
+    assert_eq!((&replaced["asset_folder"], &replaced["display_name"]), (&json!("here"), &json!("Tom")));
+    assert_eq!(replaced["tags"], json!(["new"]));
+    let moved = put(&tenant, "cat", &[("asset_folder", "there"), ("display_name", "Jerry")]).await;
+    assert_eq!((&moved["asset_folder"], &moved["display_name"]), (&json!("there"), &json!("Jerry")));
+}
+
+async fn people_mark_what_is_in_a_picture(tenant: Tenant) {
+    let marks = [("face_coordinates", "1,2,30,40|5,6,7,8"), ("custom_coordinates", "10,20,30,40")];
+    let stored = put(&tenant, "cat", &marks).await;
+    let expected = json!({"faces": [[1, 2, 30, 40], [5, 6, 7, 8]], "custom": [[10, 20, 30, 40]]});
+    assert_eq!(stored["coordinates"], expected);
+    let shown = async || tenant.get("resources/image/upload/cat?coordinates=true").await.ok()["coordinates"].clone();
+    assert_eq!(shown().await, expected);
+    assert_eq!(tenant.get("resources/image/upload/cat").await.ok()["coordinates"], Value::Null);
+    let call = tenant.signed("image/explicit").public_id("cat").parameter("type", "upload");
+    call.parameter("face_coordinates", "3,3,3,3").send().await.ok();
+    assert_eq!(shown().await, json!({"faces": [[3, 3, 3, 3]], "custom": [[10, 20, 30, 40]]}));
+    let update = json!({"custom_coordinates": [[1, 1, 2, 2]], "face_coordinates": ""});
+    tenant.send(Method::POST, "resources/image/upload/cat", update).await.ok();
+    assert_eq!(shown().await, json!({"custom": [[1, 1, 2, 2]]}));
+    for (name, value) in
+        [("face_coordinates", "1,2,3"), ("custom_coordinates", "a,b,c,d"), ("face_coordinates", "1,2,0,4")]
+    {
+        let refused = tenant.upload(pictures::small_jpeg(1)).parameter(name, value).send().await;
+        assert!(refused.status == 400 && refused.message().contains(name), "{}", refused.text());
+    }
+}
+
 async fn people_look_at_what_waits_for_them(tenant: Tenant) {
     let stored = put(&tenant, "cat", &[("moderation", "manual")]).await;
     put(&tenant, "dog", &[("moderation", "manual")]).await;
@@ -314,8 +347,8 @@ async fn people_look_at_what_waits_for_them(tenant: Tenant) {
     say("approved").await;
     assert_eq!(tenant.fetch("image/upload/w_20/cat.jpg").await.status, 200);
     assert_eq!(ids(&queue("approved").await), ["cat"]);
-    // Another file has not been looked at.
-    put(&tenant, "cat", &[("moderation", "manual")]).await;
+    // Another file has not been looked at, whatever its call says.
+    put(&tenant, "cat", &[]).await;
     assert_eq!(ids(&queue("pending").await), ["dog", "cat"]);
     let call = tenant.signed("image/explicit").public_id("free").parameter("type", "upload");
     assert_eq!(call.parameter("moderation", "manual").send().await.ok()["moderation"][0]["status"], "pending");
@@ -601,6 +634,7 @@ async fn as_it_was(url: &str, schema: &str) {
         "DROP TABLE metadata_fields",
         "DROP TABLE metadata_rules",
         "ALTER TABLE assets DROP COLUMN metadata",
+        "ALTER TABLE assets DROP COLUMN coordinates",
         "DROP INDEX assets_moderation",
         "ALTER TABLE assets DROP COLUMN moderation_kind",
         "ALTER TABLE assets DROP COLUMN moderation_status",

@@ -164,6 +164,10 @@ async fn who_is_named_hears_of_what_was_made_at_once(tenant: Tenant) {
     let changed = explicit.parameter("eager", "w_60").parameter("eager_notification_url", &url).send().await.ok();
     let told = receiver.wait_for("/eager", 2).await.remove(1).json();
     assert_eq!((&told["public_id"], &told["eager"]), (&json!("cat"), &changed["eager"]));
+    let explicit =
+        tenant.signed("image/explicit").public_id("cat").parameter("type", "upload").parameter("eager", "w_60");
+    explicit.parameter("notification_url", &receiver.url("/call")).send().await.ok();
+    assert_eq!(receiver.wait_for("/call", 1).await[0].json()["eager"], changed["eager"]);
 }
 
 async fn what_goes_before_it_is_made_is_told(tenant: Tenant) {

@@ -87,6 +87,9 @@ async fn fields_live_and_their_ids_stay_taken(tenant: Tenant) {
     let changed = send(&tenant, Method::PUT, "metadata_fields/title", changed).await;
     assert_eq!((&changed["label"], &changed["restrictions"]["hidden_ui"]), (&json!("Headline"), &json!(true)));
     assert_eq!(changed["validation"], json!({"type": "strlen", "max": 20}));
+    let emptied = json!({"validation": null, "default_value": null});
+    let emptied = send(&tenant, Method::PUT, "metadata_fields/title", emptied).await;
+    assert_eq!((&emptied["validation"], &emptied["label"]), (&Value::Null, &json!("Headline")));
     assert_eq!(tenant.admin(Method::DELETE, "metadata_fields/title").await.ok(), json!({"message": "ok"}));
     assert_eq!(tenant.get("metadata_fields/title").await.status, 404);
     let again = tenant
@@ -166,7 +169,11 @@ async fn assets_have_values_that_their_fields_permit(tenant: Tenant) {
         }
     }
     assert_eq!(tenant.get("resources/image/upload/refused").await.status, 404);
-    make(&tenant, json!({"type": "string", "label": "Owner", "external_id": "owner", "mandatory": true})).await;
+    let owners =
+        json!({"type": "set", "label": "Owner", "external_id": "owner", "mandatory": true, "datasource": colours()});
+    make(&tenant, owners).await;
+    let refused = tenant.upload(pictures::small_jpeg(1)).parameter("metadata", "owner=[]").send().await;
+    assert!(refused.status == 400 && refused.message().contains("owner"), "{}", refused.text());
     let refused = tenant.upload(pictures::small_jpeg(1)).send().await;
     assert_eq!((refused.status, refused.message().as_str()), (400, "Missing required metadata field - owner"));
 }
@@ -225,9 +232,14 @@ async fn a_list_may_grow_by_what_assets_bring(tenant: Tenant) {
     let (one, two) = tokio::join!(upload("a").send(), upload("b").send());
     let (one, two) = (one.ok(), two.ok());
     assert_eq!(one["metadata"], two["metadata"], "a value that two bring is one");
+    // As the Python client writes it: JSON with escapes, joined without escaping them.
+    let upload =
+        tenant.upload(pictures::small_jpeg(1)).public_id("c").parameter("metadata", r#"places=["Kiel","Malm\u00f6"]"#);
+    upload.send().await.ok();
     let list = tenant.get("metadata_fields/places").await.ok()["datasource"]["values"].clone();
+    assert_eq!(list[2]["value"], "Malmö");
     assert_eq!(
-        (list[0]["value"].clone(), list[1]["value"].clone(), list[2].clone()),
+        (list[0]["value"].clone(), list[1]["value"].clone(), list[3].clone()),
         (json!("Kiel"), json!("Lund"), Value::Null)
     );
     assert_eq!(one["metadata"]["places"], json!(["k", list[1]["external_id"]]));
@@ -258,6 +270,9 @@ async fn presets_and_unsigned_callers_add_up(tenant: Tenant) {
     let preset = json!({"name": "open", "unsigned": true, "metadata": "a=preset"});
     send(&tenant, Method::POST, "upload_presets", preset).await;
     assert_eq!(tenant.get("upload_presets/open").await.ok()["settings"]["metadata"], json!({"a": "preset"}));
+    let broken = json!({"name": "broken", "metadata": {"nothing": "x"}});
+    let refused = tenant.send(Method::POST, "upload_presets", broken).await;
+    assert!(refused.status == 400 && refused.message().contains("nothing"), "{}", refused.text());
     let upload = tenant.upload(pictures::small_jpeg(1)).unsigned("open").parameter("metadata", "a=mine|b=mine");
     assert_eq!(upload.send().await.ok()["metadata"], json!({"a": "preset", "b": "mine"}));
 }
@@ -309,6 +324,13 @@ async fn what_makes_no_sense_is_named(tenant: Tenant) {
             json!({"type": "integer", "label": "x", "default_value": "y"}),
             400,
             "default_value is invalid",
+        ),
+        (
+            Method::POST,
+            "metadata_fields",
+            json!({"type": "enum", "label": "x", "datasource": {"values": [{"external_id": "a", "value": "A"}, {"external_id": "a", "value": "B"}]}}),
+            400,
+            "external_id a stands there twice",
         ),
         (Method::PUT, "metadata_fields/t", json!({"type": "integer"}), 400, "type"),
         (Method::PUT, "metadata_fields/none", json!({"label": "x"}), 404, "none"),

@@ -18,6 +18,7 @@ use crate::{
     DataPlane,
     access::{DestroyUploadPresets, ReadUploadPresets, TenantGrant, WriteUploadPresets},
     assets::list::fingerprint,
+    metadata,
     presets::{KeptPreset, Preset, PresetError, PresetOrder, PresetStore, settings},
 };
 
@@ -166,6 +167,7 @@ pub async fn create_upload_preset(
     check_name(&name)?;
     let unsigned = params.boolean("unsigned")?.unwrap_or(false);
     let preset = Preset { name: name.clone(), unsigned, settings: settings::read(&params)? };
+    metadata::check_values(&plane, access.grant().tenant().id(), &preset.settings).await?;
     let permitted = access.grant().permit_within_reach(preset, &request);
     let kept = store(&plane, access.grant()).create(permitted, plane.clock.now()).await;
     message("created", kept, &name, true)
@@ -226,6 +228,7 @@ pub async fn update_upload_preset(
         return Err(ApiError::invalid("Invalid value for parameter name: a preset is not renamed"));
     }
     let (unsigned, settings) = (params.boolean("unsigned")?, settings::read(&params)?);
+    metadata::check_values(&plane, access.grant().tenant().id(), &settings).await?;
     let permitted = access.grant().permit_within_reach(name.clone(), &request);
     let kept = store(&plane, access.grant()).replace(permitted, unsigned, settings, plane.clock.now()).await;
     message("updated", kept, name, false)

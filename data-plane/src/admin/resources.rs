@@ -73,6 +73,7 @@ pub async fn list_resource_types(_: Allow<ReadAssets>) -> HttpResponse {
         ("public_id" = String, Path, description = "Public id, slashes included", example = "cats/tom"),
         ("max_results" = Option<u32>, Query, description = "How many derived assets are shown, 1 to 500; 10 when absent"),
         ("derived_next_cursor" = Option<String>, Query, description = "Where the last page of derived assets ended"),
+        ("coordinates" = Option<bool>, Query, description = "Whether marked rectangles are shown"),
         ("related" = Option<bool>, Query, description = "Whether the assets are shown that it is related to, at most 500 at once"),
         ("related_next_cursor" = Option<String>, Query, description = "Where the last page of related assets ended"),
     ),
@@ -124,6 +125,14 @@ pub struct UpdateRequest {
     metadata: Option<String>,
     /// Whether values go that their fields do not permit any more.
     clear_invalid: Option<bool>,
+    /// What people say of it: `pending`, `approved` or `rejected`; what is rejected is delivered to nobody.
+    moderation_status: Option<String>,
+    /// Rectangles of faces, as `x,y,w,h` joined by `|`, in the place of all old ones.
+    face_coordinates: Option<String>,
+    /// Rectangles that a crop is to keep, in the place of all old ones.
+    custom_coordinates: Option<String>,
+    /// Who is told, in the place of the triggers.
+    notification_url: Option<String>,
     /// Folder; where folders follow from public ids it cannot be changed.
     asset_folder: Option<String>,
     /// Name shown to people.
@@ -263,6 +272,9 @@ async fn detail(
     let (derived, next) = store(plane, grant).derived(asset.version.id.0, cursor, limit).await?;
     let mut view = ResourceDetail::new(&plane.links, grant.tenant(), &asset, &derived);
     view.derived_next_cursor = next.map(|cursor| cursor.print(listing));
+    if params.boolean("coordinates")? == Some(true) {
+        view.coordinates = Some(asset.coordinates.clone());
+    }
     if params.boolean("related")? == Some(true) {
         let listing = fingerprint(&format!("related {}", asset.id));
         let after = self::cursor(params, "related_next_cursor", listing)?;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{
     AssetStore,
     commit::{shown, target},
+    coordinates::CoordinatesChange,
     happening::Happening,
     labels::{ContextChange, MOST, TagChange, put_labels},
     list::folders_of,
@@ -39,6 +40,8 @@ pub struct AssetChanges {
     pub context: Option<ContextChange>,
     /// Values of metadata fields.
     pub metadata: Option<MetadataChange>,
+    /// What people mark in it.
+    pub coordinates: CoordinatesChange,
     /// What people say of it.
     pub moderation: Option<Status>,
     /// Name shown to people.
@@ -186,6 +189,7 @@ impl AssetStore<'_> {
             changes.context.as_ref().map_or_else(|| asset.context.clone(), |change| change.applied_to(&asset.context));
         let metadata = changes.metadata.as_ref();
         let metadata = metadata.map_or_else(|| asset.metadata.clone(), |change| change.applied_to(&asset.metadata));
+        let coordinates = changes.coordinates.applied_to(&asset.coordinates);
         let moderation = match changes.moderation {
             Some(status) if asset.moderation.is_none_or(|former| former.status != status) => {
                 Some(Moderation { status, updated_at: now })
@@ -210,6 +214,7 @@ impl AssetStore<'_> {
             tags: json!(tags),
             context: Value::Object(context.clone()),
             metadata: Value::Object(metadata.clone()),
+            coordinates: json!(coordinates),
             moderation_kind: moderation.map(|_| MANUAL.to_owned()),
             moderation_status: moderation.map(|moderation| moderation.status.name().to_owned()),
             moderation_updated_at: moderation.map(|moderation| moderation.updated_at),
@@ -228,7 +233,8 @@ impl AssetStore<'_> {
             .filter(Column::EnvironmentId.eq(self.environment.0))
             .col_expr(Column::Tags, Expr::value(row.tags.clone()))
             .col_expr(Column::Context, Expr::value(row.context.clone()))
-            .col_expr(Column::Metadata, Expr::value(row.metadata.clone()));
+            .col_expr(Column::Metadata, Expr::value(row.metadata.clone()))
+            .col_expr(Column::Coordinates, Expr::value(row.coordinates.clone()));
         if changes.moderation.is_some() {
             update = update
                 .col_expr(Column::ModerationKind, Expr::value(row.moderation_kind.clone()))
@@ -248,6 +254,7 @@ impl AssetStore<'_> {
             tags,
             context,
             metadata,
+            coordinates,
             moderation,
             ..asset
         })

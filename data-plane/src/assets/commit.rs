@@ -20,11 +20,12 @@ use uuid::Uuid;
 
 use super::{
     AssetStore,
+    coordinates::Coordinates,
     early::Ahead,
     happening::Happening,
     labels::put_labels,
     made::signed,
-    moderation::{MANUAL, Status},
+    moderation::{MANUAL, Moderation, Status},
     record::{AssetName, AssetRecord, ResourceType},
 };
 use crate::{
@@ -48,12 +49,18 @@ pub struct NewVersion {
     pub asset_folder: String,
     /// Base name of the file.
     pub original_filename: String,
+    /// Whether an asset that is replaced keeps its folder: the call says nothing of one.
+    pub keeps_folder: bool,
+    /// The same of its name shown to people.
+    pub keeps_display_name: bool,
     /// Tags, sorted.
     pub tags: Vec<String>,
     /// Key and value pairs.
     pub context: serde_json::Map<String, Value>,
     /// Values of metadata fields.
     pub metadata: serde_json::Map<String, Value>,
+    /// What people have marked in it.
+    pub coordinates: Coordinates,
     /// Whether people are to look at it.
     pub is_moderated: bool,
     /// Format.
@@ -191,6 +198,19 @@ impl AssetStore<'_> {
             return Ok(UploadOutcome::Ended);
         }
         let mut new = new;
+        let mut moderation = new.is_moderated.then_some(Moderation { status: Status::Pending, updated_at: now });
+        if let Some(existing) = &existing {
+            if new.keeps_folder {
+                new.asset_folder = existing.asset_folder.clone();
+            }
+            if new.keeps_display_name {
+                new.display_name = existing.display_name.clone();
+            }
+            // What people look at they look at again: this is another file.
+            if existing.moderation.is_some() && moderation.is_none() {
+                moderation = Some(Moderation { status: Status::Pending, updated_at: now });
+            }
+        }
         if new.remote.is_some()
             && let Some(existing) = &existing
         {
@@ -200,6 +220,8 @@ impl AssetStore<'_> {
             new.tags = existing.tags.clone();
             new.context = existing.context.clone();
             new.metadata = existing.metadata.clone();
+            new.coordinates = existing.coordinates.clone();
+            moderation = existing.moderation;
         }
         let mut usage = vec![
             self.upload_record(&name, &new, now),
@@ -231,9 +253,10 @@ impl AssetStore<'_> {
             tags: json!(new.tags),
             context: Value::Object(new.context.clone()),
             metadata: Value::Object(new.metadata),
-            moderation_kind: new.is_moderated.then(|| MANUAL.to_owned()),
-            moderation_status: new.is_moderated.then(|| Status::Pending.name().to_owned()),
-            moderation_updated_at: new.is_moderated.then_some(now),
+            coordinates: json!(new.coordinates),
+            moderation_kind: moderation.map(|_| MANUAL.to_owned()),
+            moderation_status: moderation.map(|moderation| moderation.status.name().to_owned()),
+            moderation_updated_at: moderation.map(|moderation| moderation.updated_at),
             created_at,
         };
         put_asset(&transaction, asset.clone(), new.remote.is_some()).await?;
@@ -456,6 +479,7 @@ pub(super) fn shown(asset: &AssetRecord) -> Value {
         "tags": asset.tags,
         "context": asset.context,
         "metadata": asset.metadata,
+        "coordinates": asset.coordinates,
         "moderation": asset.moderation.map(|moderation| moderation.status.name()),
     })
 }
@@ -474,6 +498,7 @@ async fn put_asset(transaction: &DatabaseTransaction, asset: assets::Model, is_c
             Column::Tags,
             Column::Context,
             Column::Metadata,
+            Column::Coordinates,
             Column::ModerationKind,
             Column::ModerationStatus,
             Column::ModerationUpdatedAt,

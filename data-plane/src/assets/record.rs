@@ -9,7 +9,10 @@ use sea_orm::DbErr;
 use serde_json::Value;
 use transform::source::SourceMeta;
 
-use super::moderation::{Moderation, Status};
+use super::{
+    coordinates::Coordinates,
+    moderation::{Moderation, Status},
+};
 use crate::tables::{asset_versions, assets};
 
 /// The kind of an asset.
@@ -141,6 +144,8 @@ pub struct AssetRecord {
     pub context: serde_json::Map<String, Value>,
     /// Values of the environment's metadata fields, by their external ids.
     pub metadata: serde_json::Map<String, Value>,
+    /// What people have marked in it.
+    pub coordinates: Coordinates,
     /// What people said of it, if they are to look at it.
     pub moderation: Option<Moderation>,
     /// When the asset was first uploaded.
@@ -197,6 +202,8 @@ impl AssetRecord {
             Value::Object(values) => values.clone(),
             _ => return Err(unreadable("its metadata")),
         };
+        let coordinates =
+            serde_json::from_value(asset.coordinates.clone()).map_err(|_| unreadable("its coordinates"))?;
         let moderation = match (&asset.moderation_status, asset.moderation_updated_at) {
             (Some(status), Some(updated_at)) => {
                 let status = Status::from_name(status).ok_or_else(|| unreadable("its moderation"))?;
@@ -214,6 +221,7 @@ impl AssetRecord {
             tags,
             context,
             metadata,
+            coordinates,
             moderation,
             created_at: asset.created_at,
             version: VersionRecord {

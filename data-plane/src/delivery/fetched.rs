@@ -31,6 +31,7 @@ use crate::{
     assets::{
         AssetStore,
         commit::{DestroyOutcome, Ends, RemoteSource},
+        coordinates::Coordinates,
         early::Ahead,
         record::{AssetName, AssetRecord, DeliveryType, ResourceType},
     },
@@ -383,6 +384,9 @@ impl Work<'_> {
             tags: Vec::new(),
             context: Map::new(),
             metadata: Map::new(),
+            coordinates: Coordinates::default(),
+            keeps_folder: false,
+            keeps_display_name: false,
             is_moderated: false,
             origin: "fetch",
             access_key: None,

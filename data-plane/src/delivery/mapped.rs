@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Plane,
-    assets::{commit::Ends, early::Ahead, record::AssetName},
+    assets::{commit::Ends, coordinates::Coordinates, early::Ahead, record::AssetName},
     outbound::{Purpose, is_looping},
     permitted::{Permitted, Told},
     tenants::Tenant,
@@ -94,6 +94,9 @@ async fn fetch(work: &Work<'_>, name: AssetName, address: &str) -> Result<(), Ap
         tags: Vec::new(),
         context: Map::new(),
         metadata: Map::new(),
+        coordinates: Coordinates::default(),
+        keeps_folder: false,
+        keeps_display_name: false,
         is_moderated: false,
         origin: "upload_mapping",
         access_key: None,

@@ -75,6 +75,11 @@ pub async fn carry(plane: &Arc<Plane>, claim: &Claim) -> Result<Ended, JobError>
         return rest(plane, claim, now).await;
     };
     let made = make_all(plane, claim, &tenant, &job).await?;
+    // It may have another name by now.
+    let made = match made {
+        Some((asset, early)) => Some((find(plane, environment, job.version).await?.unwrap_or(asset), early)),
+        None => None,
+    };
     let transaction = plane.database.begin().await?;
     if !claim.finish(&transaction).await? {
         transaction.rollback().await?;

@@ -1,5 +1,7 @@
 //! A field: what it is called, what its values are, and how it is shown. Pure.
 
+use std::collections::BTreeSet;
+
 use plane_kit::{
     error::ApiError,
     http::params::{Params, invalid_value},
@@ -142,16 +144,18 @@ impl Field {
             Some(other) => return Err(invalid_value("datasource", other)),
         }
         match params.get("validation") {
+            None if params.is_emptied("validation") => self.validation = None,
             None => {}
-            Some(Value::Null) => self.validation = None,
             Some(said) => {
                 let read = Validation::read(said, self.kind);
                 let why = |why| ApiError::invalid(format!("Invalid value for parameter validation: {why}"));
                 self.validation = Some(read.map_err(why)?);
             }
         }
-        if let Some(said) = params.get("default_value") {
-            self.default_value = Some(said.clone()).filter(|said| !said.is_null());
+        match params.get("default_value") {
+            None if params.is_emptied("default_value") => self.default_value = None,
+            None => {}
+            Some(said) => self.default_value = Some(said.clone()),
         }
         self.sort();
         // What was a default may be none any more under what else was said.
@@ -170,6 +174,7 @@ impl Field {
     pub fn put_entries(&mut self, values: &Value, made_up: impl Fn() -> String) -> Result<(), ApiError> {
         let wrong = |value: &Value| invalid_value("values", value);
         let values = values.as_array().ok_or_else(|| wrong(values))?;
+        let mut seen = BTreeSet::new();
         for said in values {
             let members = said.as_object().ok_or_else(|| wrong(said))?;
             let text = |name: &str| match members.get(name) {
@@ -188,6 +193,11 @@ impl Field {
                 Some(position) => Some(position.as_u64().ok_or_else(|| wrong(said))?),
             };
             let (id, value) = (text("external_id")?, text("value")?);
+            if let Some(id) = id.as_ref().filter(|id| !seen.insert((*id).clone())) {
+                return Err(ApiError::invalid(format!(
+                    "Invalid value for parameter values: external_id {id} stands there twice"
+                )));
+            }
             if let Some(value) = &value {
                 check_text("values", value)?;
             }
@@ -301,6 +311,9 @@ impl Field {
                 }
                 if !missing.is_empty() {
                     return self.unknown(missing);
+                }
+                if known.is_empty() {
+                    return Ok(Taken::Nothing);
                 }
                 known.into()
             }

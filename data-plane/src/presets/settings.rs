@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     assets::{
+        coordinates::CoordinatesChange,
         labels::{check_context, check_tags},
         moderation::is_wanted,
     },
@@ -36,7 +37,9 @@ const BOOLEANS: [&str; 11] = [
 /// Parameters that are lists.
 const LISTS: [&str; 2] = ["tags", "allowed_formats"];
 /// Parameters that are text.
-const TEXTS: [&str; 13] = [
+const TEXTS: [&str; 15] = [
+    "face_coordinates",
+    "custom_coordinates",
     "moderation",
     "callback",
     "format",
@@ -74,6 +77,7 @@ pub fn read(params: &Params) -> Result<Map<String, Value>, ApiError> {
     redirect::read(params)?;
     Incoming::read(params)?;
     is_wanted(params)?;
+    CoordinatesChange::read(params)?;
     let mut settings = Map::new();
     for name in BOOLEANS {
         if let Some(value) = params.boolean(name)? {

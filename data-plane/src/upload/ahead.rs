@@ -73,14 +73,15 @@ pub(super) async fn of_existing(
     Ok((early, None))
 }
 
-/// Tells whoever the call names for that of what was made of an asset while it waited.
+/// Tells whoever the call names of what was made of an asset while it waited.
 pub(super) async fn tell(
     plane: &DataPlane,
     call: &AuthorizedUpload,
     asset: &AssetRecord,
     early: &[Early],
 ) -> Result<(), ApiError> {
-    let Some(to) = call.wishes().eager_to.clone().filter(|_| early.iter().all(Early::is_made)) else {
+    let to = call.wishes().eager_to.clone().or_else(|| call.wishes().to.clone());
+    let Some(to) = to.filter(|_| !early.is_empty() && early.iter().all(Early::is_made)) else {
         return Ok(());
     };
     let message = Message {

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::assets::{
     change::AssetChanges,
+    coordinates::CoordinatesChange,
     labels::{ContextChange, TagChange, check_context, check_tags},
     moderation::{Status, is_wanted},
 };
@@ -38,6 +39,7 @@ pub fn refuse_upload_parameters(params: &Params, call: &str, names: &[&str]) -> 
 pub fn read_changes(params: &Params, folders_are_free: bool) -> Result<AssetChanges, ApiError> {
     refuse_not_built(params)?;
     // What is to be looked at waits, until it is said what was seen.
+    let coordinates = CoordinatesChange::read(params)?;
     let moderation = match params.text("moderation_status")? {
         Some(status) => Some(Status::parse("moderation_status", &status)?),
         None => is_wanted(params)?.then_some(Status::Pending),
@@ -67,5 +69,5 @@ pub fn read_changes(params: &Params, folders_are_free: bool) -> Result<AssetChan
     if display_name.as_ref().is_some_and(|name| name.chars().count() > LONGEST_DISPLAY_NAME) {
         return Err(invalid_value("display_name", &json!(display_name)));
     }
-    Ok(AssetChanges { tags, context, metadata: None, moderation, display_name, asset_folder, later: None })
+    Ok(AssetChanges { tags, context, metadata: None, coordinates, moderation, display_name, asset_folder, later: None })
 }

@@ -29,32 +29,23 @@ pub fn read_named_pairs(params: &Params, name: &str) -> Result<Map<String, Value
     }
 }
 
+/// Splits at a separator that no backslash stands before. The official clients escape `=` and `|` in what they join, and nothing else: a
+/// backslash before any other character is that character's neighbour and no more.
 fn split_escaped(text: &str, separator: char) -> Vec<String> {
     let mut pieces = vec![String::new()];
-    let mut escaped = false;
+    let mut former = None;
     for c in text.chars() {
-        if c == separator && !escaped {
-            pieces.push(String::new());
-            continue;
+        match pieces.last_mut() {
+            Some(last) if c != separator || former == Some('\\') => last.push(c),
+            _ => pieces.push(String::new()),
         }
-        if let Some(last) = pieces.last_mut() {
-            last.push(c);
-        }
-        escaped = c == '\\' && !escaped;
+        former = Some(c);
     }
     pieces
 }
 
 fn unescape(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => plain.extend(chars.next()),
-            c => plain.push(c),
-        }
-    }
-    plain
+    text.replace("\\=", "=").replace("\\|", "|")
 }
 
 #[cfg(test)]
@@ -67,6 +58,10 @@ mod tests {
         let pairs = read_context(&params).unwrap();
         assert_eq!(pairs["alt"], "A=B");
         assert_eq!(pairs["caption"], "a|b");
+        // What the clients do not escape stays as it is.
+        let params = Params::from_urlencoded("context=path%3DC:%5C%5Cnew%7Clist%3D[%22a%5Cu00eb%22]");
+        let pairs = read_context(&params).unwrap();
+        assert_eq!((pairs["path"].as_str(), pairs["list"].as_str()), (Some(r"C:\\new"), Some(r#"["a\u00eb"]"#)));
         assert!(read_context(&Params::from_urlencoded("context=nothing")).is_err());
     }
 }

@@ -49,6 +49,16 @@ pub struct ExplicitRequest {
     asset_folder: Option<String>,
     /// Name shown to people.
     display_name: Option<String>,
+    /// Values of metadata fields: `id=value` pairs joined by `|`, or a JSON object. An empty value goes; what is not named stays.
+    metadata: Option<String>,
+    /// `manual`: people are to look at it.
+    moderation: Option<String>,
+    /// Rectangles of faces, as `x,y,w,h` joined by `|`, in the place of all old ones.
+    face_coordinates: Option<String>,
+    /// Rectangles that a crop is to keep, in the place of all old ones.
+    custom_coordinates: Option<String>,
+    /// Who is told, in the place of the triggers.
+    notification_url: Option<String>,
     /// Transformations that are made now, joined by `|`; each may end in a slash and a format.
     #[schema(example = "c_fill,h_300,w_400|w_200/png")]
     eager: Option<String>,

@@ -76,8 +76,22 @@ pub struct UploadRequest {
     r#async: Option<bool>,
     /// Who is told, in the place of the triggers.
     notification_url: Option<String>,
-    /// Where the browser is sent on to with the result; a script that sends the form gets it as it is.
+    /// Where the browser is sent on to with the result; a script that sends the form with `X-Requested-With: XMLHttpRequest` gets it as
+    /// it is.
     callback: Option<String>,
+    /// Names the call in notifications; an upload that is carried out later has one in any case.
+    batch_id: Option<String>,
+    /// Name shown to people; as absent, an asset that is replaced keeps its own.
+    display_name: Option<String>,
+    /// Values of metadata fields: `id=value` pairs joined by `|`, or a JSON object.
+    #[schema(example = "colour=red")]
+    metadata: Option<String>,
+    /// `manual`: people are to look at it. Until somebody rejects it, it is delivered.
+    moderation: Option<String>,
+    /// Rectangles of faces, as `x,y,w,h` joined by `|`.
+    face_coordinates: Option<String>,
+    /// Rectangles that a crop is to keep.
+    custom_coordinates: Option<String>,
 }
 
 /// Upload a file

@@ -14,6 +14,7 @@ use crate::{
     assets::{
         AssetStore,
         commit::{Ends, NewVersion, RemoteSource, UploadOutcome},
+        coordinates::Coordinates,
         early::Ahead,
         record::{AssetName, AssetRecord, ResourceType},
     },
@@ -44,12 +45,18 @@ pub struct Wanted {
     pub asset_folder: String,
     /// Base name of the file.
     pub original_filename: String,
+    /// Whether an asset that is replaced keeps its folder: the call says nothing of one.
+    pub keeps_folder: bool,
+    /// The same of its name shown to people.
+    pub keeps_display_name: bool,
     /// Tags, sorted.
     pub tags: Vec<String>,
     /// Key and value pairs.
     pub context: Map<String, Value>,
     /// Values of metadata fields.
     pub metadata: Map<String, Value>,
+    /// What people have marked in it.
+    pub coordinates: Coordinates,
     /// Whether people are to look at it.
     pub is_moderated: bool,
     /// `upload`, `fetch` or `upload_mapping`.
@@ -125,10 +132,13 @@ pub async fn keep(
         id,
         display_name: wanted.display_name,
         asset_folder: wanted.asset_folder,
+        keeps_folder: wanted.keeps_folder,
+        keeps_display_name: wanted.keeps_display_name,
         original_filename: wanted.original_filename,
         tags: wanted.tags,
         context: wanted.context,
         metadata: wanted.metadata,
+        coordinates: wanted.coordinates,
         is_moderated: wanted.is_moderated,
         format: seen.format,
         bytes: staged.bytes,

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::{authorize::AuthorizedUpload, context::read_context, incoming::Incoming};
 use crate::{
     assets::{
+        coordinates::{Coordinates, CoordinatesChange},
         labels::{check_context, check_tags},
         moderation::is_wanted,
         record::{AssetName, DeliveryType, ResourceType},
@@ -25,13 +26,11 @@ const PUBLIC_ID_LIMIT: usize = 255;
 const PUBLIC_ID_FORBIDDEN: &[char] = &['?', '&', '#', '\\', '%', '<', '>', '+'];
 
 /// Parameters of the wire that are not built yet. Saying them at a value other than their default is refused by name.
-pub const NOT_BUILT: [&str; 39] = [
+pub const NOT_BUILT: [&str; 37] = [
     "responsive_breakpoints",
     "raw_convert",
     "quality_override",
     "proxy",
-    "face_coordinates",
-    "custom_coordinates",
     "regions",
     "headers",
     "access_control",
@@ -78,6 +77,10 @@ pub struct ResolvedUpload {
     pub asset_folder: String,
     /// Base name of the file.
     pub original_filename: String,
+    /// Whether an asset that is replaced keeps its folder: the call says nothing of one.
+    pub keeps_folder: bool,
+    /// The same of its name shown to people.
+    pub keeps_display_name: bool,
     /// Tags, sorted.
     pub tags: Vec<String>,
     /// Key and value pairs.
@@ -88,6 +91,8 @@ pub struct ResolvedUpload {
     pub allowed_formats: Vec<String>,
     /// Extension of the uploaded file's name, lower case.
     pub extension: Option<String>,
+    /// What people have marked in it.
+    pub coordinates: Coordinates,
     /// Whether people are to look at it.
     pub is_moderated: bool,
     /// What is made of the file before it is stored.
@@ -128,12 +133,15 @@ pub fn resolve(upload: &AuthorizedUpload, file: FileFacts<'_>) -> Result<Resolve
             public_id(params, resource_type, &base, extension.as_deref(), folder.as_deref(), asset_folder.as_deref())?
         }
     };
+    let has_folder = asset_folder.is_some() || folder.is_some();
     let is_dynamic = upload.tenant().snapshot.folder_mode == FolderMode::Dynamic;
     let asset_folder = match (is_dynamic, asset_folder, folder) {
         (true, Some(folder), _) | (true, None, Some(folder)) => folder,
         (true, None, None) => String::new(),
         (false, ..) => public_id.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned()),
     };
+    let has_display_name =
+        params.get("display_name").is_some() || params.boolean("use_filename_as_display_name")? == Some(true);
     let display_name = match params.text("display_name")? {
         Some(name) => name,
         None if params.boolean("use_filename_as_display_name")? == Some(true) => base.clone(),
@@ -155,12 +163,15 @@ pub fn resolve(upload: &AuthorizedUpload, file: FileFacts<'_>) -> Result<Resolve
         name: AssetName { resource_type, delivery_type, public_id },
         display_name,
         asset_folder,
+        keeps_folder: is_dynamic && !has_folder,
+        keeps_display_name: !has_display_name,
         original_filename: if keeps_filename { base } else { String::new() },
         tags,
         context: check_context(read_context(params)?)?,
         overwrite: upload.is_signed() && params.boolean("overwrite")?.unwrap_or(true),
         allowed_formats: params.list("allowed_formats")?.unwrap_or_default(),
         extension,
+        coordinates: CoordinatesChange::read(params)?.applied_to(&Coordinates::default()),
         is_moderated: is_wanted(params)?,
         incoming,
         eager,

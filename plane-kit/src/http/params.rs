@@ -3,7 +3,11 @@
 //! The official clients send queries, urlencoded bodies, JSON bodies and multipart bodies, write lists in five ways and booleans
 //! in three. All of that ends here: a handler asks for a name and a shape and gets a value or an error that names the parameter.
 
-use std::{collections::BTreeMap, future::Future, pin::Pin};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    pin::Pin,
+};
 
 use actix_web::{
     FromRequest, HttpRequest,
@@ -21,7 +25,7 @@ const BODY_LIMIT: usize = 1024 * 1024;
 
 /// Named values. Values are JSON: text from queries and forms, anything from JSON bodies.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Params(Map<String, Value>);
+pub struct Params(Map<String, Value>, BTreeSet<String>);
 
 impl Params {
     /// No parameters.
@@ -44,7 +48,11 @@ impl Params {
             return Ok(Self::new());
         }
         match serde_json::from_slice(bytes) {
-            Ok(Value::Object(members)) => Ok(Self(members.into_iter().filter(|(_, value)| !value.is_null()).collect())),
+            Ok(Value::Object(members)) => {
+                let (nulls, members): (Map<_, _>, Map<_, _>) =
+                    members.into_iter().partition(|(_, value)| value.is_null());
+                Ok(Self(members, nulls.into_iter().map(|(name, _)| name).collect()))
+            }
             Ok(_) => Err(ApiError::invalid("The JSON body must be an object")),
             Err(error) => Err(ApiError::invalid(format!("Malformed JSON body: {error}"))),
         }
@@ -74,6 +82,11 @@ impl Params {
     /// Sets a value, replacing what was there.
     pub fn set(&mut self, name: &str, value: Value) {
         self.0.insert(name.to_owned(), value);
+    }
+
+    /// Whether a value is said to be none: by an empty text, or by a null, which everywhere else is as good as absent.
+    pub fn is_emptied(&self, name: &str) -> bool {
+        self.1.contains(name) || self.0.get(name).is_some_and(|value| value.as_str() == Some(""))
     }
 
     /// Takes over all values of `other` that are not present here.
@@ -212,7 +225,7 @@ impl Params {
 
 impl From<Map<String, Value>> for Params {
     fn from(members: Map<String, Value>) -> Self {
-        Self(members)
+        Self(members, BTreeSet::new())
     }
 }
 
