@@ -176,6 +176,9 @@ async fn attempt(
         _ => plane.located.locate(plane, admitted).await?,
     };
     asset.refuse_rejected()?;
+    if !admitted.is_of(asset.record.id) {
+        return Err(ApiError::not_found(format!("Resource not found - {}", asset.record.name.public_id)).into());
+    }
     match prepare(plane, tenant, admitted, &asset, || hints_of(request))? {
         Prepared::Original => {
             let answer = Answer::original(plane, admitted, &asset, conditions);

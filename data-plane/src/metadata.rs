@@ -21,17 +21,25 @@ pub async fn of_upload(
     plane: &Plane,
     environment: EnvironmentId,
     params: &Params,
+    is_signed: bool,
 ) -> Result<Map<String, Value>, ApiError> {
     let fields = store::fields(&plane.database, environment).await?;
     let said = Said::read(&fields, read_pairs(params, "metadata")?)?;
+    said.refuse_growth_by_anybody(is_signed)?;
     let added = store::take_up(plane, environment, &said.additions).await?;
     said.of_new(&fields, &added)
 }
 
 /// Refuses what a later upload could not be given.
-pub async fn check_upload(plane: &Plane, environment: EnvironmentId, params: &Params) -> Result<(), ApiError> {
+pub async fn check_upload(
+    plane: &Plane,
+    environment: EnvironmentId,
+    params: &Params,
+    is_signed: bool,
+) -> Result<(), ApiError> {
     let fields = store::fields(&plane.database, environment).await?;
     let said = Said::read(&fields, read_pairs(params, "metadata")?)?;
+    said.refuse_growth_by_anybody(is_signed)?;
     said.of_new(&fields, &values::Added::default()).map(drop)
 }
 

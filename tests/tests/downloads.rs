@@ -96,6 +96,11 @@ async fn a_key_of_one_folder_makes_no_links_into_others() {
     account.call(Method::PUT, &format!("{keys}/{}/permissions", text("api_key")), Some(rules)).await.ok();
     let bound: Tenant = tenant.with_key(&text("api_key"), &text("api_secret"));
     assert_eq!(bound.signed("image/download").public_id("mine").get().await.status, 200);
+    // An image whose name ends like that of another in another format is itself.
+    let named_alike = tenant.upload(pictures::alpha_png(8, 8)).public_id("other.png").parameter("asset_folder", "a");
+    let named_alike = named_alike.send().await.ok();
+    let got = bound.signed("image/download").public_id("other.png").get().await;
+    assert_eq!((got.status, got.body.len() as u64), (200, named_alike["bytes"].as_u64().expect("a size")));
     let refused = bound.signed("image/download").public_id("other").get().await;
     assert_eq!(refused.status, 401, "{}", refused.text());
 }

@@ -232,14 +232,22 @@ async fn a_list_may_grow_by_what_assets_bring(tenant: Tenant) {
     let (one, two) = tokio::join!(upload("a").send(), upload("b").send());
     let (one, two) = (one.ok(), two.ok());
     assert_eq!(one["metadata"], two["metadata"], "a value that two bring is one");
+    send(&tenant, Method::POST, "upload_presets", json!({"name": "open", "unsigned": true})).await;
+    let anybody = tenant.upload(pictures::small_jpeg(1)).unsigned("open").parameter("metadata", r#"places=["Oslo"]"#);
+    let refused = anybody.send().await;
+    assert!(refused.status == 400 && refused.message().contains("Oslo"), "{}", refused.text());
+    let out = json!({"values": [{"external_id": "o", "value": "Old", "state": "inactive"}]});
+    send(&tenant, Method::PUT, "metadata_fields/places/datasource", out).await;
+    let chosen = tenant.upload(pictures::small_jpeg(1)).parameter("metadata", r#"places=["o"]"#).send().await;
+    assert!(chosen.status == 400 && chosen.message().contains("not to be chosen"), "{}", chosen.text());
     // As the Python client writes it: JSON with escapes, joined without escaping them.
     let upload =
         tenant.upload(pictures::small_jpeg(1)).public_id("c").parameter("metadata", r#"places=["Kiel","Malm\u00f6"]"#);
     upload.send().await.ok();
     let list = tenant.get("metadata_fields/places").await.ok()["datasource"]["values"].clone();
-    assert_eq!(list[2]["value"], "Malmö");
+    assert_eq!((list[2]["value"].clone(), list[3]["value"].clone()), (json!("Old"), json!("Malmö")));
     assert_eq!(
-        (list[0]["value"].clone(), list[1]["value"].clone(), list[3].clone()),
+        (list[0]["value"].clone(), list[1]["value"].clone(), list[4].clone()),
         (json!("Kiel"), json!("Lund"), Value::Null)
     );
     assert_eq!(one["metadata"]["places"], json!(["k", list[1]["external_id"]]));

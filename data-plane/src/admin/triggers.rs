@@ -100,7 +100,9 @@ pub struct TriggerRequest {
     /// An http or https address, or `poll://` and a channel.
     #[schema(example = "https://www.example.com/hooks/media")]
     uri: String,
-    /// A type of notification, or `all`.
+    /// A type of notification, or `all`: `upload`, `eager`, `delete`, `delete_by_token`, `rename`, `move`, `moderation`, `error`,
+    /// `resource_tags_changed`, `resource_context_changed`, `resource_metadata_changed`, `resource_display_name_changed`,
+    /// `create_folder`, `delete_folder`, `move_or_rename_asset_folder`.
     #[schema(example = "upload")]
     event_type: String,
     /// `webhook` or `poll`; it follows from the address when absent.
@@ -158,7 +160,10 @@ pub async fn list_triggers(
 
 /// Create a trigger
 ///
-/// What happens and is of its type is told to its address, unless the call that made it happen names another.
+/// What happens and is of its type is told to its address, unless the call that made it happen names another. It is posted as JSON with
+/// `X-Cld-Timestamp` and `X-Cld-Signature` (SHA-1 over body, timestamp and the secret of the key that `signature_key` names), and with
+/// `webhook-id`, `webhook-timestamp` and `webhook-signature` as Standard Webhooks has them, whose secret is the key's in base64. Anything
+/// but 2xx is tried again for a day, signed anew; 410 ends it.
 #[utoipa::path(
     post,
     path = "/v1_1/{cloud_name}/triggers",

@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use plane_kit::{audit::Entry, error::ApiError, ids::AssetId};
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect,
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, LikeExpr, Query},
 };
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{
     AssetStore,
@@ -18,7 +19,7 @@ use super::{
     labels::{ContextChange, MOST, TagChange, put_labels},
     list::folders_of,
     moderation::{MANUAL, Moderation, Status},
-    record::{AssetName, AssetRecord, DeliveryType, ResourceType},
+    record::{AssetName, AssetRecord},
 };
 use crate::{
     folders::{self, Hold},
@@ -94,9 +95,8 @@ impl AssetStore<'_> {
         let mut changed = Vec::with_capacity(names.len());
         for names in names.chunks(AT_ONCE) {
             let transaction = self.database.begin().await?;
-            if changes.asset_folder.is_some() {
-                folders::hold(&transaction, self.environment, Hold::Into).await?;
-            }
+            // Not only for who moves them: a folder that is moved takes all its assets along in one go.
+            folders::hold(&transaction, self.environment, Hold::Into).await?;
             let mut pairs = Vec::new();
             for name in names {
                 self.lock_name(&transaction, name).await?;
@@ -124,23 +124,28 @@ impl AssetStore<'_> {
         Ok(changed)
     }
 
-    /// The names of assets that have a value of a metadata field, at most `limit`.
-    pub async fn with_metadata(&self, field: &str, limit: u64) -> Result<Vec<AssetName>, DbErr> {
-        // In the text of the column the name stands in quotes, whatever the database thinks of blanks; what only looks alike is looked
-        // at once more.
+    /// The names of assets that have a value of a metadata field, among at most `limit` assets behind one, and where the next begin.
+    pub async fn with_metadata(
+        &self,
+        field: &str,
+        after: Option<Uuid>,
+        limit: u64,
+    ) -> Result<(Vec<AssetName>, Option<Uuid>), DbErr> {
+        // In the text of the column the name stands in quotes, whatever the database thinks of blanks; what only looks alike is sorted
+        // out afterwards.
         let text = Expr::col((assets::Entity, assets::Column::Metadata)).cast_as("text");
         let key = serde_json::to_string(field).map_err(|error| DbErr::Custom(error.to_string()))?;
-        let pattern: String =
-            key.chars().flat_map(|c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c])).collect();
+        let escape = |c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c]);
+        let pattern: String = key.chars().flat_map(escape).collect();
         let pattern = LikeExpr::new(format!("%{pattern}%")).escape('\\');
-        let found = self.base().filter(text.like(pattern)).limit(limit).all(self.database.reader()).await?;
-        let found = found.into_iter().filter(|asset| asset.metadata.get(field).is_some());
-        let names = found.map(|asset| {
-            let resource_type = ResourceType::from_name(&asset.resource_type)?;
-            let delivery_type = DeliveryType::from_name(&asset.delivery_type)?;
-            Some(AssetName { resource_type, delivery_type, public_id: asset.public_id })
-        });
-        Ok(names.flatten().collect())
+        let mut query = self.base().filter(text.like(pattern)).order_by_asc(assets::Column::Id).limit(limit);
+        if let Some(after) = after {
+            query = query.filter(assets::Column::Id.gt(after));
+        }
+        let found = query.all(self.database.reader()).await?;
+        let next = found.last().filter(|_| found.len() as u64 == limit).map(|last| last.id);
+        let has_value = |asset: &assets::Model| asset.metadata.get(field).is_some();
+        Ok((found.into_iter().filter(has_value).filter_map(AssetName::of_row).collect(), next))
     }
 
     /// The names of all other assets of the same kind and type that have any of these tags; nothing when there are more than `limit`.

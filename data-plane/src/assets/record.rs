@@ -123,6 +123,17 @@ pub struct AssetName {
     pub public_id: String,
 }
 
+impl AssetName {
+    /// The name that a row has, if this program knows its kind and type.
+    pub(super) fn of_row(row: assets::Model) -> Option<Self> {
+        Some(Self {
+            resource_type: ResourceType::from_name(&row.resource_type)?,
+            delivery_type: DeliveryType::from_name(&row.delivery_type)?,
+            public_id: row.public_id,
+        })
+    }
+}
+
 /// An asset with its current version.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AssetRecord {

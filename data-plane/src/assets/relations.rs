@@ -13,7 +13,7 @@ use super::{
     AssetStore,
     commit::target,
     list::{Cursor, folders_of},
-    record::{AssetName, AssetRecord, DeliveryType, ResourceType},
+    record::{AssetName, AssetRecord},
 };
 use crate::{
     permitted::Permitted,
@@ -43,10 +43,12 @@ impl AssetStore<'_> {
     ) -> Result<Vec<Relating>, DbErr> {
         let Permitted { thing: asset, by, .. } = asset;
         let transaction = self.database.begin().await?;
-        let mut outcomes = Vec::with_capacity(others.len());
+        let mut outcomes = vec![Relating::AsItWas; others.len()];
         let mut changed = Vec::new();
-        for other in others {
-            // Both directions in one order, whoever begins.
+        // All in one order, whoever begins, and in whatever order they were named.
+        let mut ordered: Vec<(usize, &AssetRecord)> = others.iter().enumerate().collect();
+        ordered.sort_by_key(|(_, other)| other.id.0);
+        for (place, other) in ordered {
             let mut pairs = [(asset.id, other.id), (other.id, asset.id)];
             pairs.sort_by_key(|(from, _)| from.0);
             let touched = if is_related {
@@ -71,7 +73,7 @@ impl AssetStore<'_> {
             if outcome == Relating::Done {
                 changed.push(target(&other.name));
             }
-            outcomes.push(outcome);
+            outcomes[place] = outcome;
         }
         if !changed.is_empty() {
             let entry = match is_related {
@@ -109,11 +111,7 @@ impl AssetStore<'_> {
         let has_more = rows.len() as u64 > limit;
         rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let next = rows.last().filter(|_| has_more).map(|last| Cursor::at(last.created_at, last.id));
-        let names = rows.into_iter().filter_map(|row| {
-            let resource_type = ResourceType::from_name(&row.resource_type)?;
-            let delivery_type = DeliveryType::from_name(&row.delivery_type)?;
-            Some((AssetId(row.id), AssetName { resource_type, delivery_type, public_id: row.public_id }))
-        });
+        let names = rows.into_iter().filter_map(|row| Some((AssetId(row.id), AssetName::of_row(row)?)));
         Ok((names.collect(), next))
     }
 }

@@ -23,6 +23,7 @@ use super::{
     record::{AssetName, AssetRecord, DeliveryType, ResourceType},
 };
 use crate::{
+    folders::{self, Hold},
     metering::outbox,
     permitted::Permitted,
     storage::ObjectKey,
@@ -114,6 +115,7 @@ impl AssetStore<'_> {
         let mut pass = Pass { next, ..Pass::default() };
         for found in found.chunks(AT_ONCE) {
             let transaction = self.database.begin().await?;
+            folders::hold(&transaction, self.environment, Hold::Into).await?;
             let mut gone = Vec::new();
             for (id, name) in found {
                 self.lock_name(&transaction, name).await?;
@@ -159,6 +161,7 @@ impl AssetStore<'_> {
             let version = owner.version_id;
             let Some(name) = AssetName::of_row(owner) else { continue };
             let transaction = self.database.begin().await?;
+            folders::hold(&transaction, self.environment, Hold::Into).await?;
             self.lock_name(&transaction, &name).await?;
             let record = self.find_on(&transaction, &name).await?.filter(|found| found.version.id.0 == version);
             let Some(asset) = record.and_then(|record| self.within_scope(record)) else {
@@ -312,16 +315,5 @@ impl AssetStore<'_> {
         let usage = self.record(Meter::StoredBytes, -bytes, None, now, "derived_deleted", facts);
         outbox::put(transaction, self.region, &[usage]).await?;
         Ok(dropped.rows_affected)
-    }
-}
-
-impl AssetName {
-    /// The name that a row has, if this program knows its kind and type.
-    fn of_row(row: assets::Model) -> Option<Self> {
-        Some(Self {
-            resource_type: ResourceType::from_name(&row.resource_type)?,
-            delivery_type: DeliveryType::from_name(&row.delivery_type)?,
-            public_id: row.public_id,
-        })
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use plane_kit::{
     error::{ApiError, ErrorCode},
-    ids::EnvironmentId,
+    ids::{AssetId, EnvironmentId},
     policy::Scope,
     seam::snapshot::KeySnapshot,
     secret::Secret,
@@ -24,6 +24,8 @@ use crate::{
 pub struct AdmittedDelivery<'a> {
     url: &'a DeliveryUrl,
     environment: EnvironmentId,
+    /// The one asset that it was decided about, where it was one.
+    only: Option<AssetId>,
 }
 
 /// What is known of a signature.
@@ -78,7 +80,7 @@ impl<'a> AdmittedDelivery<'a> {
         let kind = url.delivery_type;
         let is_restricted = tenant.snapshot.settings.restricted_types.iter().any(|name| name == kind.name());
         if is_admitted(tenant.is_active(), kind, is_restricted, is_original, signature) {
-            return Ok(Self { url, environment: tenant.id() });
+            return Ok(Self { url, environment: tenant.id(), only: None });
         }
         if !tenant.is_active() {
             let text = format!("cloud_name {} is disabled", tenant.snapshot.cloud_name);
@@ -107,9 +109,14 @@ impl<'a> AdmittedDelivery<'a> {
         })
     }
 
-    /// A delivery that a signed call asks for, which was decided about where its key was asked.
-    pub(crate) fn by_signed_call(url: &'a DeliveryUrl, tenant: &Tenant) -> Self {
-        Self { url, environment: tenant.id() }
+    /// The delivery of an asset that a signed call asks for, which was decided about where its key was asked.
+    pub(crate) fn by_signed_call(url: &'a DeliveryUrl, tenant: &Tenant, asset: AssetId) -> Self {
+        Self { url, environment: tenant.id(), only: Some(asset) }
+    }
+
+    /// Whether an asset that was found is what was decided about.
+    pub fn is_of(&self, asset: AssetId) -> bool {
+        self.only.is_none_or(|only| only == asset)
     }
 
     /// The URL.

@@ -41,6 +41,8 @@ pub struct DeliveryUrl {
     pub source: String,
     /// The public id with its extension, decoded.
     pub decoded: String,
+    /// The public id alone, where there is nothing to guess.
+    pub exact: Option<String>,
 }
 
 impl DeliveryUrl {
@@ -111,6 +113,7 @@ impl DeliveryUrl {
             version: split.version,
             source,
             decoded,
+            exact: None,
         })
     }
 
@@ -145,6 +148,7 @@ impl DeliveryUrl {
             version: None,
             source: decoded.clone(),
             decoded,
+            exact: Some(name.public_id.clone()),
         })
     }
 
@@ -156,6 +160,10 @@ impl DeliveryUrl {
             delivery_type: self.delivery_type,
             public_id: public_id.to_owned(),
         };
+        if let Some(public_id) = &self.exact {
+            let rest = self.decoded.strip_prefix(public_id.as_str()).and_then(|rest| rest.strip_prefix('.'));
+            return vec![(name(public_id), rest)];
+        }
         let whole = (name(&self.decoded), None);
         if self.resource_type == ResourceType::Raw || self.delivery_type == DeliveryType::Fetch {
             return vec![whole];

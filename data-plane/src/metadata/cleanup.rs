@@ -48,15 +48,22 @@ pub async fn carry(plane: &Plane, claim: &Claim) -> Result<Ended, JobError> {
     let assets = AssetStore::of(&OwnAccord(claim.environment), &plane.database, &plane.settings.region.name);
     let metadata = Some(MetadataChange::without(&field));
     let changes = AssetChanges { metadata, ..AssetChanges::default() };
+    if claim.is_spent {
+        tracing::error!(field, "values of a metadata field that is gone stay: taking them away broke off too often");
+        claim.finish(plane.database.writer()).await?;
+        return Ok(Ended::GivenUp);
+    }
+    let mut after = None;
     loop {
-        let names = assets.with_metadata(&field, AT_ONCE).await?;
-        if names.is_empty() {
-            break;
-        }
+        let (names, next) = assets.with_metadata(&field, after, AT_ONCE).await?;
         let permitted = Permitted::by_decision(names.clone(), Origin::PROGRAM, Told::NOBODY);
         let changed = assets.change(permitted, None, "delete_metadata_field", &changes, plane.clock.now()).await;
         changed.map_err(|error| JobError::Failed(error.to_string()))?;
         plane.located.forget_all_of(claim.environment, names.into_iter());
+        match next {
+            Some(last) => after = Some(last),
+            None => break,
+        }
     }
     let ended = claim.finish(plane.database.writer()).await?;
     Ok(if ended { Ended::Done } else { Ended::Lost })

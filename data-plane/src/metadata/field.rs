@@ -224,6 +224,10 @@ impl Field {
             }
         }
         if self.entries.len() > MOST_ENTRIES {
+            // What was taken out gives way.
+            self.entries.retain(|entry| !entry.is_deleted);
+        }
+        if self.entries.len() > MOST_ENTRIES {
             return Err(ApiError::invalid(format!("Invalid value for parameter values: at most {MOST_ENTRIES}")));
         }
         self.sort();

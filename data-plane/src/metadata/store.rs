@@ -62,10 +62,21 @@ pub async fn take_up(
         let row = row.filter(|row| row.deleted_at.is_none()).ok_or_else(|| not_found(id))?;
         let mut field: Field = read(row.definition.clone())?;
         for value in values {
-            // Somebody else may have brought it meanwhile, and what was taken out comes back.
+            // Somebody else may have brought it meanwhile; what is not to be chosen is not brought back by who chooses it.
             let known = field.entries.iter().find(|entry| entry.value == *value || entry.external_id == *value);
-            let external_id = known.map_or_else(made_up, |entry| entry.external_id.clone());
-            field.put_entries(&json!([{"external_id": external_id, "value": value}]), made_up)?;
+            let external_id = match known {
+                Some(entry) if entry.is_open() => entry.external_id.clone(),
+                Some(_) => {
+                    let text =
+                        format!("Invalid value {value} for metadata field {id}: it is not to be chosen any more");
+                    return Err(ApiError::invalid(text));
+                }
+                None => {
+                    let external_id = made_up();
+                    field.put_entries(&json!([{"external_id": external_id, "value": value}]), made_up)?;
+                    external_id
+                }
+            };
             added.0.insert((id.clone(), value.clone()), external_id);
         }
         let mut row = row.into_active_model();

@@ -69,6 +69,19 @@ impl Said {
         Ok(Self { values, additions })
     }
 
+    /// Only who signs brings new values into lists: what is in one is there for all.
+    pub fn refuse_growth_by_anybody(&self, is_signed: bool) -> Result<(), ApiError> {
+        match self.additions.first() {
+            Some((id, values)) if !is_signed => {
+                let value = values.first().map_or("", String::as_str);
+                let text =
+                    format!("Invalid value {value} for metadata field {id}: an unsigned upload brings no new values");
+                Err(ApiError::invalid(text))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses to leave an asset without a value of a field that every asset has one of.
     pub fn refuse_to_clear_mandatory(&self, fields: &[Field]) -> Result<(), ApiError> {
         let cleared = self.values.iter().filter(|(_, _, taken)| *taken == Taken::Nothing).map(|(field, ..)| field);

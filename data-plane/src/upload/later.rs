@@ -128,7 +128,7 @@ pub(super) async fn accept(
         Err(address) => (Source::Address(address), None),
     };
     let (environment, now) = (upload.tenant().id(), plane.clock.now());
-    metadata::check_upload(plane, environment, upload.params()).await?;
+    metadata::check_upload(plane, environment, upload.params(), upload.is_signed()).await?;
     let waiting = rows::Entity::find()
         .filter(rows::Column::EnvironmentId.eq(environment.0))
         .filter(rows::Column::Kind.eq(Upload::KIND))

@@ -56,7 +56,7 @@ pub async fn store(
         seen = keep::look_into(plane, tenant, &staged, kind, extension).await?;
     }
     check_format(&resolved, &seen.format)?;
-    let metadata = metadata::of_upload(plane, tenant.id(), upload.params()).await?;
+    let metadata = metadata::of_upload(plane, tenant.id(), upload.params(), upload.is_signed()).await?;
     let assets = AssetStore::of(upload, &plane.database, &plane.settings.region.name);
     let id = VersionId::generate(plane.clock.now());
     let mut ahead = Ahead::default();
