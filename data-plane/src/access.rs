@@ -25,6 +25,7 @@ use plane_kit::{
         access::{Gate, Permission},
         routes::operation_of,
     },
+    ids::EnvironmentId,
     operations::{FolderOf, Operation, operations},
     policy::{Explanation, Place, Scope, key_subject},
     seam::snapshot::KeySnapshot,
@@ -32,6 +33,7 @@ use plane_kit::{
 
 use crate::{
     DataPlane,
+    assets::ActsFor,
     notifications::notice::{Notice, Wishes},
     permitted::Permitted,
     tenants::Tenant,
@@ -211,6 +213,19 @@ impl TenantGrant {
         }
     }
 
+    /// Where the caller's key may do something else, for what an answer says beside what was asked.
+    pub(crate) async fn reach_of(&self, plane: &DataPlane, operation: &'static str) -> Result<Reach, ApiError> {
+        let scope = match operations().find(operation) {
+            None => Arc::new(Scope::nowhere()),
+            Some(operation) => {
+                let subject = key_subject(self.0.api_key());
+                let principal = self.tenant().principal(&subject);
+                plane.policies.scope(&principal, operation).await.map_err(|error| ApiError::internal(&error))?
+            }
+        };
+        Ok(Reach { environment: self.tenant().id(), scope })
+    }
+
     /// The grant of another operation, which the call turned out to be.
     pub(crate) async fn instead(self, plane: &DataPlane, operation: &'static str) -> Result<Self, ApiError> {
         let operation = operations().find(operation).ok_or_else(|| {
@@ -218,6 +233,22 @@ impl TenantGrant {
                 .with_operator_text(format!("{operation} stands in no row of the table of operations"))
         })?;
         Ok(Self(self.0.instead(plane, operation).await?))
+    }
+}
+
+/// Where a caller's key may do something.
+pub(crate) struct Reach {
+    environment: EnvironmentId,
+    scope: Arc<Scope>,
+}
+
+impl ActsFor for Reach {
+    fn environment(&self) -> EnvironmentId {
+        self.environment
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::clone(&self.scope)
     }
 }
 
@@ -353,6 +384,12 @@ permissions! {
     WriteFolders = "folders:write",
     /// To take folders away.
     DestroyFolders = "folders:destroy",
+    /// To list and read transformations.
+    ReadTransformations = "transformations:read",
+    /// To name, change and allow transformations.
+    WriteTransformations = "transformations:write",
+    /// To take transformations away.
+    DestroyTransformations = "transformations:destroy",
     /// To read upload mappings.
     ReadUploadMappings = "upload_mappings:read",
     /// To make and change upload mappings.

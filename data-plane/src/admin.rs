@@ -14,4 +14,5 @@ pub mod presets;
 pub mod relations;
 pub mod resources;
 pub mod service;
+pub mod transformations;
 pub mod triggers;

@@ -3,6 +3,7 @@
 pub mod change;
 pub mod commit;
 pub mod coordinates;
+pub mod derived;
 pub mod early;
 pub mod fetched;
 pub mod happening;
@@ -15,15 +16,10 @@ pub mod relations;
 pub mod remove;
 pub mod rename;
 
-use std::collections::HashMap;
-
 use plane_kit::{database::Database, ids::EnvironmentId, policy::Scope};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, Select};
 
-use crate::tables::{asset_versions, assets, derived_assets, renditions};
-use list::Cursor;
+use crate::tables::{asset_versions, assets, renditions};
 use record::{AssetName, AssetRecord, DeliveryType, ResourceType};
 
 /// How often an asset that is being replaced is read again.
@@ -129,45 +125,6 @@ impl<'a> AssetStore<'a> {
             .one(connection)
             .await?;
         version.map(|version| AssetRecord::from_rows(asset, version)).transpose()
-    }
-
-    /// A page of the spellings under which renditions of a version exist, newest first, with their renditions, and where the
-    /// next page begins.
-    pub async fn derived(
-        &self,
-        version_id: uuid::Uuid,
-        cursor: Option<Cursor>,
-        limit: u64,
-    ) -> Result<(Vec<(derived_assets::Model, renditions::Model)>, Option<Cursor>), DbErr> {
-        use derived_assets::Column;
-        let mut query = derived_assets::Entity::find()
-            .filter(Column::EnvironmentId.eq(self.environment.0))
-            .filter(Column::VersionId.eq(version_id));
-        if let Some(cursor) = cursor {
-            query = query.filter(cursor.after(Column::CreatedAt, Column::Id, false));
-        }
-        let mut spellings = query
-            .order_by_desc(Column::CreatedAt)
-            .order_by_desc(Column::Id)
-            .limit(limit + 1)
-            .all(self.database.reader())
-            .await?;
-        let has_more = spellings.len() as u64 > limit;
-        spellings.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-        let next = spellings.last().filter(|_| has_more).map(|last| Cursor::at(last.created_at, last.id));
-        let made: HashMap<String, renditions::Model> = renditions::Entity::find()
-            .filter(renditions::Column::EnvironmentId.eq(self.environment.0))
-            .filter(renditions::Column::Key.is_in(spellings.iter().map(|spelling| spelling.rendition_key.as_str())))
-            .all(self.database.reader())
-            .await?
-            .into_iter()
-            .map(|made| (made.key.clone(), made))
-            .collect();
-        let page = spellings.into_iter().filter_map(|spelling| {
-            let made = made.get(&spelling.rendition_key)?.clone();
-            Some((spelling, made))
-        });
-        Ok((page.collect(), next))
     }
 
     /// The rendition of a key, if it was made.

@@ -11,6 +11,7 @@ use crate::{
     },
     metadata::cleanup::{self, Cleanup},
     notifications::send::{self, Send},
+    transformations::cleanup as transformations,
     upload::later::{self, Upload},
 };
 
@@ -24,6 +25,7 @@ impl Carry for Carrier {
             Eager::KIND => job::carry(&self.0, claim).await,
             Upload::KIND => later::carry(&self.0, claim).await,
             Cleanup::KIND => cleanup::carry(&self.0, claim).await,
+            transformations::Cleanup::KIND => transformations::carry(&self.0, claim).await,
             Send::KIND => send::carry(&self.0, claim).await,
             other => Err(JobError::UnknownKind(other.to_owned())),
         }

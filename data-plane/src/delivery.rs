@@ -93,6 +93,7 @@ async fn answer(request: &HttpRequest, plane: &DataPlane) -> Result<Delivered, A
     let tenant = tenant.ok_or_else(|| ApiError::not_found(format!("Unknown cloud_name {}", url.cloud_name)))?;
     // A request that is refused counts nothing, and neither does one whose caller leaves.
     let mut ticket = InFlight::begin(plane, &tenant);
+    let url = url.resolve(plane, tenant.id()).await?;
     let admitted = AdmittedDelivery::admit(&url, &tenant, plane.clock.now())?;
     answer_admitted(request, plane, &tenant, &admitted, &mut ticket).await
 }
@@ -186,14 +187,18 @@ async fn attempt(
         }
         Prepared::Derived(derived) => {
             let answer = Answer::derived(plane, admitted, &asset, &derived, conditions);
-            if answer.is_complete() {
-                return Ok(answer);
+            let answer = match answer.is_complete() {
+                true => answer,
+                false => {
+                    let occasion = Occasion::delivery(RequestId::of(request));
+                    let made = plane.renditions.obtain(plane, tenant, &asset.record, &derived, occasion).await?;
+                    answer.with_made(&made)
+                }
+            };
+            if let Some(used) = &derived.used {
+                used.note(plane.clock.now());
             }
-            let made = plane
-                .renditions
-                .obtain(plane, tenant, &asset.record, &derived, Occasion::delivery(RequestId::of(request)))
-                .await?;
-            Ok(answer.with_made(&made))
+            Ok(answer)
         }
     }
 }

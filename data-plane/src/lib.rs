@@ -12,6 +12,7 @@ pub mod config;
 pub mod delivery;
 pub mod eager;
 pub mod folders;
+pub mod generations;
 pub mod jobs;
 pub mod mappings;
 pub mod metadata;
@@ -26,6 +27,7 @@ pub mod storage;
 pub mod sweeper;
 pub mod tables;
 pub mod tenants;
+pub mod transformations;
 pub mod upload;
 pub mod views;
 
@@ -70,6 +72,10 @@ use outbound::{Outbound, OutboundConfig, SystemNames};
 use render::{RenderPool, WorkerCommand};
 use storage::{ObjectKey, Storage};
 use tenants::{Tenant, Tenants};
+use transformations::{
+    definitions::Definitions,
+    uses::{self, Uses},
+};
 use upload::stage::Scratch;
 use views::Links;
 
@@ -166,6 +172,10 @@ pub struct Plane {
     pub render: RenderPool,
     /// Rows that were read a moment ago.
     pub located: Located,
+    /// What is stored under the names of transformations.
+    pub definitions: Definitions,
+    /// How often transformations are delivered.
+    pub uses: Uses,
     /// Plans made before.
     pub plans: Plans,
     /// Renditions in memory.
@@ -242,6 +252,8 @@ impl Plane {
         let render = RenderPool::start(settings.render.clone(), worker).map_err(OpenError::Render)?;
         Ok(Arc::new(Self {
             located: Located::new(Duration::from_millis(settings.delivery.row_cache_ms)),
+            definitions: Definitions::new(Duration::from_millis(settings.delivery.row_cache_ms)),
+            uses: Uses::default(),
             renditions: Renditions::new(settings.delivery.memory_cache_bytes),
             fetches: Fetches::new(settings.delivery.fetch_keep_seconds),
             mappings: mappings::Mappings::default(),
@@ -282,6 +294,7 @@ impl Plane {
             syncer: self.shipper.sync(stop.clone()),
             sweeper: sweeper::run(self, stop.clone()),
             jobs: self.runner().start(stop.clone()),
+            uses: uses::run(self, Duration::from_secs(self.settings.metering.window_seconds), stop.clone()),
             gauges: gauges(self, stop.clone()),
         }
     }
@@ -350,6 +363,7 @@ pub struct Background {
     syncer: JoinHandle<()>,
     sweeper: JoinHandle<()>,
     jobs: JoinHandle<()>,
+    uses: JoinHandle<()>,
     gauges: JoinHandle<()>,
 }
 
@@ -363,6 +377,9 @@ impl Background {
         // What is still under way was waited for, and comes back at the next start.
         if let Err(error) = self.jobs.await {
             tracing::warn!(%error, "jobs ended early; they come back when their leases run out");
+        }
+        if let Err(error) = self.uses.await {
+            tracing::warn!(%error, "how often transformations were delivered in the last seconds is lost");
         }
         if let Err(error) = self.shipper.await {
             tracing::warn!(%error, "shipping ended early; usage waits in the outbox");
@@ -391,7 +408,7 @@ impl AdminRate {
 pub fn routes() -> Routes {
     use admin::{
         datasources, deletion, folders, jobs, listings, mappings, metadata_fields, metadata_rules, notifications,
-        presets, relations, resources, service, triggers,
+        presets, relations, resources, service, transformations, triggers,
     };
     let mut routes = Routes::new();
     {
@@ -480,6 +497,19 @@ pub fn routes() -> Routes {
         };
         plane_kit::routes!(routes;
             list_notifications, acknowledge_notifications, list_deliveries, replay_notification);
+        use transformations::{
+            __path_create_transformation, __path_delete_transformation, __path_list_transformations,
+            __path_read_transformation, __path_update_transformation, create_transformation,
+            create_transformation_by_parameter, delete_transformation, delete_transformation_by_parameter,
+            list_transformations, read_transformation, update_transformation, update_transformation_by_parameter,
+        };
+        let by_parameter = format!("{cloud}/transformations");
+        plane_kit::routes!(routes;
+            list_transformations, read_transformation, create_transformation, update_transformation,
+            delete_transformation);
+        routes.add_spelling("create_transformation", Method::POST, &by_parameter, create_transformation_by_parameter);
+        routes.add_spelling("update_transformation", Method::PUT, &by_parameter, update_transformation_by_parameter);
+        routes.add_spelling("delete_transformation", Method::DELETE, &by_parameter, delete_transformation_by_parameter);
         use jobs::{__path_list_jobs, list_jobs};
         plane_kit::routes!(routes; list_jobs);
         use folders::{

@@ -237,6 +237,22 @@ table! {
 }
 
 table! {
+    /// A transformation that has a name, or that something was made by.
+    transformations, "transformations" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub environment_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub name: String,
+        pub is_named: bool,
+        pub definition: Option<String>,
+        pub allowed_for_strict: bool,
+        pub deliveries: i64,
+        pub created_at: DateTimeUtc,
+        pub last_used_at: Option<DateTimeUtc>,
+    }
+}
+
+table! {
     /// A folder that assets were put into.
     folders, "folders" {
         #[sea_orm(primary_key, auto_increment = false)]

@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 use crate::{
     assets::{
         coordinates::Coordinates,
+        derived::Derived,
         early::{Early, Outcome},
         made::Spelling,
         moderation::{MANUAL, Moderation},
@@ -498,12 +499,7 @@ impl From<(AssetId, AssetName)> for RelatedView {
 
 impl ResourceDetail {
     /// Shows an asset in full.
-    pub fn new(
-        links: &Links,
-        tenant: &Tenant,
-        asset: &AssetRecord,
-        derived: &[(derived_assets::Model, renditions::Model)],
-    ) -> Self {
+    pub fn new(links: &Links, tenant: &Tenant, asset: &AssetRecord, derived: &[Derived]) -> Self {
         let extras = Extras { tags: !asset.tags.is_empty(), context: true, metadata: true, moderation: true };
         let mut resource = Resource::new(links, tenant, asset, extras);
         resource.uploaded_at = Some(wire_time(asset.version.uploaded_at));
@@ -566,6 +562,36 @@ impl DerivedView {
             height: made.height,
             url,
             secure_url,
+        }
+    }
+}
+
+/// A derived asset, with the asset that it was made of.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DerivedOf {
+    /// Public id of the asset.
+    #[schema(example = "cats/tom")]
+    pub public_id: String,
+    /// Kind of the asset.
+    #[schema(example = "image")]
+    pub resource_type: &'static str,
+    /// Delivery type of the asset.
+    #[serde(rename = "type")]
+    #[schema(example = "upload")]
+    pub delivery_type: &'static str,
+    /// The derived asset.
+    #[serde(flatten)]
+    pub derived: DerivedView,
+}
+
+impl DerivedOf {
+    /// Shows a derived asset and whose it is.
+    pub fn new(links: &Links, tenant: &Tenant, (asset, (spelling, made)): &(AssetRecord, Derived)) -> Self {
+        Self {
+            public_id: asset.name.public_id.clone(),
+            resource_type: asset.name.resource_type.name(),
+            delivery_type: asset.name.delivery_type.name(),
+            derived: DerivedView::new(links, tenant, asset, spelling, made),
         }
     }
 }

@@ -16,6 +16,7 @@ mod m20261127_000011_metadata;
 mod m20261127_000012_relations;
 mod m20261127_000013_moderation;
 mod m20261127_000014_coordinates;
+mod m20261128_000015_transformations;
 
 /// The regional set.
 pub struct Migrator;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000012_relations::Migration),
             Box::new(m20261127_000013_moderation::Migration),
             Box::new(m20261127_000014_coordinates::Migration),
+            Box::new(m20261128_000015_transformations::Migration),
         ]
     }
 }

@@ -158,6 +158,8 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
         "list_root_folders" => vec!["folders".to_owned()],
         "read_folder" => vec!["folders/x%2Fy".to_owned(), "folders%2Fx".to_owned()],
         "list_upload_mappings" => vec!["upload_mappings".to_owned(), "upload_mappings?folder=x".to_owned()],
+        "list_transformations" => vec!["transformations".to_owned(), "transformations?named=true".to_owned()],
+        "read_transformation" => vec!["transformations/w_1%2Fw_2".to_owned(), "transformations/x".to_owned()],
         "list_upload_presets" => vec!["upload_presets".to_owned()],
         "read_upload_preset" => vec!["upload_presets/x".to_owned(), "upload_presets%2Fx".to_owned()],
         "list_tags" => vec!["tags/image".to_owned(), "tags%2Fimage".to_owned()],
@@ -270,6 +272,24 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
             vec![(Method::PUT, "upload_mappings/replace", json!({}))].into_iter().nth(spelling)
         }
         "delete_upload_mapping" => vec![(Method::DELETE, "upload_mappings", json!({}))].into_iter().nth(spelling),
+        "create_transformation" => vec![
+            (Method::POST, "transformations/x", json!({})),
+            (Method::POST, "transformations", json!({"name": "x"})),
+        ]
+        .into_iter()
+        .nth(spelling),
+        "update_transformation" => vec![
+            (Method::PUT, "transformations/x", json!({})),
+            (Method::PUT, "transformations", json!({"transformation": "x"})),
+        ]
+        .into_iter()
+        .nth(spelling),
+        "delete_transformation" => vec![
+            (Method::DELETE, "transformations/x", json!({})),
+            (Method::DELETE, "transformations?transformation=x", json!({})),
+        ]
+        .into_iter()
+        .nth(spelling),
         "create_upload_preset" => {
             vec![(Method::POST, "upload_presets", json!({"name": "a/b"}))].into_iter().nth(spelling)
         }
@@ -437,6 +457,37 @@ async fn a_call_about_many_passes_over_what_is_elsewhere() {
     let deleted = key.admin(Method::DELETE, "resources/image/upload?all=true").await.ok();
     assert_eq!(deleted["deleted"], json!({"deeper": "deleted"}));
     free.get("resources/image/upload/theirs").await.ok();
+}
+
+/// One transformation is read at its own path, or by a parameter of the listing; either way it is reading it. What was made by it is shown
+/// as far as its assets are.
+#[tokio::test]
+async fn a_transformation_is_read_under_either_path() {
+    let server = Dev::start_with(&["--seed", "none"], &[]).await;
+    let bound = Bound::new(&server).await;
+    let (free, key) = (&bound.free, &bound.bound);
+    for (id, folder) in [("ours", "acme"), ("theirs", "other")] {
+        free.upload(pictures::small_jpeg(1)).public_id(id).parameter("asset_folder", folder).send().await.ok();
+        free.fetch(&format!("image/upload/w_10/{id}.jpg")).await.delivered();
+    }
+    let paths = ["transformations/w_10", "transformations?transformation=w_10"];
+    let shown = async |key: &Tenant, path: &str| {
+        let detail = key.get(path).await.ok();
+        let all = detail["derived"].as_array().expect("a list").iter();
+        let mut all: Vec<String> = all.map(|one| one["public_id"].as_str().expect("an id").to_owned()).collect();
+        all.sort();
+        all
+    };
+    for path in paths {
+        bound.rules(&["deny GET /transformations/:transformation"]).await;
+        refusal(&key.get(path).await, 403);
+        key.get("transformations").await.ok();
+        bound.rules(&["GET /transformations", "GET /transformations/:transformation"]).await;
+        assert_eq!(shown(key, path).await, [] as [&str; 0], "{path}");
+        bound.rules(&["@transformations", "@assets in acme"]).await;
+        assert_eq!(shown(key, path).await, ["ours"], "{path}");
+        assert_eq!(shown(free, path).await, ["ours", "theirs"], "{path}");
+    }
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use crate::{
     assets::{
         list::{Cursor, fingerprint},
         record::{AssetName, DeliveryType, ResourceType},
-        remove::{Extent, Removed, Selection},
+        remove::{DerivedBy, Extent, Removed, Selection},
     },
 };
 
@@ -224,7 +224,8 @@ fn extent(params: &Params) -> Result<Extent, ApiError> {
         None if params.names().any(|name| name == "transformations") => Some(Vec::new()),
         None => None,
     };
-    Ok(Extent { keep_original: params.boolean("keep_original")?.unwrap_or(false), transformations })
+    let derived_by = transformations.map(|texts| texts.iter().map(|text| DerivedBy::written(text)).collect());
+    Ok(Extent { keep_original: params.boolean("keep_original")?.unwrap_or(false), derived_by })
 }
 
 async fn remove(

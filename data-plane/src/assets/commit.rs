@@ -36,6 +36,7 @@ use crate::{
     permitted::Permitted,
     storage::ObjectKey,
     tables::{asset_names, asset_versions, assets, chunked_uploads, renditions},
+    transformations::{recorded::Recorded, store::put_made},
 };
 
 /// A stored object and everything that its rows will say.
@@ -297,6 +298,9 @@ impl AssetStore<'_> {
                 self.put_spelling(&transaction, &made.key, made.version, spelling, now).await?;
             }
         }
+        let spellings = renditions.iter().flat_map(|(_, spellings)| spellings);
+        let recorded = spellings.filter_map(|spelling| Recorded::of(spelling, &asset.version.format));
+        put_made(&transaction, self.environment, recorded, now).await?;
         if let Some(later) = later {
             jobs::put(&transaction, self.environment, later, now).await?;
         }

@@ -277,7 +277,7 @@ impl AssetStore<'_> {
         query.order_by_asc(Column::Tag).limit(limit).into_tuple().all(self.database.reader()).await
     }
 
-    async fn with_versions(&self, page: Vec<assets::Model>) -> Result<Vec<AssetRecord>, DbErr> {
+    pub(super) async fn with_versions(&self, page: Vec<assets::Model>) -> Result<Vec<AssetRecord>, DbErr> {
         let versions = asset_versions::Entity::find()
             .filter(asset_versions::Column::EnvironmentId.eq(self.environment.0))
             .filter(asset_versions::Column::Id.is_in(page.iter().map(|asset| asset.version_id)))

@@ -11,10 +11,11 @@ use sea_orm::{
 use serde_json::json;
 use uuid::Uuid;
 
-use super::AssetStore;
+use super::{AssetStore, record::VersionRecord};
 use crate::{
     metering::outbox,
     tables::{asset_versions, derived_assets, renditions},
+    transformations::{recorded::Recorded, store::put_made},
 };
 
 /// A made picture and everything that its rows will say.
@@ -64,10 +65,10 @@ impl AssetStore<'_> {
         let transaction = self.database.begin().await?;
         // What was planned before its kind was dropped counts under what was dropped; it is planned again.
         let version = asset_versions::Entity::find_by_id(new.version.0).lock_shared().one(&transaction).await?;
-        if version.is_none_or(|version| version.epoch != signed(new.epoch)) {
+        let Some(version) = version.filter(|version| version.epoch == signed(new.epoch)) else {
             transaction.rollback().await?;
             return Ok(false);
-        }
+        };
         match self.put_rendition(&transaction, new, spelling, now).await {
             Ok(()) => {}
             Err(error) if is_foreign_key(&error) => {
@@ -77,6 +78,7 @@ impl AssetStore<'_> {
             Err(error) => return Err(error),
         }
         self.put_spelling(&transaction, &new.key, new.version, spelling, now).await?;
+        put_made(&transaction, self.environment, Recorded::of(spelling, &version.format), now).await?;
         transaction.commit().await?;
         Ok(true)
     }
@@ -126,17 +128,21 @@ impl AssetStore<'_> {
         outbox::put(transaction, self.region, &[made, stored]).await
     }
 
-    /// Keeps one more spelling of a rendition that exists.
+    /// Keeps one more spelling of a rendition of a version that exists.
     pub async fn note_spelling(
         &self,
         key: &str,
-        version: VersionId,
+        version: &VersionRecord,
         spelling: &Spelling,
         now: DateTime<Utc>,
     ) -> Result<(), DbErr> {
-        match self.put_spelling(self.database.writer(), key, version, spelling, now).await {
+        match self.put_spelling(self.database.writer(), key, version.id, spelling, now).await {
             // The rendition went away with its version: then there is nothing to spell.
             Err(error) if is_foreign_key(&error) => Ok(()),
+            Ok(()) => {
+                let recorded = Recorded::of(spelling, &version.format);
+                put_made(self.database.writer(), self.environment, recorded, now).await
+            }
             outcome => outcome,
         }
     }

@@ -28,6 +28,7 @@ use crate::{
     permitted::Permitted,
     storage::ObjectKey,
     tables::{asset_tags, asset_versions, assets, derived_assets, renditions},
+    transformations::recorded::{asked_as, same_format},
 };
 
 /// How many assets one call takes away.
@@ -44,6 +45,8 @@ pub enum Selection {
     Ids(Vec<Uuid>),
     /// Those in this folder and below it.
     InFolder(String),
+    /// Those of which something was made like this.
+    DerivedBy(DerivedBy),
     /// All of a kind that fit.
     Fitting {
         /// Kind.
@@ -57,13 +60,44 @@ pub enum Selection {
     },
 }
 
+/// What was made by a transformation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DerivedBy {
+    /// How addresses ask for it.
+    pub spellings: Vec<String>,
+    /// With which extension, where only that is meant.
+    pub extension: Option<String>,
+    /// Only what was made before.
+    pub made_before: Option<DateTime<Utc>>,
+}
+
+impl DerivedBy {
+    /// By a transformation as it is written, with or without a format behind it.
+    pub fn written(text: &str) -> Self {
+        let (spellings, extension) = asked_as(text, false);
+        Self { spellings, extension, made_before: None }
+    }
+
+    pub(super) fn condition(&self) -> Condition {
+        use derived_assets::Column;
+        let mut chosen = Condition::all().add(Column::Transformation.is_in(self.spellings.iter().map(String::as_str)));
+        if let Some(extension) = &self.extension {
+            chosen = chosen.add(Column::Extension.is_in(same_format(extension)));
+        }
+        if let Some(before) = self.made_before {
+            chosen = chosen.add(Column::CreatedAt.lte(before));
+        }
+        chosen
+    }
+}
+
 /// What of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Extent {
     /// The original stays, and what was derived from it goes.
     pub keep_original: bool,
-    /// Of what was derived only these transformations, as they were written.
-    pub transformations: Option<Vec<String>>,
+    /// Of what was derived only this; the originals stay.
+    pub derived_by: Option<Vec<DerivedBy>>,
 }
 
 /// One asset of which something was taken away.
@@ -203,6 +237,15 @@ impl AssetStore<'_> {
             }
             Selection::Ids(ids) => query.filter(Column::Id.is_in(ids.iter().copied())),
             Selection::InFolder(folder) => query.filter(lies_in(folder)),
+            Selection::DerivedBy(by) => {
+                let versions = Query::select()
+                    .column(derived_assets::Column::VersionId)
+                    .from(derived_assets::Entity)
+                    .and_where(derived_assets::Column::EnvironmentId.eq(self.environment.0))
+                    .cond_where(by.condition())
+                    .to_owned();
+                query.filter(Expr::col((assets::Entity, Column::VersionId)).in_subquery(versions))
+            }
             Selection::Fitting { resource_type, delivery_type, prefix, tag } => {
                 query = query.filter(Column::ResourceType.eq(resource_type.name()));
                 if let Some(delivery_type) = delivery_type {
@@ -237,7 +280,7 @@ impl AssetStore<'_> {
     ) -> Result<Removed, DbErr> {
         let version = asset.version.id;
         let named = |derived, original| Removed { name: asset.name.clone(), id: asset.id.0, original, derived };
-        if !extent.keep_original && extent.transformations.is_none() {
+        if !extent.keep_original && extent.derived_by.is_none() {
             let derived = self.spellings_of(version).count(transaction).await?;
             let usage = self.drop_version(transaction, asset, "destroy", now, orphans).await?;
             assets::Entity::delete_by_id(asset.id.0)
@@ -249,10 +292,10 @@ impl AssetStore<'_> {
                 .await?;
             return Ok(named(derived, true));
         }
-        let chosen = match &extent.transformations {
-            Some(transformations) => {
-                let column = derived_assets::Column::Transformation;
-                column.is_in(transformations.iter().map(String::as_str)).into_condition()
+        let chosen = match &extent.derived_by {
+            // Without the first, none of them would choose everything.
+            Some(some) => {
+                some.iter().fold(Condition::any().add(Expr::val(1).eq(0)), |chosen, by| chosen.add(by.condition()))
             }
             None => Condition::all(),
         };

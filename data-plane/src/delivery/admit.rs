@@ -10,7 +10,7 @@ use plane_kit::{
     signature::verify_delivery,
 };
 
-use super::url::DeliveryUrl;
+use super::url::ResolvedUrl;
 use crate::{
     access::expired,
     assets::{
@@ -22,7 +22,7 @@ use crate::{
 
 /// A delivery that may take place.
 pub struct AdmittedDelivery<'a> {
-    url: &'a DeliveryUrl,
+    url: &'a ResolvedUrl,
     environment: EnvironmentId,
     /// The one asset that it was decided about, where it was one.
     only: Option<AssetId>,
@@ -65,7 +65,7 @@ fn withheld(key: &KeySnapshot) -> ApiError {
 
 impl<'a> AdmittedDelivery<'a> {
     /// Decides, by the keys that are accepted now.
-    pub fn admit(url: &'a DeliveryUrl, tenant: &Tenant, now: DateTime<Utc>) -> Result<Self, ApiError> {
+    pub fn admit(url: &'a ResolvedUrl, tenant: &Tenant, now: DateTime<Utc>) -> Result<Self, ApiError> {
         let is_signed_by =
             |secret: &Secret, signature: &str| verify_delivery(&url.spelling, &url.source, secret, signature);
         let signature = match &url.signature {
@@ -110,7 +110,7 @@ impl<'a> AdmittedDelivery<'a> {
     }
 
     /// The delivery of an asset that a signed call asks for, which was decided about where its key was asked.
-    pub(crate) fn by_signed_call(url: &'a DeliveryUrl, tenant: &Tenant, asset: AssetId) -> Self {
+    pub(crate) fn by_signed_call(url: &'a ResolvedUrl, tenant: &Tenant, asset: AssetId) -> Self {
         Self { url, environment: tenant.id(), only: Some(asset) }
     }
 
@@ -120,7 +120,7 @@ impl<'a> AdmittedDelivery<'a> {
     }
 
     /// The URL.
-    pub fn url(&self) -> &'a DeliveryUrl {
+    pub fn url(&self) -> &'a ResolvedUrl {
         self.url
     }
 

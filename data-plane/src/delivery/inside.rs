@@ -45,6 +45,7 @@ pub async fn stage(
     }
     let tenant = plane.tenants.find_or_ask(&url.cloud_name).await;
     let tenant = tenant.ok_or_else(|| ApiError::not_found(format!("Unknown cloud_name {}", url.cloud_name)))?;
+    let url = url.resolve(plane, tenant.id()).await?;
     let admitted = AdmittedDelivery::admit(&url, &tenant, plane.clock.now())?;
     match attempt(plane, &tenant, &admitted, limit, request).await {
         Err(Failure::Replaced) => {

@@ -3,14 +3,7 @@
 //! A row is remembered for at most two seconds, which bounds how long an overwrite can stay unseen on other nodes; the node that
 //! made the change forgets at once. That something is missing is remembered as well.
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use plane_kit::{error::ApiError, ids::EnvironmentId};
 
@@ -21,15 +14,13 @@ use crate::{
         AssetStore,
         record::{AssetName, AssetRecord},
     },
+    generations::Generations,
 };
 
 /// How many rows are remembered.
 const REMEMBERED: u64 = 50_000;
 
 type Key = (EnvironmentId, AssetName, u32);
-
-/// Into how many groups names are divided for forgetting.
-const GROUPS: usize = 1024;
 
 /// A row and what is left of the URL's extension.
 #[derive(Debug, Clone)]
@@ -53,9 +44,7 @@ impl LocatedAsset {
 /// Rows by name.
 pub struct Located {
     rows: moka::future::Cache<Key, Option<Arc<AssetRecord>>>,
-    /// One number for each group of names. It is part of the key, so a reader who began before a change cannot leave what he
-    /// read where those after the change would find it.
-    generations: Vec<AtomicU32>,
+    generations: Generations,
 }
 
 impl Located {
@@ -63,14 +52,8 @@ impl Located {
     pub fn new(keep: Duration) -> Self {
         Self {
             rows: moka::future::Cache::builder().max_capacity(REMEMBERED).time_to_live(keep).build(),
-            generations: (0..GROUPS).map(|_| AtomicU32::new(0)).collect(),
+            generations: Generations::default(),
         }
-    }
-
-    fn generation(&self, environment: EnvironmentId, name: &AssetName) -> &AtomicU32 {
-        let mut hasher = DefaultHasher::new();
-        (environment, name).hash(&mut hasher);
-        &self.generations[usize::try_from(hasher.finish() % GROUPS as u64).unwrap_or(0)]
     }
 
     /// The asset that a delivery means.
@@ -78,7 +61,7 @@ impl Located {
         use crate::assets::ActsFor;
         let url = admitted.url();
         for (name, extension) in url.candidates() {
-            let generation = self.generation(admitted.environment(), &name).load(Ordering::Acquire);
+            let generation = self.generations.of(&(admitted.environment(), &name));
             let key = (admitted.environment(), name, generation);
             let record = match self.rows.get(&key).await {
                 Some(record) => record,
@@ -100,7 +83,7 @@ impl Located {
 
     /// Forgets a name.
     pub fn forget(&self, environment: EnvironmentId, name: &AssetName) {
-        self.generation(environment, name).fetch_add(1, Ordering::Release);
+        self.generations.forget(&(environment, name));
     }
 
     /// Forgets several names.

@@ -171,7 +171,7 @@ impl Renditions {
         occasion: Occasion,
     ) -> Result<Arc<Made>, Failure> {
         if let Some(made) = self.memory.get(&(derived.key, derived.epoch)).await {
-            note_spelling(plane, tenant, record.version.id, derived);
+            note_spelling(plane, tenant, record, derived);
             occasion.note(plane, "memory");
             return Ok(made);
         }
@@ -189,7 +189,7 @@ impl Renditions {
         };
         match task.await {
             Ok(Ok(made)) => {
-                note_spelling(plane, tenant, record.version.id, derived);
+                note_spelling(plane, tenant, record, derived);
                 Ok(made)
             }
             Ok(Err(error)) => {
@@ -204,17 +204,17 @@ impl Renditions {
 }
 
 /// Keeps one more spelling of a rendition, once for each remembered plan. Nobody waits for it, and a delivery does not fail by it.
-fn note_spelling(plane: &Arc<Plane>, tenant: &Tenant, version: VersionId, derived: &Arc<Derived>) {
+fn note_spelling(plane: &Arc<Plane>, tenant: &Tenant, record: &Arc<AssetRecord>, derived: &Arc<Derived>) {
     // Read before it is written: what every delivery writes to would go from core to core.
     if derived.noted.load(Ordering::Relaxed) || derived.noted.swap(true, Ordering::Relaxed) {
         return;
     }
-    let (plane, derived) = (Arc::clone(plane), Arc::clone(derived));
+    let (plane, record, derived) = (Arc::clone(plane), Arc::clone(record), Arc::clone(derived));
     let on_behalf_of = OnBehalfOf(tenant.id());
     tokio::spawn(async move {
         let assets = AssetStore::of(&on_behalf_of, &plane.database, &plane.settings.region.name);
         let now = plane.clock.now();
-        if let Err(error) = assets.note_spelling(&derived.key_text, version, &derived.spelling, now).await {
+        if let Err(error) = assets.note_spelling(&derived.key_text, &record.version, &derived.spelling, now).await {
             tracing::warn!(error = chain(&error), "a spelling of a derived asset was not kept");
         }
     });

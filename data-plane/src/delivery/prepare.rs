@@ -3,9 +3,12 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use actix_web::HttpRequest;
-use plane_kit::{error::ApiError, ids::VersionId};
+use plane_kit::{
+    error::ApiError,
+    ids::{EnvironmentId, VersionId},
+};
 use transform::{
-    grammar::Transformation,
+    grammar::Expanded,
     hints::{ClientHints, Vary},
     key::{RenditionKey, count_key},
     plan::Plan,
@@ -19,6 +22,7 @@ use crate::{
     DataPlane, Plane,
     assets::{made::Spelling, record::ResourceType},
     tenants::Tenant,
+    transformations::{recorded::Recorded, uses::Use},
 };
 
 /// Changes whenever the same plan would give other bytes; part of every rendition key.
@@ -57,6 +61,8 @@ pub struct Derived {
     pub cost: u64,
     /// How it was asked for.
     pub spelling: Spelling,
+    /// Counts deliveries of what asks for it like this.
+    pub used: Option<Arc<Use>>,
     /// Whether the spelling was kept with the rendition since this plan was made.
     pub noted: AtomicBool,
 }
@@ -69,6 +75,8 @@ struct PlanKey {
     version: VersionId,
     epoch: u64,
     spelling: Spelling,
+    /// What the names in it stand for.
+    expansion: Option<String>,
     hints: (bool, bool, bool, bool, Option<u64>, Option<u32>, Option<u32>),
 }
 
@@ -109,6 +117,7 @@ pub fn prepare(
         version: asset.record.version.id,
         epoch: asset.record.version.epoch,
         spelling,
+        expansion: url.transformation.had_names().then(|| url.transformation.canonical()),
         hints: (
             hints.avif,
             hints.webp,
@@ -125,6 +134,7 @@ pub fn prepare(
     let prepared = of_version(
         plane,
         &Wish {
+            environment: tenant.id(),
             transformation: &url.transformation,
             spelling: &key.spelling,
             version: key.version,
@@ -141,8 +151,10 @@ pub fn prepare(
 
 /// What is wanted of a version.
 pub(crate) struct Wish<'a> {
+    /// Whose it is.
+    pub environment: EnvironmentId,
     /// The transformation.
-    pub transformation: &'a Transformation,
+    pub transformation: &'a Expanded,
     /// How it was asked for.
     pub spelling: &'a Spelling,
     /// Of which version,
@@ -184,6 +196,8 @@ pub(crate) fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHints) ->
         vary: planned.vary,
         cost: planned.cost.weight(),
         plan: planned.plan,
+        used: Recorded::of(wish.spelling, wish.source.format.name())
+            .map(|recorded| plane.uses.of(wish.environment, recorded)),
         spelling: wish.spelling.clone(),
         noted: AtomicBool::new(false),
     })))

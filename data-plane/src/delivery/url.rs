@@ -1,14 +1,20 @@
 //! The delivery URL: a pure parse of the path as it was received.
 
 use percent_encoding::percent_decode_str;
-use plane_kit::error::{ApiError, ErrorCode};
+use plane_kit::{
+    error::{ApiError, ErrorCode},
+    ids::EnvironmentId,
+};
 use transform::{
-    grammar::{Transformation, split_path},
+    grammar::{Expanded, Transformation, split_path},
     refusal::{Refusal, RefusalKind},
     source::Format,
 };
 
-use crate::assets::record::{AssetName, DeliveryType, ResourceType};
+use crate::{
+    Plane,
+    assets::record::{AssetName, DeliveryType, ResourceType},
+};
 
 /// Prefixes of the wire that stand for a resource type and an SEO suffix; not built yet.
 const SEO_PREFIXES: [&str; 5] = ["images", "private_images", "authenticated_images", "videos", "files"];
@@ -20,9 +26,9 @@ pub(super) const ADDRESS_LIMIT: usize = 2000;
 /// The longest public id and an extension, in characters.
 const NAME_LIMIT: usize = 255 + 16;
 
-/// A delivery URL taken apart. Nothing was looked up.
+/// A delivery URL taken apart. Nothing was looked up, but for the names in its transformation once it is [`ResolvedUrl`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct DeliveryUrl {
+pub struct DeliveryUrl<T = Transformation> {
     /// Cloud name.
     pub cloud_name: String,
     /// Resource type.
@@ -32,7 +38,7 @@ pub struct DeliveryUrl {
     /// What stands between `s--` and `--`.
     pub signature: Option<String>,
     /// The transformation.
-    pub transformation: Transformation,
+    pub transformation: T,
     /// The transformation as it stands in the path.
     pub spelling: String,
     /// The version, which is only of use to caches.
@@ -44,6 +50,9 @@ pub struct DeliveryUrl {
     /// The public id alone, where there is nothing to guess.
     pub exact: Option<String>,
 }
+
+/// A delivery URL whose transformation has no names left.
+pub type ResolvedUrl = DeliveryUrl<Expanded>;
 
 impl DeliveryUrl {
     /// Reads a path that begins with a slash.
@@ -152,6 +161,41 @@ impl DeliveryUrl {
         })
     }
 
+    /// Puts what is stored under the names of its transformation in their place.
+    pub async fn resolve(self, plane: &Plane, environment: EnvironmentId) -> Result<ResolvedUrl, ApiError> {
+        let Self {
+            cloud_name,
+            resource_type,
+            delivery_type,
+            signature,
+            transformation,
+            spelling,
+            version,
+            source,
+            decoded,
+            exact,
+        } = self;
+        let has_names = transformation.names().next().is_some();
+        let transformation = match has_names {
+            false => transformation.expand(&|_| None).map_err(refused)?,
+            true => Box::pin(plane.definitions.expand(&plane.database, environment, transformation)).await?,
+        };
+        Ok(DeliveryUrl {
+            cloud_name,
+            resource_type,
+            delivery_type,
+            signature,
+            transformation,
+            spelling,
+            version,
+            source,
+            decoded,
+            exact,
+        })
+    }
+}
+
+impl<T> DeliveryUrl<T> {
     /// The names that the URL can mean, the likelier first, each with the extension that it leaves over. An extension belongs to
     /// the name of a raw file; of an image it asks for a format, unless there is no such format.
     pub fn candidates(&self) -> Vec<(AssetName, Option<&str>)> {

@@ -1,86 +1,18 @@
-//! What is asked for: transformations in a row, each with the format that it is wanted in. Pure.
+//! What is asked for ahead: transformations in a row, each with the format that it is wanted in. Pure.
 
 use plane_kit::{
     error::{ApiError, ErrorCode},
     http::params::{Params, invalid_value},
 };
 use serde_json::Value;
-use transform::{grammar::Transformation, source::Format};
 
-use crate::{
-    assets::made::Spelling,
-    delivery::url::{SPELLING_LIMIT, refused},
-    notifications::destination::Destination,
-};
+use crate::{notifications::destination::Destination, transformations::stored::StoredTransformation};
 
 /// How many transformations a call may want ahead.
 const MOST: usize = 100;
 
-/// A transformation that is wanted ahead.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Item {
-    /// The transformation.
-    pub transformation: Transformation,
-    /// How it stands in the address that asks for the same.
-    text: String,
-    /// The extension of that address. Nothing said is the asset's own; an empty one is none.
-    extension: Option<String>,
-}
-
-impl Item {
-    /// Reads `c_fill,w_300/e_sepia/png`: a chain, and behind the last slash a format, nothing for none, or another component.
-    pub fn parse(parameter: &str, text: &str) -> Result<Self, ApiError> {
-        let naming = |error: ApiError| {
-            let message = format!("Invalid value for parameter {parameter}: {}", error.message());
-            ApiError::new(error.code(), message)
-        };
-        if text.len() > SPELLING_LIMIT {
-            let text = format!("a transformation is longer than {SPELLING_LIMIT} characters");
-            return Err(naming(ApiError::new(ErrorCode::InvalidTransformation, text)));
-        }
-        let (chain, extension) = match text.rsplit_once('/') {
-            Some((chain, "")) => (chain, Some("")),
-            Some((chain, last)) if !last.contains('_') => (chain, Some(last)),
-            _ => (text, None),
-        };
-        if let Some(format) =
-            extension.filter(|extension| !extension.is_empty() && Format::from_name(extension).is_none())
-        {
-            let text = format!("there is no image format {format}");
-            return Err(naming(ApiError::new(ErrorCode::InvalidTransformation, text)));
-        }
-        // What an address cannot carry would be another spelling there.
-        let chain = chain.trim_matches('/');
-        if let Some(odd) =
-            chain.chars().find(|c| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '"' | '<' | '>'))
-        {
-            let text = format!("{} has to be percent-encoded", odd.escape_default());
-            return Err(naming(ApiError::new(ErrorCode::InvalidTransformation, text)));
-        }
-        let transformation = Transformation::parse(chain).map_err(refused).map_err(naming)?;
-        if transformation.is_empty() && extension.is_none_or(str::is_empty) {
-            return Err(naming(ApiError::new(ErrorCode::InvalidTransformation, "a transformation is empty")));
-        }
-        Ok(Self { transformation, text: chain.to_owned(), extension: extension.map(str::to_ascii_lowercase) })
-    }
-
-    /// The same in one form, to be kept.
-    pub fn print(&self) -> String {
-        match &self.extension {
-            Some(extension) => format!("{}/{extension}", self.text),
-            None => self.text.clone(),
-        }
-    }
-
-    /// How the address of an asset of this format asks for it.
-    pub fn spelling(&self, own_format: &str) -> Spelling {
-        let extension = self.extension.clone().unwrap_or_else(|| own_format.to_owned());
-        Spelling { transformation: self.text.clone(), extension }
-    }
-}
-
 /// Reads transformations joined by `|`, or a list of them. Nothing where nothing is said.
-pub fn read_items(params: &Params) -> Result<Vec<Item>, ApiError> {
+pub fn read_items(params: &Params) -> Result<Vec<StoredTransformation>, ApiError> {
     let texts: Vec<String> = match params.get("eager") {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(Value::String(text)) => text.split('|').map(str::to_owned).collect(),
@@ -98,7 +30,7 @@ pub fn read_items(params: &Params) -> Result<Vec<Item>, ApiError> {
         );
         return Err(ApiError::invalid(text));
     }
-    texts.iter().map(|text| Item::parse("eager", text)).collect()
+    texts.iter().map(|text| StoredTransformation::parse("eager", text)).collect()
 }
 
 /// What is asked for ahead of something that has no pixels.
@@ -113,7 +45,7 @@ pub fn not_a_picture() -> ApiError {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Eager {
     /// The transformations, at least one.
-    pub items: Vec<Item>,
+    pub items: Vec<StoredTransformation>,
     /// Whether the call is answered before they are made.
     pub is_async: bool,
     /// Who is told when they are made, in the place of whoever is told of the call.
@@ -136,36 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn items_are_chains_with_a_format_behind_them() {
-        for (text, chain, extension, printed) in [
-            ("w_100", "w_100", "jpg", "w_100"),
-            ("c_fill,h_20,w_10/e_grayscale", "c_fill,h_20,w_10/e_grayscale", "jpg", "c_fill,h_20,w_10/e_grayscale"),
-            ("w_100/PNG", "w_100", "png", "w_100/png"),
-            ("w_100/", "w_100", "", "w_100/"),
-            ("a_10/f_auto,q_auto/webp", "a_10/f_auto,q_auto", "webp", "a_10/f_auto,q_auto/webp"),
-            ("/png", "", "png", "/png"),
-        ] {
-            let item = Item::parse("eager", text).unwrap();
-            let expected = Spelling { transformation: chain.into(), extension: extension.into() };
-            assert_eq!((item.spelling("jpg"), item.print()), (expected, printed.to_owned()), "{text}");
-            assert_eq!(Item::parse("eager", &item.print()).unwrap(), item, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_made_is_named() {
-        for (text, part) in [
-            ("", "empty"),
-            ("/", "empty"),
-            ("w_100/mp4", "mp4"),
-            ("w_many", "width"),
-            ("w_1 0", "percent-encoded"),
-            ("hello", "hello"),
-            ("l_cat", "l_cat"),
-        ] {
-            let error = Item::parse("eager", text).unwrap_err();
-            assert!(error.message().contains(part) && error.message().contains("eager"), "{text}: {error}");
-        }
+    fn there_may_not_be_too_many() {
         let many = format!("eager={}", "w_10|".repeat(MOST + 1));
         assert!(read_items(&Params::from_urlencoded(&many)).unwrap_err().message().contains("101"));
         let long = format!("eager=w_10/{}", "e_grayscale/".repeat(200));
@@ -177,7 +80,7 @@ mod tests {
         let wanted = |params: &Params| {
             Eager::read(params).unwrap().map(|eager| {
                 (
-                    eager.items.iter().map(Item::print).collect::<Vec<_>>(),
+                    eager.items.iter().map(StoredTransformation::print).collect::<Vec<_>>(),
                     eager.is_async,
                     eager.notify.map(|to| to.uri()),
                 )

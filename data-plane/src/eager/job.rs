@@ -7,7 +7,7 @@ use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{ask::Item, make};
+use super::make;
 use crate::{
     Plane,
     assets::{
@@ -33,6 +33,7 @@ use crate::{
         payload,
     },
     tenants::Tenant,
+    transformations::stored::StoredTransformation,
 };
 
 /// How often a version is planned anew whose derived assets are dropped meanwhile.
@@ -45,7 +46,7 @@ const DROPPED: &str = "what is derived from the asset is dropped all the time";
 pub struct Eager {
     /// Of which version.
     pub version: Uuid,
-    /// What of it, in the form that [`Item::print`] gives.
+    /// What of it, in the form that [`StoredTransformation::print`] gives.
     pub items: Vec<String>,
     /// The batch that the call was answered.
     pub batch: String,
@@ -115,7 +116,7 @@ async fn make_all(
     };
     let mut early = Vec::new();
     for text in &job.items {
-        let item = match Item::parse("eager", text) {
+        let item = match StoredTransformation::parse("eager", text) {
             Ok(item) => item,
             // A newer program took it; here it stays until one carries it out, or it was enough.
             Err(error) if !is_last => return Err(JobError::Refused(error)),

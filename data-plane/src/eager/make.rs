@@ -8,7 +8,7 @@ use plane_kit::{
 };
 use transform::{hints::ClientHints, source::SourceMeta};
 
-use super::ask::{Item, not_a_picture};
+use super::ask::not_a_picture;
 use crate::{
     Plane,
     assets::{
@@ -24,6 +24,7 @@ use crate::{
     },
     render::SourceFile,
     tenants::Tenant,
+    transformations::stored::StoredTransformation,
 };
 
 /// A version of a picture, which may have its name or be about to get it.
@@ -47,10 +48,18 @@ impl<'a> Target<'a> {
         Ok(Self { version: version.id, epoch: version.epoch, source, bytes: version.bytes })
     }
 
-    fn plan(&self, plane: &Plane, item: &Item) -> Result<(Spelling, Prepared), ApiError> {
+    async fn plan(
+        &self,
+        plane: &Plane,
+        environment: EnvironmentId,
+        item: &StoredTransformation,
+    ) -> Result<(Spelling, Prepared), ApiError> {
         let spelling = item.spelling(self.source.format.name());
+        let transformation = item.transformation.clone();
+        let expanded = plane.definitions.expand(&plane.database, environment, transformation).await?;
         let wish = Wish {
-            transformation: &item.transformation,
+            environment,
+            transformation: &expanded,
             spelling: &spelling,
             version: self.version,
             epoch: self.epoch,
@@ -62,12 +71,19 @@ impl<'a> Target<'a> {
     }
 
     /// Refuses items that cannot be planned, and says of the others that they are made later.
-    pub fn put_off(&self, plane: &Plane, items: &[Item], batch: &str) -> Result<Vec<Early>, ApiError> {
-        let promise = |item| {
-            let (spelling, _) = self.plan(plane, item)?;
-            Ok(Early { spelling, outcome: Outcome::Processing(batch.to_owned()) })
-        };
-        items.iter().map(promise).collect()
+    pub async fn put_off(
+        &self,
+        plane: &Plane,
+        environment: EnvironmentId,
+        items: &[StoredTransformation],
+        batch: &str,
+    ) -> Result<Vec<Early>, ApiError> {
+        let mut promised = Vec::new();
+        for item in items {
+            let (spelling, _) = self.plan(plane, environment, item).await?;
+            promised.push(Early { spelling, outcome: Outcome::Processing(batch.to_owned()) });
+        }
+        Ok(promised)
     }
 
     /// The stored bytes are what is wanted.
@@ -82,10 +98,13 @@ impl<'a> Target<'a> {
         plane: &Plane,
         environment: EnvironmentId,
         file: &File,
-        items: &[Item],
+        items: &[StoredTransformation],
         occasion: Occasion,
     ) -> Result<Ahead, ApiError> {
-        let planned = items.iter().map(|item| self.plan(plane, item)).collect::<Result<Vec<_>, _>>()?;
+        let mut planned = Vec::new();
+        for item in items {
+            planned.push(self.plan(plane, environment, item).await?);
+        }
         let mut made = Ahead::default();
         for (spelling, prepared) in planned {
             let outcome = match prepared {
@@ -118,11 +137,11 @@ pub(crate) async fn make(
     plane: &Arc<Plane>,
     tenant: &Tenant,
     asset: &Arc<AssetRecord>,
-    item: &Item,
+    item: &StoredTransformation,
     occasion: Occasion,
 ) -> Result<Early, Failure> {
     let target = Target::of(asset)?;
-    let (spelling, prepared) = target.plan(plane, item)?;
+    let (spelling, prepared) = target.plan(plane, tenant.id(), item).await?;
     let outcome = match prepared {
         Prepared::Original => target.as_it_is(),
         Prepared::Derived(derived) => {
@@ -131,7 +150,7 @@ pub(crate) async fn make(
             let row = assets.rendition(&derived.key_text).await.map_err(ApiError::from)?.ok_or(Failure::Replaced)?;
             // In the same breath as it is answered, whatever was noted before or is being noted now.
             let now = plane.clock.now();
-            let noted = assets.note_spelling(&derived.key_text, asset.version.id, &spelling, now).await;
+            let noted = assets.note_spelling(&derived.key_text, &asset.version, &spelling, now).await;
             noted.map_err(ApiError::from)?;
             Outcome::Made {
                 width: u32::try_from(row.width).unwrap_or(0),

@@ -9,9 +9,10 @@ use crate::{
         labels::{check_context, check_tags},
         moderation::is_wanted,
     },
-    eager::ask::{Item, read_items},
+    eager::ask::read_items,
     metadata::values::read_pairs,
     notifications::destination::Destination,
+    transformations::stored::StoredTransformation,
     upload::{
         context::read_context,
         incoming::Incoming,
@@ -106,7 +107,7 @@ pub fn read(params: &Params) -> Result<Map<String, Value>, ApiError> {
     }
     let eager = read_items(params)?;
     if !eager.is_empty() {
-        let texts: Vec<String> = eager.iter().map(Item::print).collect();
+        let texts: Vec<String> = eager.iter().map(StoredTransformation::print).collect();
         settings.insert("eager".into(), texts.join("|").into());
     }
     let metadata = read_pairs(params, "metadata")?;

@@ -15,7 +15,7 @@ use crate::{
     },
     delivery::{Failure, make::Occasion},
     eager::{
-        ask::{Eager, Item},
+        ask::Eager,
         job,
         make::{Target, make},
     },
@@ -25,6 +25,7 @@ use crate::{
         message::{Message, put},
         payload,
     },
+    transformations::stored::StoredTransformation,
 };
 
 /// Makes what is wanted of a file that has no name yet, or orders it.
@@ -43,7 +44,7 @@ pub(super) async fn wanted_ahead(
         return target.make(plane, upload.tenant().id(), &staged.file, &eager.items, occasion).await;
     }
     let job = order(upload, eager, version, public_id, false);
-    let early = target.put_off(plane, &eager.items, &job.batch)?;
+    let early = target.put_off(plane, upload.tenant().id(), &eager.items, &job.batch).await?;
     Ok(Ahead { renditions: Vec::new(), early, later: Some(Order::of(&job)?) })
 }
 
@@ -57,7 +58,7 @@ pub(super) async fn of_existing(
 ) -> Result<(Vec<Early>, Option<Order>), ApiError> {
     let job = order(call, eager, asset.version.id, &asset.name.public_id, is_explicit);
     // All are planned before the first is made.
-    let put_off = Target::of(asset)?.put_off(plane, &eager.items, &job.batch)?;
+    let put_off = Target::of(asset)?.put_off(plane, call.tenant().id(), &eager.items, &job.batch).await?;
     if eager.is_async {
         return Ok((put_off, Some(Order::of(&job)?)));
     }
@@ -103,7 +104,7 @@ pub(super) async fn tell(
 fn order(call: &AuthorizedUpload, eager: &Eager, version: VersionId, public_id: &str, is_explicit: bool) -> job::Eager {
     job::Eager {
         version: version.0,
-        items: eager.items.iter().map(Item::print).collect(),
+        items: eager.items.iter().map(StoredTransformation::print).collect(),
         batch: call.wishes().batch.clone().unwrap_or_else(|| Uuid::new_v4().as_simple().to_string()),
         to: eager.notify.clone().or_else(|| call.wishes().to.clone()),
         public_id: public_id.to_owned(),

@@ -8,7 +8,6 @@ use plane_kit::{
 };
 use serde_json::json;
 use transform::{
-    grammar::FormatChoice,
     hints::ClientHints,
     source::{Format, SourceMeta},
 };
@@ -17,9 +16,9 @@ use super::{keep, stage::Staged};
 use crate::{
     DataPlane,
     delivery::prepare::{Prepared, Wish, of_version},
-    eager::ask::Item,
     render::{RenderError, SourceFile},
     tenants::Tenant,
+    transformations::stored::StoredTransformation,
 };
 
 /// How many frames of an animation, or pages, a file may have that is changed before it is stored.
@@ -28,7 +27,7 @@ const FRAMES: u32 = 1000;
 /// What is made of a file before it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Incoming {
-    item: Item,
+    item: StoredTransformation,
     /// Whether it is said what format comes out of it.
     pub converts: bool,
 }
@@ -45,16 +44,16 @@ impl Incoming {
         let chain = params.text("transformation")?.filter(|chain| !chain.is_empty());
         let item = match (&chain, &format) {
             (None, None) => return Ok(None),
-            (Some(chain), None) => Item::parse("transformation", chain)?,
+            (Some(chain), None) => StoredTransformation::parse("transformation", chain)?,
             (chain, Some(format)) => {
                 let chain = chain.as_deref().unwrap_or_default().trim_end_matches('/');
-                Item::parse("transformation", &format!("{chain}/{format}"))?
+                StoredTransformation::parse("transformation", &format!("{chain}/{format}"))?
             }
         };
-        let is_open = |choice: Option<&FormatChoice>| choice == Some(&FormatChoice::Auto);
-        if item.transformation.components().iter().any(|component| is_open(component.format.as_ref())) {
-            let text =
-                "Invalid value for parameter transformation: f_auto depends on who asks, and nobody has asked yet";
+        if let Some(part) = item.transformation.depends_on_client() {
+            let text = format!(
+                "Invalid value for parameter transformation: {part} depends on who asks, and nobody has asked yet"
+            );
             return Err(ApiError::new(ErrorCode::InvalidTransformation, text));
         }
         Ok(Some(Self { item, converts: format.is_some() }))
@@ -76,8 +75,11 @@ impl Incoming {
             return Err(ApiError::new(ErrorCode::InvalidFile, text));
         }
         let spelling = self.item.spelling(source.format.name());
+        let transformation = self.item.transformation.clone();
+        let expanded = plane.definitions.expand(&plane.database, tenant.id(), transformation).await?;
         let wish = Wish {
-            transformation: &self.item.transformation,
+            environment: tenant.id(),
+            transformation: &expanded,
             spelling: &spelling,
             version: VersionId::generate(plane.clock.now()),
             epoch: 0,

@@ -4,6 +4,7 @@
 //! that gives the same value again.
 
 mod length;
+mod names;
 pub(crate) mod number;
 mod output;
 mod path;
@@ -15,6 +16,7 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 
 pub use length::{Axis, Expression, Length, Scope};
+pub use names::{Definitions, Expanded};
 pub use number::Decimal;
 pub use output::{Attachment, Dpr, Flag, FormatChoice, Quality, QualityLevel, writable_format};
 pub use path::{SplitPath, split_path};
@@ -72,6 +74,8 @@ pub struct Component {
     pub gravity: Option<Gravity>,
     /// `h_`: height.
     pub height: Option<Length>,
+    /// `t_`: names of stored transformations, which come before everything else of the component.
+    pub names: Vec<String>,
     /// `pg_`: page or frame counted from one, which acts on the whole chain.
     pub page: Option<u32>,
     /// `q_`: quality, which acts on the whole chain.
@@ -103,10 +107,15 @@ impl Transformation {
     fn of(pieces: &[&str], read: impl Fn(&str) -> Result<Component, Refusal>) -> Result<Self, Refusal> {
         let count = pieces.len();
         if count > MAX_COMPONENTS {
-            let sentence = format!("Maximum is {MAX_COMPONENTS} transformation components. Requested {count}");
-            return Err(Refusal::too_large(sentence));
+            return Err(too_many(count));
         }
         Ok(Self { components: pieces.iter().map(|piece| read(piece)).collect::<Result<_, _>>()? })
+    }
+
+    /// The same with one more component behind it.
+    pub fn then(mut self, component: Component) -> Self {
+        self.components.push(component);
+        self
     }
 
     /// The components in order.
@@ -189,6 +198,7 @@ impl Component {
             attachment: _,
             gravity,
             height,
+            names,
             page,
             quality,
             radius,
@@ -198,7 +208,7 @@ impl Component {
             zoom,
         } = self;
         flags.iter().all(|flag| flag.is_delivery_only())
-            && turns.is_empty()
+            && (turns.is_empty() && names.is_empty())
             && (aspect_ratio.is_none() && background.is_none() && border.is_none() && crop.is_none() && dpr.is_none())
             && (effect.is_none() && format.is_none() && gravity.is_none() && height.is_none() && page.is_none())
             && (quality.is_none()
@@ -207,6 +217,16 @@ impl Component {
                 && x.is_none()
                 && y.is_none()
                 && zoom.is_none())
+    }
+
+    /// The first item that depends on who asks.
+    fn depends_on_client(&self) -> Option<&'static str> {
+        match self {
+            Self { format: Some(FormatChoice::Auto), .. } => Some("f_auto"),
+            Self { dpr: Some(Dpr::Auto), .. } => Some("dpr_auto"),
+            Self { width: Some(Width::Auto { .. }), .. } => Some("w_auto"),
+            _ => None,
+        }
     }
 
     fn read(&mut self, item: &str) -> Result<(), Refusal> {
@@ -231,6 +251,7 @@ impl Component {
             "pg" => self.page = Some(values::parse_page(value)?),
             "q" => self.quality = Some(Quality::parse(value)?),
             "r" => self.radius = Some(Radius::parse(value)?),
+            "t" => self.names = names::parse(value)?,
             "w" => self.width = Some(Width::parse(value)?),
             "x" => self.x = Some(Length::parse("x", value, Axis::Horizontal)?),
             "y" => self.y = Some(Length::parse("y", value, Axis::Vertical)?),
@@ -266,12 +287,18 @@ impl fmt::Display for Component {
         push("pg", displayed(&self.page));
         push("q", displayed(&self.quality));
         push("r", displayed(&self.radius));
+        push("t", displayed(&(!self.names.is_empty()).then_some(names::Joined(&self.names))));
         push("w", displayed(&self.width));
         push("x", displayed(&self.x));
         push("y", displayed(&self.y));
         push("z", displayed(&self.zoom));
         f.write_str(&items.join(","))
     }
+}
+
+/// The refusal of a chain of more than [`MAX_COMPONENTS`].
+fn too_many(count: usize) -> Refusal {
+    Refusal::too_large(format!("Maximum is {MAX_COMPONENTS} transformation components. Requested {count}"))
 }
 
 fn displayed<T: fmt::Display>(value: &Option<T>) -> Option<&dyn fmt::Display> {

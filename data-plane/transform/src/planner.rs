@@ -8,7 +8,7 @@ mod chain;
 use crate::autos::{self, ContentClass};
 use crate::geometry::Size;
 use crate::grammar::{
-    Component, Decimal, Dpr, Flag, FormatChoice, Quality, QualityLevel, Transformation, Turn, writable_format,
+    Component, Decimal, Dpr, Expanded, Flag, FormatChoice, Quality, QualityLevel, Transformation, Turn, writable_format,
 };
 use crate::hints::{ClientHints, Vary};
 use crate::plan::{Chroma, Colour, Decode, Encode, Plan};
@@ -18,8 +18,8 @@ use crate::source::{Format, SourceMeta};
 /// Everything a plan is made from.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanRequest<'a> {
-    /// The transformation of the URL, names and conditions already resolved.
-    pub transformation: &'a Transformation,
+    /// The transformation of the URL.
+    pub transformation: &'a Expanded,
     /// The extension of the public id, without its dot; asks for a format unless the transformation does.
     pub extension: Option<&'a str>,
     /// What is known of the stored source.

@@ -40,6 +40,16 @@ impl Refusal {
         Self::new(RefusalKind::Invalid, format!("Invalid transformation component - {piece}"))
     }
 
+    /// A name under which nothing is stored: `Unknown transformation <name>`.
+    pub fn unknown_name(name: &str) -> Self {
+        Self::new(RefusalKind::Invalid, format!("Unknown transformation {name}"))
+    }
+
+    /// A name that cannot be resolved: `Invalid transformation <name>: it <why>`.
+    pub fn name(name: &str, why: impl fmt::Display) -> Self {
+        Self::new(RefusalKind::Invalid, format!("Invalid transformation {name}: it {why}"))
+    }
+
     /// Something the language knows and this build does not carry out: `<token> is not built yet`.
     pub fn not_built(token: impl fmt::Display) -> Self {
         Self::new(RefusalKind::NotBuilt, format!("{token} is not built yet"))

@@ -144,7 +144,7 @@ fn animations_are_cut_to_the_limit_of_frames() {
 #[test]
 fn limits_count_all_frames() {
     let limits = OutputLimits { max_pixels: 10_000, ..LIMITS };
-    let transformation = Transformation::parse("w_50").unwrap();
+    let transformation = Transformation::parse("w_50").unwrap().expand(&|_| None).unwrap();
     let hints = ClientHints::default();
     let result = |source: &SourceMeta| {
         plan(PlanRequest { transformation: &transformation, extension: None, source, hints: &hints, limits: &limits })

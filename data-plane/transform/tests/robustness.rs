@@ -196,6 +196,8 @@ fn check(text: &str) -> bool {
     let again = Transformation::parse(&canonical).unwrap_or_else(|refusal| panic!("{text} as {canonical}: {refusal}"));
     assert_eq!(again, transformation, "{text}");
     assert_eq!(again.canonical(), canonical, "{text}");
+    let nothing_stored = |transformation: Transformation| transformation.expand(&|_| None);
+    let (Ok(transformation), Ok(again)) = (nothing_stored(transformation), nothing_stored(again)) else { return true };
 
     let hints =
         ClientHints { avif: true, webp: true, dpr: Some(1e300), width: Some(u32::MAX), ..ClientHints::default() };

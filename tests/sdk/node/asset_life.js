@@ -183,6 +183,30 @@ async function main() {
   assert.equal((await api.delete_metadata_field('nday')).message, 'ok');
   await uploader.destroy('life/m');
 
+  // Named transformations, and the record of every other.
+  const eager = { crop: 'scale', width: 104 };
+  await uploader.upload(photo, { public_id: 'life/t', eager: [eager] });
+  const known = (await api.transformations({ max_results: 500 })).transformations.find((one) => one.name === 'c_scale,w_104');
+  assert.deepEqual([known.used, known.named, known.allowed_for_strict], [true, false, false]);
+  for (const said of ['c_scale,w_104', eager]) {
+    const detail = await api.transformation(said);
+    assert.deepEqual(detail.info, [eager]);
+    assert.deepEqual(detail.derived.map((one) => one.public_id), ['life/t']);
+  }
+  await api.update_transformation('c_scale,w_104', { allowed_for_strict: true });
+  assert.equal((await api.transformation('c_scale,w_104')).allowed_for_strict, true);
+  assert.equal((await api.create_transformation('node_named', { crop: 'scale', width: 105 })).message, 'created');
+  await api.update_transformation('node_named', { unsafe_update: { crop: 'scale', width: 106 } });
+  assert.deepEqual((await api.transformation('node_named')).info, [{ crop: 'scale', width: 106 }]);
+  const byName = await fetch(cloudinary.url('life/t', { transformation: 'node_named', format: 'jpg', secure: false }));
+  assert.equal(byName.status, 200, byName.headers.get('x-cld-error'));
+  assert.deepEqual((await api.transformations({ named: true })).transformations.map((one) => one.name), ['t_node_named']);
+  for (const gone of ['node_named', eager]) {
+    assert.equal((await api.delete_transformation(gone)).message, 'deleted');
+    await assert.rejects(api.transformation(gone), ({ error }) => error.http_code === 404);
+  }
+  await uploader.destroy('life/t');
+
   // A remote picture, uploaded and fetched.
   const copied = await uploader.upload(remote, { public_id: 'life/remote' });
   const fetched = await fetch(cloudinary.url(remote, { type: 'fetch', secure: false }));

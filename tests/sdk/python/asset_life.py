@@ -177,6 +177,33 @@ def main(photo, remote):
     assert api.delete_metadata_field("age")["message"] == "ok"
     uploader.destroy("life/m")
 
+    # Named transformations, and the record of every other.
+    stored = uploader.upload(photo, public_id="life/t", eager=[{"crop": "scale", "width": 101}])
+    assert stored["eager"][0]["transformation"] == "c_scale,w_101", stored
+    known = {item["name"]: item for item in api.transformations(max_results=500)["transformations"]}
+    assert known["c_scale,w_101"]["used"] is True and known["c_scale,w_101"]["named"] is False, known
+    for said in ["c_scale,w_101", {"crop": "scale", "width": 101}]:
+        detail = api.transformation(said)
+        assert detail["info"] == [{"crop": "scale", "width": 101}], detail
+        assert [item["public_id"] for item in detail["derived"]] == ["life/t"], detail
+    for allowed in [True, False]:
+        api.update_transformation("c_scale,w_101", allowed_for_strict=allowed)
+        assert api.transformation("c_scale,w_101")["allowed_for_strict"] is allowed
+    assert api.create_transformation("python_named", {"crop": "scale", "width": 102})["message"] == "created"
+    detail = api.transformation("python_named")
+    assert (detail["allowed_for_strict"], detail["used"], detail["info"]) == (True, False, [{"crop": "scale", "width": 102}])
+    api.update_transformation("python_named", unsafe_update={"crop": "scale", "width": 103})
+    assert api.transformation("python_named")["info"] == [{"crop": "scale", "width": 103}]
+    url, _ = cloudinary.utils.cloudinary_url("life/t", transformation="python_named", format="jpg", secure=False)
+    with urllib.request.urlopen(url) as answer:
+        assert answer.headers["Content-Type"] == "image/jpeg"
+    named = api.transformations(named=True, max_results=500)["transformations"]
+    assert [item["name"] for item in named] == ["t_python_named"], named
+    for gone in ["python_named", {"crop": "scale", "width": 101}]:
+        assert api.delete_transformation(gone)["message"] == "deleted"
+        refused(NotFound, api.transformation, gone)
+    uploader.destroy("life/t")
+
     # A remote picture, uploaded and fetched.
     stored = uploader.upload(remote, public_id="life/remote")
     url, _ = cloudinary.utils.cloudinary_url(remote, type="fetch", width=50, crop="scale", secure=False)

@@ -56,7 +56,7 @@ pub fn planned(
     source: &SourceMeta,
     hints: &ClientHints,
 ) -> Result<Planned, Refusal> {
-    let transformation = Transformation::parse(text)?;
+    let transformation = Transformation::parse(text)?.expand(&|_| None)?;
     plan(PlanRequest { transformation: &transformation, extension, source, hints, limits: &LIMITS })
 }
 
