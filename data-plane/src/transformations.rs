@@ -7,7 +7,9 @@
 pub mod cleanup;
 pub mod definitions;
 pub mod info;
+pub mod record;
 pub mod recorded;
+pub mod spelling;
 pub mod store;
 pub mod stored;
 pub mod uses;

@@ -18,12 +18,12 @@ use crate::{
         coordinates::Coordinates,
         derived::Derived,
         early::{Early, Outcome},
-        made::Spelling,
         moderation::{MANUAL, Moderation},
         record::{AssetName, AssetRecord, DeliveryType, ResourceType},
     },
     tables::{derived_assets, renditions},
     tenants::Tenant,
+    transformations::spelling::Spelling,
 };
 
 /// What stays as it is in a delivery path, as the official clients escape it.

@@ -36,7 +36,7 @@ use crate::{
     permitted::Permitted,
     storage::ObjectKey,
     tables::{asset_names, asset_versions, assets, chunked_uploads, renditions},
-    transformations::{recorded::Recorded, store::put_made},
+    transformations::{record::put_made, recorded::Recorded},
 };
 
 /// A stored object and everything that its rows will say.

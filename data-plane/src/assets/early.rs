@@ -1,7 +1,7 @@
 //! What is made of an asset before anybody asks for it, as far as the asset's rows and whoever is told know of it.
 
-use super::made::{NewRendition, Spelling};
-use crate::jobs::Order;
+use super::made::NewRendition;
+use crate::{jobs::Order, transformations::spelling::Spelling};
 
 /// A transformation that was asked for ahead, and how it went.
 #[derive(Debug, Clone)]

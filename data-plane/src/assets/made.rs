@@ -15,7 +15,7 @@ use super::{AssetStore, record::VersionRecord};
 use crate::{
     metering::outbox,
     tables::{asset_versions, derived_assets, renditions},
-    transformations::{recorded::Recorded, store::put_made},
+    transformations::{record::put_made, recorded::Recorded, spelling::Spelling},
 };
 
 /// A made picture and everything that its rows will say.
@@ -43,15 +43,6 @@ pub struct NewRendition {
     pub reason: &'static str,
     /// The request that had it made, for the ledger.
     pub request: String,
-}
-
-/// How a rendition was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Spelling {
-    /// The transformation as it stood in the URL.
-    pub transformation: String,
-    /// The extension as it stood in the URL, or nothing.
-    pub extension: String,
 }
 
 impl AssetStore<'_> {

@@ -20,9 +20,9 @@ use uuid::Uuid;
 use super::{admit::AdmittedDelivery, locate::LocatedAsset, url::refused};
 use crate::{
     DataPlane, Plane,
-    assets::{made::Spelling, record::ResourceType},
+    assets::record::ResourceType,
     tenants::Tenant,
-    transformations::{recorded::Recorded, uses::Use},
+    transformations::{recorded::Recorded, spelling::Spelling, uses::Use},
 };
 
 /// Changes whenever the same plan would give other bytes; part of every rendition key.

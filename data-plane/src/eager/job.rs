@@ -13,7 +13,6 @@ use crate::{
     assets::{
         AssetStore,
         early::{Early, Outcome},
-        made::Spelling,
         record::{AssetRecord, ResourceType},
     },
     delivery::{
@@ -33,7 +32,7 @@ use crate::{
         payload,
     },
     tenants::Tenant,
-    transformations::stored::StoredTransformation,
+    transformations::{spelling::Spelling, stored::StoredTransformation},
 };
 
 /// How often a version is planned anew whose derived assets are dropped meanwhile.

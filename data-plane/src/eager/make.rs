@@ -14,7 +14,7 @@ use crate::{
     assets::{
         AssetStore,
         early::{Ahead, Early, Outcome},
-        made::{NewRendition, Spelling},
+        made::NewRendition,
         record::AssetRecord,
     },
     delivery::{
@@ -24,7 +24,7 @@ use crate::{
     },
     render::SourceFile,
     tenants::Tenant,
-    transformations::stored::StoredTransformation,
+    transformations::{spelling::Spelling, stored::StoredTransformation},
 };
 
 /// A version of a picture, which may have its name or be about to get it.

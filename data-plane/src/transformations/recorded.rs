@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use transform::source::Format;
 
-use crate::assets::made::Spelling;
+use super::spelling::Spelling;
 
 /// What stands before a name.
 const MARK: &str = "t_";

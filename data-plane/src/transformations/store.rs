@@ -9,21 +9,20 @@ use plane_kit::{
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
     QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, OnConflict},
 };
 use serde_json::{Value, json};
 
 use super::{
     cleanup::Cleanup,
+    record::{insert, unnamed},
     recorded::{self, Recorded},
-    uses::Delivered,
 };
 use crate::{
     assets::ActsFor,
     audit,
     jobs::{self, Order},
     permitted::Permitted,
-    tables::transformations::{ActiveModel, Column, Entity, Model},
+    tables::transformations::{Column, Entity, Model},
 };
 
 /// What kept a change from being made.
@@ -132,7 +131,7 @@ impl<'a> TransformationStore<'a> {
         let (before, mut row) = match found {
             Some(row) => (Some(row.clone()), row),
             None => {
-                let row = self.unnamed(recorded::meant(&text)[1].clone(), now, None);
+                let row = unnamed(self.environment, recorded::meant(&text)[1].clone(), now, None);
                 insert(&transaction, row.clone()).await?;
                 (None, row)
             }
@@ -191,10 +190,6 @@ impl<'a> TransformationStore<'a> {
         Entity::find_by_id((self.environment.0, found.name)).lock_exclusive().one(transaction).await
     }
 
-    fn unnamed(&self, name: String, now: DateTime<Utc>, last_used_at: Option<DateTime<Utc>>) -> Model {
-        unnamed(self.environment, name, now, last_used_at)
-    }
-
     async fn audit(
         &self,
         transaction: &DatabaseTransaction,
@@ -204,78 +199,6 @@ impl<'a> TransformationStore<'a> {
     ) -> Result<(), DbErr> {
         audit::put(transaction, self.region, self.environment, by, entry, now).await
     }
-}
-
-/// Keeps that something was made by a transformation, in the transaction in which it is kept. Where others do the same at once, each
-/// comes with its transformations in order, so that nobody waits for one who waits for him.
-pub async fn put_made<C: ConnectionTrait>(
-    connection: &C,
-    environment: EnvironmentId,
-    recorded: impl IntoIterator<Item = Recorded>,
-    now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    let mut recorded: Vec<(String, Recorded)> = recorded.into_iter().map(|one| (one.key(), one)).collect();
-    recorded.sort_by(|(a, _), (b, _)| a.cmp(b));
-    recorded.dedup();
-    for (name, recorded) in recorded {
-        if matches!(recorded, Recorded::Written(_)) {
-            insert(connection, unnamed(environment, name.clone(), now, Some(now))).await?;
-        }
-        // A row that was used before is not touched: everybody would wait for it.
-        Entity::update_many()
-            .col_expr(Column::LastUsedAt, Expr::value(now))
-            .filter(Column::EnvironmentId.eq(environment.0))
-            .filter(Column::Name.eq(name))
-            .filter(Column::LastUsedAt.is_null())
-            .exec(connection)
-            .await?;
-    }
-    Ok(())
-}
-
-/// Adds deliveries. A name that was taken away meanwhile stays away.
-pub(super) async fn add_deliveries<C: ConnectionTrait>(connection: &C, delivered: &Delivered) -> Result<(), DbErr> {
-    let Delivered { environment, recorded, deliveries, last } = delivered;
-    let name = recorded.key();
-    if matches!(recorded, Recorded::Written(_)) {
-        insert(connection, unnamed(*environment, name.clone(), *last, Some(*last))).await?;
-    }
-    let later = Expr::col(Column::LastUsedAt).is_null().or(Expr::col(Column::LastUsedAt).lt(*last));
-    Entity::update_many()
-        .col_expr(Column::Deliveries, Expr::col(Column::Deliveries).add(*deliveries))
-        .col_expr(Column::LastUsedAt, Expr::case(later, *last).finally(Expr::col(Column::LastUsedAt)).into())
-        .filter(Column::EnvironmentId.eq(environment.0))
-        .filter(Column::Name.eq(name))
-        .exec(connection)
-        .await
-        .map(drop)
-}
-
-fn unnamed(
-    environment: EnvironmentId,
-    name: String,
-    created_at: DateTime<Utc>,
-    last_used_at: Option<DateTime<Utc>>,
-) -> Model {
-    Model {
-        environment_id: environment.0,
-        name,
-        is_named: false,
-        definition: None,
-        allowed_for_strict: false,
-        deliveries: 0,
-        created_at,
-        last_used_at,
-    }
-}
-
-/// Whether the row was written; it is not when there is one of its name.
-async fn insert<C: ConnectionTrait>(connection: &C, row: Model) -> Result<bool, DbErr> {
-    let written = Entity::insert(ActiveModel::from(row))
-        .on_conflict(OnConflict::columns([Column::EnvironmentId, Column::Name]).do_nothing().to_owned())
-        .exec_without_returning(connection)
-        .await?;
-    Ok(written > 0)
 }
 
 fn target(name: &str) -> String {

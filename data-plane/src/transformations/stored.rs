@@ -7,10 +7,8 @@ use transform::{
     source::Format,
 };
 
-use crate::{
-    assets::made::Spelling,
-    delivery::url::{SPELLING_LIMIT, refused},
-};
+use super::spelling::Spelling;
+use crate::delivery::url::{SPELLING_LIMIT, refused};
 
 /// A transformation as it is asked for ahead, or kept under a name.
 #[derive(Debug, Clone, PartialEq)]

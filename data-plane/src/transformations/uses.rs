@@ -17,7 +17,10 @@ use plane_kit::{database::Database, error::chain, ids::EnvironmentId};
 use sea_orm::DbErr;
 use tokio::{sync::watch, task::JoinHandle};
 
-use super::{recorded::Recorded, store};
+use super::{
+    record::{self, Delivered},
+    recorded::Recorded,
+};
 use crate::{DataPlane, metering::shipper::stopped};
 
 /// How many counts are written in one transaction. SQLite has one writer, and others wait for it.
@@ -44,19 +47,6 @@ impl Use {
 /// The counters of this process. What is planned holds its counter, so counting looks nothing up.
 #[derive(Default)]
 pub struct Uses(Mutex<HashMap<(EnvironmentId, Recorded), Arc<Use>>>);
-
-/// What is to be written of one transformation.
-#[derive(Debug, Clone)]
-pub struct Delivered {
-    /// Whose it is.
-    pub environment: EnvironmentId,
-    /// Which.
-    pub recorded: Recorded,
-    /// How often.
-    pub deliveries: i64,
-    /// When for the last time.
-    pub last: DateTime<Utc>,
-}
 
 impl Uses {
     /// The counter of a transformation.
@@ -111,7 +101,7 @@ impl Uses {
 async fn write(database: &Database, some: &[Delivered]) -> Result<(), DbErr> {
     let transaction = database.begin().await?;
     for delivered in some {
-        store::add_deliveries(&transaction, delivered).await?;
+        record::add_deliveries(&transaction, delivered).await?;
     }
     transaction.commit().await
 }
