@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use plane_kit::{
     audit::{Entry, Origin},
+    destination::without_credentials,
     ids::{AccountId, EnvironmentId},
-    seam::snapshot::{EnvironmentSettings, FolderMode, Limits},
+    seam::snapshot::{FolderMode, Limits},
+    settings::{EnvironmentSettings, SettingsView},
 };
 use sea_orm::{
     ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
@@ -24,7 +26,7 @@ use crate::{
     names::{can_be_a_name, check_cloud_name, check_display_name, generate_cloud_name},
     regions,
     settings::SettingsChanges,
-    snapshots::{IssueError, folder_mode_name},
+    snapshots::IssueError,
     store_error::StoreError,
     tables::{access_keys as key_rows, accounts, begins_with, can_be_kept, product_environments as rows},
 };
@@ -68,8 +70,11 @@ impl Environment {
     }
 
     /// What its administrators have set.
-    pub(crate) fn settings(&self) -> Result<EnvironmentSettings, StoreError> {
-        Ok(serde_json::from_value(self.row.settings.clone()).map_err(IssueError::from)?)
+    pub(crate) fn settings(&self) -> Result<SettingsView, StoreError> {
+        let settings: EnvironmentSettings =
+            serde_json::from_value(self.row.settings.clone()).map_err(IssueError::from)?;
+        let mode = FolderMode::from_name(&self.row.folder_mode).unwrap_or(FolderMode::Dynamic);
+        Ok(SettingsView::new(mode, settings))
     }
 
     /// When it was made.
@@ -123,6 +128,8 @@ pub(crate) struct NewEnvironment {
     pub enabled: Option<bool>,
     /// The region that serves it; the configured default when absent.
     pub region: Option<String>,
+    /// How folders and public ids relate; as in the base, else independently, when absent.
+    pub folder_mode: Option<FolderMode>,
 }
 
 /// What changes about a product environment; what is absent stays.
@@ -335,9 +342,10 @@ impl<'a> Environments<'a> {
                 Some(base) => base.settings.clone(),
                 None => json!({}),
             },
-            folder_mode: match &base {
-                Some(base) => base.folder_mode.clone(),
-                None => folder_mode_name(FolderMode::Dynamic).to_owned(),
+            folder_mode: match (new.folder_mode, &base) {
+                (Some(mode), _) => mode.name().to_owned(),
+                (None, Some(base)) => base.folder_mode.clone(),
+                (None, None) => FolderMode::Dynamic.name().to_owned(),
             },
             version: 1,
             created_at: now,
@@ -395,14 +403,17 @@ impl<'a> Environments<'a> {
     ) -> Result<Environment, StoreError> {
         let mut change = Change::of(self.foundation, self.account, environment.row.id).await?;
         let mut row = change.environment().clone();
-        let before = row.settings.clone();
-        let mut settings = serde_json::from_value(before.clone()).map_err(IssueError::from)?;
-        changes.apply(&mut settings);
+        let before = all_settings(&row);
+        if let Some(mode) = changes.folder_mode() {
+            row.folder_mode = mode.name().to_owned();
+        }
+        let settings = serde_json::from_value(row.settings.clone()).map_err(IssueError::from)?;
+        let settings = changes.apply(settings).map_err(IssueError::from)?;
         row.settings = serde_json::to_value(settings).map_err(IssueError::from)?;
         row.updated_at = self.foundation.clock.now();
         change.write(row).await?;
         let row = change.environment();
-        let entry = Entry::changed("update_environment_settings", target(row), before, row.settings.clone());
+        let entry = Entry::changed("update_environment_settings", target(row), before, all_settings(row));
         let row = change.commit(self.origin, entry).await?;
         self.with_keys(row).await
     }
@@ -434,6 +445,18 @@ fn shown(row: &rows::Model) -> Value {
         "custom_attributes": row.custom_attributes,
         "folder_mode": row.folder_mode,
     })
+}
+
+/// The settings of an environment as the audit log shows them.
+fn all_settings(row: &rows::Model) -> Value {
+    let mut settings = row.settings.clone();
+    if let Some(url) = settings.get_mut("notification_url") {
+        *url = json!(url.as_str().map(without_credentials));
+    }
+    if let Value::Object(settings) = &mut settings {
+        settings.insert("folder_mode".into(), row.folder_mode.as_str().into());
+    }
+    settings
 }
 
 /// Checks the caller's own attributes.

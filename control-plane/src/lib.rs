@@ -51,8 +51,9 @@ use plane_kit::{
     http::{params::Params, routes::Routes},
     ids::{AccountId, EnvironmentId},
     seal::SealingRing,
-    seam::{ControlLink, snapshot::EnvironmentSettings},
+    seam::ControlLink,
     secret::Secret,
+    settings::SettingsView,
 };
 use sea_orm::DbErr;
 
@@ -301,7 +302,7 @@ impl ControlPlane {
         account: AccountId,
         cloud_name: &str,
         changes: &Params,
-    ) -> Result<EnvironmentSettings, ApiError> {
+    ) -> Result<SettingsView, ApiError> {
         let changes = SettingsChanges::read(changes)?;
         let environments = Environments::for_operator(&self.foundation, account);
         let environment = environments.find_by_cloud_name(cloud_name).await?;

@@ -136,7 +136,7 @@ fn build(
         version: environment.version,
         standing,
         limits: serde_json::from_value(environment.limits.clone())?,
-        folder_mode: read_folder_mode(&environment.folder_mode),
+        folder_mode: FolderMode::from_name(&environment.folder_mode).unwrap_or(FolderMode::Dynamic),
         settings: serde_json::from_value(environment.settings.clone())?,
         hosts: Vec::new(),
         keys: sealed_keys,
@@ -144,17 +144,4 @@ fn build(
         roles,
         created_at: environment.created_at,
     })
-}
-
-/// Reads a stored folder mode.
-fn read_folder_mode(text: &str) -> FolderMode {
-    if text == folder_mode_name(FolderMode::Fixed) { FolderMode::Fixed } else { FolderMode::Dynamic }
-}
-
-/// A folder mode as it is stored.
-pub(crate) fn folder_mode_name(mode: FolderMode) -> &'static str {
-    match mode {
-        FolderMode::Fixed => "fixed",
-        FolderMode::Dynamic => "dynamic",
-    }
 }

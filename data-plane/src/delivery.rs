@@ -15,6 +15,7 @@ pub mod mapped;
 pub mod prepare;
 pub mod range;
 pub mod respond;
+pub mod strangers;
 pub mod url;
 
 use std::sync::Arc;
@@ -33,10 +34,11 @@ use plane_kit::{
 };
 
 use self::{
-    admit::AdmittedDelivery,
+    admit::{AdmittedDelivery, Viewer},
     make::Occasion,
     prepare::{Prepared, hints_of, prepare},
     respond::{Answer, Conditions, Delivered},
+    strangers::KeptFor,
     url::DeliveryUrl,
 };
 use crate::{DataPlane, assets::record::DeliveryType, metering::ticket::UsageTicket, tenants::Tenant};
@@ -94,7 +96,7 @@ async fn answer(request: &HttpRequest, plane: &DataPlane) -> Result<Delivered, A
     // A request that is refused counts nothing, and neither does one whose caller leaves.
     let mut ticket = InFlight::begin(plane, &tenant);
     let url = url.resolve(plane, tenant.id()).await?;
-    let admitted = AdmittedDelivery::admit(&url, &tenant, plane.clock.now())?;
+    let admitted = AdmittedDelivery::admit(&url, &tenant, Viewer::of(request), plane.clock.now())?;
     answer_admitted(request, plane, &tenant, &admitted, &mut ticket).await
 }
 
@@ -180,13 +182,18 @@ async fn attempt(
     if !admitted.is_of(asset.record.id) {
         return Err(ApiError::not_found(format!("Resource not found - {}", asset.record.name.public_id)).into());
     }
-    match prepare(plane, tenant, admitted, &asset, || hints_of(request))? {
+    let prepared = prepare(plane, tenant, admitted, &asset, || hints_of(request))?;
+    let kept_for = match strangers::are_bound(tenant, admitted) {
+        false => KeptFor::Everybody,
+        true => Box::pin(strangers::check(plane, tenant, admitted, &asset, &prepared)).await?,
+    };
+    match prepared {
         Prepared::Original => {
             let answer = Answer::original(plane, admitted, &asset, conditions);
             Ok(Box::pin(answer.with_original(plane, &asset)).await?)
         }
         Prepared::Derived(derived) => {
-            let answer = Answer::derived(plane, admitted, &asset, &derived, conditions);
+            let answer = Answer::derived(plane, admitted, &asset, &derived, conditions).kept_for(kept_for);
             let answer = match answer.is_complete() {
                 true => answer,
                 false => {

@@ -73,6 +73,7 @@ use render::{RenderPool, WorkerCommand};
 use storage::{ObjectKey, Storage};
 use tenants::{Tenant, Tenants};
 use transformations::{
+    allowed::Allowed,
     definitions::Definitions,
     uses::{self, Uses},
 };
@@ -174,6 +175,8 @@ pub struct Plane {
     pub located: Located,
     /// What is stored under the names of transformations.
     pub definitions: Definitions,
+    /// Which transformations are allowed where they are strict.
+    pub allowed: Allowed,
     /// How often transformations are delivered.
     pub uses: Uses,
     /// Plans made before.
@@ -253,6 +256,7 @@ impl Plane {
         Ok(Arc::new(Self {
             located: Located::new(Duration::from_millis(settings.delivery.row_cache_ms)),
             definitions: Definitions::new(Duration::from_millis(settings.delivery.row_cache_ms)),
+            allowed: Allowed::new(Duration::from_millis(settings.delivery.row_cache_ms)),
             uses: Uses::default(),
             renditions: Renditions::new(settings.delivery.memory_cache_bytes),
             fetches: Fetches::new(settings.delivery.fetch_keep_seconds),

@@ -3,7 +3,6 @@
 //! What is to be told is written in the transaction of what happened, one row for each address, with a job that sends it. So nothing is
 //! told that did not happen, and nothing that happened goes untold because a process was killed.
 
-pub mod destination;
 pub mod event;
 pub mod log;
 pub mod message;

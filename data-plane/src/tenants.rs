@@ -19,10 +19,12 @@ use plane_kit::{
         snapshot::{FolderMode, KeySnapshot, SignedSnapshot, Standing, TenantSnapshot, TrustedKey},
     },
     secret::Secret,
+    signature::Algorithm,
     telemetry::metrics::Metrics,
 };
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, sea_query::OnConflict};
 use tokio::{sync::Mutex, task::JoinHandle};
+use transform::grammar::Quality;
 
 use crate::tables::tenant_snapshots;
 
@@ -115,6 +117,28 @@ impl Tenant {
     /// A principal of the environment, as in `key:814814814814814`.
     pub fn principal<'a>(&'a self, subject: &'a str) -> Principal<'a> {
         Principal { owner: self.id().0, version: self.snapshot.version, subject, book: &self.book }
+    }
+
+    /// The largest file that is taken, in bytes.
+    pub fn most_bytes(&self) -> u64 {
+        let plan = self.snapshot.limits.upload_bytes;
+        self.snapshot.settings.max_upload_bytes.map_or(plan, |own| own.min(plan))
+    }
+
+    /// The largest picture that is taken, in pixels of all frames.
+    pub fn most_pixels(&self) -> u64 {
+        let plan = self.snapshot.limits.image_pixels;
+        self.snapshot.settings.max_image_pixels.map_or(plan, |own| own.min(plan))
+    }
+
+    /// The digest that signs results and notifications.
+    pub fn signing_algorithm(&self) -> Algorithm {
+        self.snapshot.settings.api_signature_algorithm.unwrap_or(Algorithm::Sha1)
+    }
+
+    /// The quality of images whose transformation says none. Nothing where it was never set.
+    pub fn default_quality(&self) -> Option<Quality> {
+        Quality::parse(self.snapshot.settings.default_image_quality.as_deref()?).ok()
     }
 
     /// Whether folders are independent of public ids.

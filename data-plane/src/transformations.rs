@@ -4,6 +4,7 @@
 //! writes the same out. How often each was delivered is counted in memory and written in passing: it is there for people to look at,
 //! and nothing is billed by it.
 
+pub mod allowed;
 pub mod cleanup;
 pub mod definitions;
 pub mod info;

@@ -71,7 +71,8 @@ impl Links {
         if asset.name.delivery_type != DeliveryType::Upload
             && let Some(secret) = tenant.delivery_secrets(self.clock.now()).next()
         {
-            pieces.push(signature_piece(transformation, &source, secret));
+            let algorithm = tenant.snapshot.settings.url_signature_algorithm.unwrap_or(Algorithm::Sha1);
+            pieces.push(signature_piece(transformation, &source, secret, algorithm));
         }
         if !transformation.is_empty() {
             pieces.push(transformation.to_owned());
@@ -83,10 +84,10 @@ impl Links {
     }
 }
 
-fn signature_piece(transformation: &str, source: &str, secret: &Secret) -> String {
+fn signature_piece(transformation: &str, source: &str, secret: &Secret, algorithm: Algorithm) -> String {
     let source = escape_source(&percent_encoding::percent_decode_str(source).decode_utf8_lossy());
     let text = if transformation.is_empty() { source } else { format!("{transformation}/{source}") };
-    format!("s--{}--", sign_delivery(&text, secret, Algorithm::Sha1, 8))
+    format!("s--{}--", sign_delivery(&text, secret, algorithm, 8))
 }
 
 /// The answer to an upload.
@@ -189,7 +190,7 @@ impl UploadResult {
         let own = api_key.and_then(|key| tenant.key(key)).and_then(|(_, secrets)| secrets.first());
         let signature = own
             .or_else(|| tenant.result_secret(links.clock.now()))
-            .map(|secret| sign_result(&asset.name.public_id, asset.version.version, secret))
+            .map(|secret| sign_result(&asset.name.public_id, asset.version.version, secret, tenant.signing_algorithm()))
             .unwrap_or_default();
         Self {
             asset_id: asset.id.to_string(),

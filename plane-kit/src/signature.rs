@@ -10,6 +10,7 @@ use base64::{
 };
 use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -19,7 +20,8 @@ use crate::secret::{Secret, constant_time_eq};
 const UNSIGNED_PARAMETERS: [&str; 5] = ["file", "cloud_name", "resource_type", "api_key", "signature"];
 
 /// The digest of a signature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Algorithm {
     /// 160 bits, the vendor's default.
     Sha1,
@@ -39,7 +41,16 @@ impl Algorithm {
         }
     }
 
-    fn of_hex(signature: &str) -> Option<Self> {
+    /// Its name on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+        }
+    }
+
+    /// The algorithm that a hexadecimal signature is of, by its length.
+    pub fn of_hex(signature: &str) -> Option<Self> {
         match signature.len() {
             40 => Some(Self::Sha1),
             64 => Some(Self::Sha256),
@@ -95,13 +106,13 @@ pub fn verify_request(parameters: &BTreeMap<String, String>, secret: &Secret, si
 }
 
 /// The `signature` member of an upload result: over `public_id` and `version`, never escaped.
-pub fn sign_result(public_id: &str, version: i64, secret: &Secret) -> String {
-    hex::encode(Algorithm::Sha1.digest(&format!("public_id={public_id}&version={version}"), secret))
+pub fn sign_result(public_id: &str, version: i64, secret: &Secret, algorithm: Algorithm) -> String {
+    hex::encode(algorithm.digest(&format!("public_id={public_id}&version={version}"), secret))
 }
 
 /// The vendor's signature of a notification: over the exact bytes that are sent, and when.
-pub fn sign_notification(body: &str, timestamp: i64, secret: &Secret) -> String {
-    hex::encode(Algorithm::Sha1.digest(&format!("{body}{timestamp}"), secret))
+pub fn sign_notification(body: &str, timestamp: i64, secret: &Secret, algorithm: Algorithm) -> String {
+    hex::encode(algorithm.digest(&format!("{body}{timestamp}"), secret))
 }
 
 /// The signature of the same by Standard Webhooks. Its secret is `whsec_` and the base64 form of the access key's secret.
@@ -136,11 +147,18 @@ pub fn sign_delivery(text: &str, secret: &Secret, algorithm: Algorithm, length: 
 /// Whether `signature` signs a delivery path. `transformation` and `source` are raw, as received.
 ///
 /// Clients differ in how they escape before they sign, so the raw form is tried first and then the forms that an official
-/// client may have signed for the same path.
-pub fn verify_delivery(transformation: &str, source: &str, secret: &Secret, signature: &str) -> bool {
-    let algorithms: &[Algorithm] = match signature.len() {
-        8 => &[Algorithm::Sha1, Algorithm::Sha256],
-        32 => &[Algorithm::Sha256],
+/// client may have signed for the same path. `only` is the one digest that is accepted; either when absent.
+pub fn verify_delivery(
+    transformation: &str,
+    source: &str,
+    secret: &Secret,
+    signature: &str,
+    only: Option<Algorithm>,
+) -> bool {
+    let algorithms: &[Algorithm] = match (signature.len(), only) {
+        (8, None) => &[Algorithm::Sha1, Algorithm::Sha256],
+        (8, Some(Algorithm::Sha1)) => &[Algorithm::Sha1],
+        (8 | 32, Some(Algorithm::Sha256)) | (32, None) => &[Algorithm::Sha256],
         _ => return false,
     };
     let decoded_source = decode(source);
@@ -225,7 +243,7 @@ mod tests {
 
     #[test]
     fn results_sign_their_id_and_version() {
-        let signature = sign_result("folder/x&y", 1_700_000_000, &Secret::new("abcd"));
+        let signature = sign_result("folder/x&y", 1_700_000_000, &Secret::new("abcd"), Algorithm::Sha1);
         assert_eq!(signature, "822a26894ed1d0de139b1b2a8b4cc64ce4f6ee4a");
     }
 
@@ -244,12 +262,12 @@ mod tests {
         ];
         for (secret, transformation, source, signature) in cases {
             let secret = Secret::new(secret);
-            assert!(verify_delivery(transformation, source, &secret, signature), "{signature}");
+            assert!(verify_delivery(transformation, source, &secret, signature, None), "{signature}");
             for at in 0..signature.len() {
                 let mut flipped = signature.as_bytes().to_vec();
                 flipped[at] = if flipped[at] == b'A' { b'B' } else { b'A' };
                 let flipped = String::from_utf8(flipped).unwrap();
-                assert!(!verify_delivery(transformation, source, &secret, &flipped), "{flipped}");
+                assert!(!verify_delivery(transformation, source, &secret, &flipped, None), "{flipped}");
             }
         }
     }
@@ -258,7 +276,7 @@ mod tests {
     fn notifications_are_signed_in_both_ways() {
         let secret = Secret::new("abcd");
         let expected = "6bedb09d7cbe1884653bbf2d9db1884eb0b891a4";
-        assert_eq!(sign_notification(r#"{"a":1}"#, 1_700_000_000, &secret), expected);
+        assert_eq!(sign_notification(r#"{"a":1}"#, 1_700_000_000, &secret, Algorithm::Sha1), expected);
         let expected = "v1,mnjP/EwEKBitCAiPf0Wjo7Z6whjQQ0YyR8SimMPjslg=";
         assert_eq!(sign_webhook("msg_1", r#"{"a":1}"#, 1_700_000_000, &secret), expected);
     }

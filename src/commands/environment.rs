@@ -50,8 +50,13 @@ pub async fn run(given: Given, command: Command) -> Outcome {
         return Ok(());
     }
     for (name, value) in found.as_object().into_iter().flatten() {
-        let items = value.as_array().map(|items| items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","));
-        print(format_args!("{name} = {}", items.unwrap_or_else(|| value.to_string())));
+        let shown = match value {
+            Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+            Value::String(text) => text.clone(),
+            Value::Null => String::new(),
+            other => other.to_string(),
+        };
+        print(format_args!("{name} = {shown}"));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use plane_kit::{
     secret::Secret,
-    signature::{sign_notification, sign_webhook},
+    signature::{Algorithm, sign_notification, sign_webhook},
 };
 use reqwest::Method;
 use safelight_tests::{
@@ -49,7 +49,10 @@ async fn trigger(tenant: &Tenant, uri: &str, event_type: &str) -> Value {
 fn verify(tenant: &Tenant, received: &Received) {
     let secret = Secret::new(tenant.secret.clone());
     let timestamp: i64 = received.header("x-cld-timestamp").parse().expect("seconds");
-    assert_eq!(received.header("x-cld-signature"), sign_notification(&received.body, timestamp, &secret));
+    assert_eq!(
+        received.header("x-cld-signature"),
+        sign_notification(&received.body, timestamp, &secret, Algorithm::Sha1)
+    );
     assert_eq!(received.header("webhook-timestamp"), received.header("x-cld-timestamp"));
     let id = received.header("webhook-id");
     assert!(id.starts_with("msg_"), "{id}");
@@ -268,7 +271,7 @@ async fn notifications_wait_in_channels(tenant: Tenant) {
     assert_eq!(message["payload"]["public_id"], "a");
     let timestamp = message["timestamp"].as_i64().expect("seconds");
     let secret = Secret::new(tenant.secret.clone());
-    assert_eq!(message["signature"], sign_notification(&text, timestamp, &secret));
+    assert_eq!(message["signature"], sign_notification(&text, timestamp, &secret, Algorithm::Sha1));
     let none = tenant.notifications("messages?channel=orders&wait_seconds=0").await;
     assert_eq!(none, json!({}), "what was handed out is not handed out again at once");
 

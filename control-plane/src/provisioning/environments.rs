@@ -7,8 +7,13 @@ use actix_web::{
 };
 use plane_kit::{
     error::ApiError,
-    http::{access::Allow, params::Params, routes::Routes},
+    http::{
+        access::Allow,
+        params::{Params, invalid_value},
+        routes::Routes,
+    },
     routes,
+    seam::snapshot::FolderMode,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -104,6 +109,8 @@ struct ProductEnvironmentRequest {
     enabled: Option<bool>,
     /// The region that serves it; an extension of this server. Default: the installation's default region.
     region: Option<String>,
+    /// `dynamic` or `fixed`, where the folder is part of the public id; an extension of this server. Default: as in the base, else `dynamic`.
+    folder_mode: Option<String>,
 }
 
 /// What changes about a product environment; what is absent stays.
@@ -203,6 +210,10 @@ async fn create_product_environment(
     allow: Allow<WriteEnvironments>,
     params: Params,
 ) -> Result<Json<ProductEnvironment>, ApiError> {
+    let folder_mode = match params.text("folder_mode")? {
+        None => None,
+        Some(name) => Some(FolderMode::from_name(&name).ok_or_else(|| invalid_value("folder_mode", &name.into()))?),
+    };
     let new = NewEnvironment {
         name: params.required_text("name")?,
         cloud_name: params.text("cloud_name")?,
@@ -210,6 +221,7 @@ async fn create_product_environment(
         custom_attributes: params.object("custom_attributes")?,
         enabled: params.boolean("enabled")?,
         region: params.text("region")?,
+        folder_mode,
     };
     let environment = Environments::of(allow.grant()).create(new).await?;
     Ok(Json(ProductEnvironment::from(&environment)))

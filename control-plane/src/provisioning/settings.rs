@@ -5,9 +5,8 @@ use plane_kit::{
     error::ApiError,
     http::{access::Allow, params::Params, routes::Routes},
     routes,
-    seam::snapshot::EnvironmentSettings,
+    settings::SettingsView,
 };
-use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
@@ -22,24 +21,6 @@ pub(super) fn routes() -> Routes {
     routes
 }
 
-/// What the administrators of a product environment have set.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct SettingsResponse {
-    /// Hosts that remote files may come from, with all below them; `*.example.com` is only what lies below. All when empty.
-    #[schema(example = json!(["example.com", "*.media.example"]))]
-    allowed_fetch_domains: Vec<String>,
-    /// Delivery types that need a signature although they are open by themselves: `fetch`.
-    #[schema(example = json!(["fetch"]))]
-    restricted_types: Vec<String>,
-}
-
-impl From<EnvironmentSettings> for SettingsResponse {
-    fn from(settings: EnvironmentSettings) -> Self {
-        let EnvironmentSettings { allowed_fetch_domains, restricted_types } = settings;
-        Self { allowed_fetch_domains, restricted_types }
-    }
-}
-
 /// What is to be set.
 #[derive(ToSchema)]
 #[expect(
@@ -50,9 +31,54 @@ struct SettingsRequest {
     /// Hosts in the place of all old ones, at most 100; an empty list allows all.
     #[schema(example = json!(["example.com", "*.media.example"]))]
     allowed_fetch_domains: Option<Vec<String>>,
-    /// Delivery types in the place of all old ones; an empty list restricts none.
-    #[schema(example = json!(["fetch"]))]
+    /// `fetch`, `pdf` and `zip` in the place of all old ones; an empty list restricts none.
+    #[schema(example = json!(["pdf", "zip"]))]
     restricted_types: Option<Vec<String>>,
+    /// `image`, or an empty list. Strangers get only those transformations that are allowed, or were made before.
+    #[schema(example = json!(["image"]))]
+    strict_transformations: Option<Vec<String>>,
+    /// Hosts whose pages may ask for any transformation all the same, at most 100.
+    #[schema(example = json!(["www.example.com"]))]
+    strict_referral_domains: Option<Vec<String>>,
+    /// Hosts whose pages may show what is delivered, at most 100; an empty list allows all.
+    #[schema(example = json!(["example.com"]))]
+    referral_domains: Option<Vec<String>>,
+    /// Whether what is asked for from no page at all is refused, too, where pages are restricted.
+    refuse_empty_referrer: Option<bool>,
+    /// Who is told of everything that happens, beside the triggers: an address, or `poll://` and a channel. Here and below an empty
+    /// text unsets it.
+    #[schema(example = "https://www.example.com/hooks/media")]
+    notification_url: Option<String>,
+    /// The preset of signed uploads of images that name none, and of those whose kind is found out (`auto`).
+    #[schema(example = "pictures")]
+    default_image_preset: Option<String>,
+    /// The preset of signed uploads of raw files that name none.
+    #[schema(example = "documents")]
+    default_raw_preset: Option<String>,
+    /// The preset of signed uploads of videos that name none.
+    #[schema(example = "films")]
+    default_video_preset: Option<String>,
+    /// The quality of images whose transformation says none: 1 to 100, `auto:best`, `auto:good`, `auto:eco` or `auto:low`.
+    #[schema(example = "auto:eco")]
+    default_image_quality: Option<String>,
+    /// `sha1` or `sha256`: the one digest that signs calls, results and notifications. Either signs calls when it is not set, and SHA-1 the
+    /// others.
+    #[schema(example = "sha256")]
+    api_signature_algorithm: Option<String>,
+    /// `sha1` or `sha256`: the one digest that signs delivery URLs; either when it is not set.
+    #[schema(example = "sha256")]
+    url_signature_algorithm: Option<String>,
+    /// The largest file that is taken, in bytes, where the plan allows more; nought unsets it.
+    #[schema(example = 10485760)]
+    max_upload_bytes: Option<u64>,
+    /// The largest picture that is taken, in pixels of all frames, where the plan allows more; nought unsets it.
+    #[schema(example = 25000000)]
+    max_image_pixels: Option<u64>,
+    /// Whether old versions are kept where a call does not say. Kept, and without effect yet.
+    backup: Option<bool>,
+    /// `dynamic`: folders that were part of public ids become independent of them. There is no way back.
+    #[schema(example = "dynamic")]
+    folder_mode: Option<String>,
 }
 
 /// Get the settings of a product environment.
@@ -67,16 +93,16 @@ struct SettingsRequest {
         ("sub_account_id" = String, Path, description = "The product environment."),
     ),
     responses(
-        (status = 200, description = "The settings.", body = SettingsResponse),
+        (status = 200, description = "The settings.", body = SettingsView),
         (status = 404, description = "Not there, or another account's.", body = plane_kit::error::ErrorEnvelope),
     ),
 )]
 async fn get_environment_settings(
     allow: Allow<ReadEnvironments>,
     path: Path<(String, String)>,
-) -> Result<Json<SettingsResponse>, ApiError> {
+) -> Result<Json<SettingsView>, ApiError> {
     let environment = Environments::of(allow.grant()).find(&path.1).await?;
-    Ok(Json(environment.settings()?.into()))
+    Ok(Json(environment.settings()?))
 }
 
 /// Change the settings of a product environment.
@@ -93,7 +119,7 @@ async fn get_environment_settings(
     ),
     request_body(content = SettingsRequest, description = "The changes; JSON or a form."),
     responses(
-        (status = 200, description = "The settings as they are now.", body = SettingsResponse),
+        (status = 200, description = "The settings as they are now.", body = SettingsView),
         (status = 404, description = "Not there, or another account's.", body = plane_kit::error::ErrorEnvelope),
     ),
 )]
@@ -101,12 +127,12 @@ async fn update_environment_settings(
     allow: Allow<WriteEnvironments>,
     path: Path<(String, String)>,
     params: Params,
-) -> Result<Json<SettingsResponse>, ApiError> {
+) -> Result<Json<SettingsView>, ApiError> {
     let changes = SettingsChanges::read(&params)?;
     let environments = Environments::of(allow.grant());
     let mut environment = environments.find(&path.1).await?;
     if !changes.is_empty() {
         environment = environments.set(&environment, changes).await?;
     }
-    Ok(Json(environment.settings()?.into()))
+    Ok(Json(environment.settings()?))
 }

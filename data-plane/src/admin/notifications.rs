@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use plane_kit::{
+    destination::{ANONYMOUS, check_batch, without_credentials},
     error::ApiError,
     http::{
         access::Allow,
@@ -25,12 +26,10 @@ use crate::{
     access::{ReadNotifications, TenantGrant, WriteNotifications},
     assets::list::fingerprint,
     notifications::{
-        destination::{ANONYMOUS, check_batch},
         event::check_type,
         log::{DeliveryLog, State},
         poll::{From, Handed, acknowledge, take},
         send::signed_text,
-        triggers::without_credentials,
     },
     tables::notifications::Model,
     views::wire_time,
@@ -231,7 +230,7 @@ fn message(grant: &TenantGrant, handed: Handed, now: DateTime<Utc>) -> Result<Me
         batch_id: handed.batch_id,
         payload: serde_json::from_str(&text).unwrap_or(Value::Null),
         signed_payload: URL_SAFE_NO_PAD.encode(&text),
-        signature: sign_notification(&text, timestamp, secret),
+        signature: sign_notification(&text, timestamp, secret, grant.tenant().signing_algorithm()),
         timestamp,
     })
 }

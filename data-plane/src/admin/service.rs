@@ -3,9 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::NaiveDate;
 use plane_kit::{
+    destination::without_credentials,
     error::{ApiError, chain},
     http::{access::Allow, params::Params},
-    seam::{SeamError, snapshot::FolderMode},
+    seam::SeamError,
+    settings::SettingsView,
     usage::UsageSummary,
 };
 use serde::Serialize;
@@ -181,7 +183,7 @@ fn report(
     resources: u64,
     derived_resources: u64,
 ) -> UsageReport {
-    let limits = &grant.tenant().snapshot.limits;
+    let (most_bytes, most_pixels) = (grant.tenant().most_bytes(), grant.tenant().most_pixels());
     let credits = &summary.credits;
     let used_percent = credits.limit.filter(|limit| *limit > 0.0).map(|limit| {
         let percent = credits.total / limit * 100.0;
@@ -204,23 +206,15 @@ fn report(
         resources,
         derived_resources,
         media_limits: json!({
-            "image_max_size_bytes": limits.upload_bytes,
-            "video_max_size_bytes": limits.upload_bytes,
-            "raw_max_size_bytes": limits.upload_bytes,
-            "image_max_px": limits.image_pixels,
-            "asset_max_total_px": limits.image_pixels,
+            "image_max_size_bytes": most_bytes,
+            "video_max_size_bytes": most_bytes,
+            "raw_max_size_bytes": most_bytes,
+            "image_max_px": most_pixels,
+            "asset_max_total_px": most_pixels,
         }),
         complete_until: summary.complete_until.map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)),
         taken_at: summary.taken_at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
     }
-}
-
-/// Settings of a product environment.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct EnvironmentSettings {
-    /// `fixed` or `dynamic`.
-    #[schema(example = "dynamic")]
-    pub folder_mode: String,
 }
 
 /// A product environment as its keys may see it.
@@ -233,7 +227,7 @@ pub struct EnvironmentView {
     pub created_at: String,
     /// Settings, when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub settings: Option<EnvironmentSettings>,
+    pub settings: Option<SettingsView>,
 }
 
 /// Read the settings
@@ -249,11 +243,10 @@ pub struct EnvironmentView {
 )]
 pub async fn config(access: Allow<ReadSettings>, params: Params) -> Result<HttpResponse, ApiError> {
     let snapshot = &access.grant().tenant().snapshot;
-    let settings = (params.boolean("settings")? == Some(true)).then(|| EnvironmentSettings {
-        folder_mode: match snapshot.folder_mode {
-            FolderMode::Fixed => "fixed".into(),
-            FolderMode::Dynamic => "dynamic".into(),
-        },
+    let settings = (params.boolean("settings")? == Some(true)).then(|| {
+        let mut settings = snapshot.settings.clone();
+        settings.notification_url = settings.notification_url.as_deref().map(without_credentials);
+        SettingsView::new(snapshot.folder_mode, settings)
     });
     let created_at = wire_time(snapshot.created_at);
     Ok(HttpResponse::Ok().json(EnvironmentView { cloud_name: snapshot.cloud_name.clone(), created_at, settings }))

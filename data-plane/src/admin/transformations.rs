@@ -27,7 +27,7 @@ use crate::{
     tables::transformations::Model,
     transformations::{
         info::steps,
-        recorded::{asked_as, name_of},
+        recorded::{Recorded, asked_as, name_of},
         store::{Named, TransformationError, TransformationStore, Update},
         stored::StoredTransformation,
     },
@@ -354,6 +354,7 @@ async fn create(
     let made = store(plane, grant).create(permitted, plane.clock.now()).await;
     made.map_err(|error| refused(error, &name))?;
     plane.definitions.forget(grant.tenant().id(), &name);
+    plane.allowed.forget(grant.tenant().id(), &Recorded::Named(name).key());
     Ok(HttpResponse::Ok().json(TransformationMessage { message: "created" }))
 }
 
@@ -407,6 +408,7 @@ fn forget(plane: &DataPlane, grant: &TenantGrant, row: &Model) {
     if row.is_named {
         plane.definitions.forget(grant.tenant().id(), name_of(&row.name));
     }
+    plane.allowed.forget(grant.tenant().id(), &row.name);
     plane.jobs.wake();
 }
 

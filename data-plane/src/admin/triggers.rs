@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use plane_kit::{
+    destination::{Destination, without_credentials},
     error::{ApiError, ErrorCode},
     http::{
         access::Allow,
@@ -18,9 +19,8 @@ use crate::{
     DataPlane,
     access::{DestroyTriggers, ReadTriggers, TenantGrant, WriteTriggers},
     notifications::{
-        destination::Destination,
         event::{check_told, check_type},
-        triggers::{MOST, NewTrigger, Trigger, TriggerError, TriggerStore, without_credentials},
+        triggers::{MOST, NewTrigger, Trigger, TriggerError, TriggerStore},
     },
 };
 

@@ -11,7 +11,10 @@ use super::{
     record::AssetRecord,
     remove::DerivedBy,
 };
-use crate::tables::{assets, derived_assets, renditions};
+use crate::{
+    tables::{assets, derived_assets, renditions},
+    transformations::spelling::Spelling,
+};
 
 /// A spelling, and the rendition that it asks for.
 pub type Derived = (derived_assets::Model, renditions::Model);
@@ -50,6 +53,17 @@ impl AssetStore<'_> {
         // What was replaced between two reads is not there any more.
         let with_owner = |derived: Derived| Some((owners.get(&derived.0.version_id)?.clone(), derived));
         Ok((page.into_iter().filter_map(with_owner).collect(), next))
+    }
+
+    /// Whether a rendition exists under a spelling.
+    pub async fn is_spelled(&self, key: &str, spelling: &Spelling) -> Result<bool, DbErr> {
+        use derived_assets::Column;
+        let found = self
+            .spellings()
+            .filter(Column::RenditionKey.eq(key))
+            .filter(Column::Transformation.eq(spelling.transformation.as_str()))
+            .filter(Column::Extension.eq(spelling.extension.as_str()));
+        Ok(found.one(self.database.reader()).await?.is_some())
     }
 
     fn spellings(&self) -> Select<derived_assets::Entity> {

@@ -1,7 +1,9 @@
 //! Whether a delivery may take place: one total function of the URL and the tenant, before anything is looked up.
 
+use actix_web::{HttpRequest, http::header::REFERER};
 use chrono::{DateTime, Utc};
 use plane_kit::{
+    domains::covers,
     error::{ApiError, ErrorCode},
     ids::{AssetId, EnvironmentId},
     policy::Scope,
@@ -26,6 +28,43 @@ pub struct AdmittedDelivery<'a> {
     environment: EnvironmentId,
     /// The one asset that it was decided about, where it was one.
     only: Option<AssetId>,
+    is_signed: bool,
+    viewer: Viewer<'a>,
+    /// Whether the page that it is asked for from decided, too.
+    depends_on_page: bool,
+}
+
+/// Who would have it, as far as that decides.
+#[derive(Debug, Clone, Copy)]
+pub enum Viewer<'a> {
+    /// This server itself.
+    Inside,
+    /// Somebody from outside, and the host of the page that asks, where one is named.
+    Outside(Option<&'a str>),
+}
+
+impl<'a> Viewer<'a> {
+    /// Whoever sent a request.
+    pub fn of(request: &'a HttpRequest) -> Self {
+        let referrer = request.headers().get(REFERER).and_then(|value| value.to_str().ok());
+        let host = referrer.and_then(|page| {
+            let rest = page.split_once("://")?.1;
+            let host = rest.split(['/', '?', '#']).next()?.rsplit('@').next()?;
+            // An address of version 6 stands in brackets, and its colons are its own.
+            let end = host.rfind(']').map_or(0, |end| end + 1);
+            let port = host[end..].find(':').map_or(host.len(), |port| end + port);
+            Some(&host[..port]).filter(|host| !host.is_empty())
+        });
+        Self::Outside(host)
+    }
+
+    /// Whether the page that asks is of one of these domains.
+    fn is_of(self, domains: &[String]) -> bool {
+        match self {
+            Self::Outside(Some(host)) => covers(domains, &host.to_ascii_lowercase()),
+            Self::Outside(None) | Self::Inside => false,
+        }
+    }
 }
 
 /// What is known of a signature.
@@ -63,11 +102,32 @@ fn withheld(key: &KeySnapshot) -> ApiError {
     ApiError::unauthorized(text)
 }
 
+/// Refuses what is asked for from a page that may not show it. Answers whether the page decided.
+fn check_page(tenant: &Tenant, viewer: Viewer<'_>) -> Result<bool, ApiError> {
+    let settings = &tenant.snapshot.settings;
+    match viewer {
+        _ if settings.referral_domains.is_empty() => Ok(false),
+        Viewer::Inside => Ok(false),
+        Viewer::Outside(None) if !settings.refuse_empty_referrer => Ok(true),
+        _ if viewer.is_of(&settings.referral_domains) => Ok(true),
+        Viewer::Outside(Some(page)) => {
+            Err(ApiError::unauthorized(format!("Pages of {page} may not show what this account delivers")))
+        }
+        Viewer::Outside(None) => Err(ApiError::unauthorized("Only pages may show what this account delivers")),
+    }
+}
+
 impl<'a> AdmittedDelivery<'a> {
     /// Decides, by the keys that are accepted now.
-    pub fn admit(url: &'a ResolvedUrl, tenant: &Tenant, now: DateTime<Utc>) -> Result<Self, ApiError> {
+    pub fn admit(
+        url: &'a ResolvedUrl,
+        tenant: &Tenant,
+        viewer: Viewer<'a>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, ApiError> {
+        let only = tenant.snapshot.settings.url_signature_algorithm;
         let is_signed_by =
-            |secret: &Secret, signature: &str| verify_delivery(&url.spelling, &url.source, secret, signature);
+            |secret: &Secret, signature: &str| verify_delivery(&url.spelling, &url.source, secret, signature, only);
         let signature = match &url.signature {
             None => Signature::Absent,
             Some(signature) => {
@@ -80,7 +140,9 @@ impl<'a> AdmittedDelivery<'a> {
         let kind = url.delivery_type;
         let is_restricted = tenant.snapshot.settings.restricted_types.iter().any(|name| name == kind.name());
         if is_admitted(tenant.is_active(), kind, is_restricted, is_original, signature) {
-            return Ok(Self { url, environment: tenant.id(), only: None });
+            let depends_on_page = check_page(tenant, viewer)?;
+            let is_signed = signature == Signature::Valid;
+            return Ok(Self { url, environment: tenant.id(), only: None, is_signed, viewer, depends_on_page });
         }
         if !tenant.is_active() {
             let text = format!("cloud_name {} is disabled", tenant.snapshot.cloud_name);
@@ -111,7 +173,8 @@ impl<'a> AdmittedDelivery<'a> {
 
     /// The delivery of an asset that a signed call asks for, which was decided about where its key was asked.
     pub(crate) fn by_signed_call(url: &'a ResolvedUrl, tenant: &Tenant, asset: AssetId) -> Self {
-        Self { url, environment: tenant.id(), only: Some(asset) }
+        let (environment, only) = (tenant.id(), Some(asset));
+        Self { url, environment, only, is_signed: true, viewer: Viewer::Inside, depends_on_page: false }
     }
 
     /// Whether an asset that was found is what was decided about.
@@ -129,9 +192,19 @@ impl<'a> AdmittedDelivery<'a> {
         self.url.candidates().into_iter().map(|(name, _)| name).collect::<Vec<_>>().into_iter()
     }
 
+    /// Whether it carries a signature that holds.
+    pub fn is_signed(&self) -> bool {
+        self.is_signed
+    }
+
+    /// Whether the page that asks is of one of these domains.
+    pub fn comes_from(&self, domains: &[String]) -> bool {
+        self.viewer.is_of(domains)
+    }
+
     /// Whether the answer may be kept by caches that many share.
     pub fn is_public(&self) -> bool {
-        matches!(self.url.delivery_type, DeliveryType::Upload | DeliveryType::Fetch)
+        matches!(self.url.delivery_type, DeliveryType::Upload | DeliveryType::Fetch) && !self.depends_on_page
     }
 }
 

@@ -21,7 +21,7 @@ use reqwest::{
 use serde_json::Map;
 
 use super::{
-    admit::AdmittedDelivery,
+    admit::{AdmittedDelivery, Viewer},
     locate::LocatedAsset,
     make::OnBehalfOf,
     url::{ADDRESS_LIMIT, DeliveryUrl},
@@ -235,7 +235,7 @@ async fn own(plane: &Arc<Plane>, tenant: &Tenant, path: &str) -> Result<LocatedA
         return Err(not_had("an address of this server is fetched without a transformation of its own"));
     }
     let url = url.resolve(plane, tenant.id()).await?;
-    let admitted = AdmittedDelivery::admit(&url, tenant, plane.clock.now())?;
+    let admitted = AdmittedDelivery::admit(&url, tenant, Viewer::Inside, plane.clock.now())?;
     plane.located.locate(plane, &admitted).await
 }
 
@@ -350,7 +350,7 @@ impl Work<'_> {
     }
 
     pub(super) async fn get(&self, url: &str, conditions: HeaderMap) -> Result<Got, NotHad> {
-        let limit = self.tenant.snapshot.limits.upload_bytes;
+        let limit = self.tenant.most_bytes();
         let domains = &self.tenant.snapshot.settings.allowed_fetch_domains;
         let asker = Asker { environment: self.tenant.id(), purpose: self.purpose, domains };
         match self.plane.outbound.get(url, asker, conditions).await? {

@@ -15,9 +15,10 @@ use transform::hints::ClientHints;
 
 use super::{
     Failure,
-    admit::AdmittedDelivery,
+    admit::{AdmittedDelivery, Viewer},
     make::Occasion,
     prepare::{Prepared, prepare},
+    strangers,
     url::DeliveryUrl,
 };
 use crate::{
@@ -46,7 +47,7 @@ pub async fn stage(
     let tenant = plane.tenants.find_or_ask(&url.cloud_name).await;
     let tenant = tenant.ok_or_else(|| ApiError::not_found(format!("Unknown cloud_name {}", url.cloud_name)))?;
     let url = url.resolve(plane, tenant.id()).await?;
-    let admitted = AdmittedDelivery::admit(&url, &tenant, plane.clock.now())?;
+    let admitted = AdmittedDelivery::admit(&url, &tenant, Viewer::Inside, plane.clock.now())?;
     match attempt(plane, &tenant, &admitted, limit, request).await {
         Err(Failure::Replaced) => {
             plane.located.forget_all_of(tenant.id(), admitted.names());
@@ -66,7 +67,9 @@ async fn attempt(
     let asset = plane.located.locate(plane, admitted).await?;
     asset.refuse_rejected()?;
     let mut staging = plane.scratch.begin().map_err(ApiError::from)?;
-    match prepare(plane, tenant, admitted, &asset, ClientHints::default)? {
+    let prepared = prepare(plane, tenant, admitted, &asset, ClientHints::default)?;
+    strangers::check(plane, tenant, admitted, &asset, &prepared).await?;
+    match prepared {
         Prepared::Original => {
             let version = &asset.record.version;
             check_size(version.bytes, limit)?;

@@ -3,10 +3,7 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use actix_web::HttpRequest;
-use plane_kit::{
-    error::ApiError,
-    ids::{EnvironmentId, VersionId},
-};
+use plane_kit::{error::ApiError, ids::VersionId};
 use transform::{
     grammar::Expanded,
     hints::{ClientHints, Vary},
@@ -77,6 +74,8 @@ struct PlanKey {
     spelling: Spelling,
     /// What the names in it stand for.
     expansion: Option<String>,
+    /// The quality where it says none, as the environment has set it.
+    default_quality: Option<String>,
     hints: (bool, bool, bool, bool, Option<u64>, Option<u32>, Option<u32>),
 }
 
@@ -118,6 +117,7 @@ pub fn prepare(
         epoch: asset.record.version.epoch,
         spelling,
         expansion: url.transformation.had_names().then(|| url.transformation.canonical()),
+        default_quality: tenant.snapshot.settings.default_image_quality.clone(),
         hints: (
             hints.avif,
             hints.webp,
@@ -134,7 +134,7 @@ pub fn prepare(
     let prepared = of_version(
         plane,
         &Wish {
-            environment: tenant.id(),
+            tenant,
             transformation: &url.transformation,
             spelling: &key.spelling,
             version: key.version,
@@ -152,7 +152,7 @@ pub fn prepare(
 /// What is wanted of a version.
 pub(crate) struct Wish<'a> {
     /// Whose it is.
-    pub environment: EnvironmentId,
+    pub tenant: &'a Tenant,
     /// The transformation.
     pub transformation: &'a Expanded,
     /// How it was asked for.
@@ -179,6 +179,7 @@ pub(crate) fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHints) ->
         source: wish.source,
         hints,
         limits: &limits,
+        default_quality: wish.tenant.default_quality(),
     })
     .map_err(refused)?;
     let planned = match planned {
@@ -197,7 +198,7 @@ pub(crate) fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHints) ->
         cost: planned.cost.weight(),
         plan: planned.plan,
         used: Recorded::of(wish.spelling, wish.source.format.name())
-            .map(|recorded| plane.uses.of(wish.environment, recorded)),
+            .map(|recorded| plane.uses.of(wish.tenant.id(), recorded)),
         spelling: wish.spelling.clone(),
         noted: AtomicBool::new(false),
     })))

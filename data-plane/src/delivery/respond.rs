@@ -27,6 +27,7 @@ use super::{
     make::Made,
     prepare::Derived,
     range::{Asked, asked},
+    strangers::KeptFor,
 };
 use crate::{
     Plane,
@@ -182,6 +183,14 @@ impl Answer {
             false => (StatusCode::OK, None),
         };
         Self { head, conditions: conditions.clone(), body, status }
+    }
+
+    /// The same, for whomever it may be kept for.
+    pub(crate) fn kept_for(mut self, kept_for: KeptFor) -> Self {
+        if kept_for == KeptFor::Asker {
+            self.head.cache_control = self.head.cache_control.replace("public", "private");
+        }
+        self
     }
 
     /// Whether there is nothing left to look up.

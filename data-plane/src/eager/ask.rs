@@ -1,12 +1,13 @@
 //! What is asked for ahead: transformations in a row, each with the format that it is wanted in. Pure.
 
 use plane_kit::{
+    destination::Destination,
     error::{ApiError, ErrorCode},
     http::params::{Params, invalid_value},
 };
 use serde_json::Value;
 
-use crate::{notifications::destination::Destination, transformations::stored::StoredTransformation};
+use crate::transformations::stored::StoredTransformation;
 
 /// How many transformations a call may want ahead.
 const MOST: usize = 100;

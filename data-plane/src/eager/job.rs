@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plane_kit::{http::edge::RequestId, ids::EnvironmentId};
+use plane_kit::{destination::Destination, http::edge::RequestId, ids::EnvironmentId};
 use sea_orm::DbErr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -25,7 +25,6 @@ use crate::{
         runner::{Ended, JobError},
     },
     notifications::{
-        destination::Destination,
         event::Event,
         message::{Message, put},
         notice::addressees,

@@ -2,10 +2,7 @@
 
 use std::{fs::File, sync::Arc};
 
-use plane_kit::{
-    error::ApiError,
-    ids::{EnvironmentId, VersionId},
-};
+use plane_kit::{error::ApiError, ids::VersionId};
 use transform::{hints::ClientHints, source::SourceMeta};
 
 use super::ask::not_a_picture;
@@ -51,14 +48,14 @@ impl<'a> Target<'a> {
     async fn plan(
         &self,
         plane: &Plane,
-        environment: EnvironmentId,
+        tenant: &Tenant,
         item: &StoredTransformation,
     ) -> Result<(Spelling, Prepared), ApiError> {
         let spelling = item.spelling(self.source.format.name());
         let transformation = item.transformation.clone();
-        let expanded = plane.definitions.expand(&plane.database, environment, transformation).await?;
+        let expanded = plane.definitions.expand(&plane.database, tenant.id(), transformation).await?;
         let wish = Wish {
-            environment,
+            tenant,
             transformation: &expanded,
             spelling: &spelling,
             version: self.version,
@@ -74,13 +71,13 @@ impl<'a> Target<'a> {
     pub async fn put_off(
         &self,
         plane: &Plane,
-        environment: EnvironmentId,
+        tenant: &Tenant,
         items: &[StoredTransformation],
         batch: &str,
     ) -> Result<Vec<Early>, ApiError> {
         let mut promised = Vec::new();
         for item in items {
-            let (spelling, _) = self.plan(plane, environment, item).await?;
+            let (spelling, _) = self.plan(plane, tenant, item).await?;
             promised.push(Early { spelling, outcome: Outcome::Processing(batch.to_owned()) });
         }
         Ok(promised)
@@ -96,14 +93,14 @@ impl<'a> Target<'a> {
     pub(crate) async fn make(
         &self,
         plane: &Plane,
-        environment: EnvironmentId,
+        tenant: &Tenant,
         file: &File,
         items: &[StoredTransformation],
         occasion: Occasion,
     ) -> Result<Ahead, ApiError> {
         let mut planned = Vec::new();
         for item in items {
-            planned.push(self.plan(plane, environment, item).await?);
+            planned.push(self.plan(plane, tenant, item).await?);
         }
         let mut made = Ahead::default();
         for (spelling, prepared) in planned {
@@ -116,7 +113,7 @@ impl<'a> Target<'a> {
                         Some(at) => at,
                         None => {
                             let file = SourceFile::from_file(file).map_err(|error| ApiError::internal(&error))?;
-                            let new = ahead(plane, environment, self.version, &derived, file, occasion).await;
+                            let new = ahead(plane, tenant.id(), self.version, &derived, file, occasion).await;
                             made.renditions.push((new.map_err(Failure::into_error)?, Vec::new()));
                             made.renditions.len() - 1
                         }
@@ -141,7 +138,7 @@ pub(crate) async fn make(
     occasion: Occasion,
 ) -> Result<Early, Failure> {
     let target = Target::of(asset)?;
-    let (spelling, prepared) = target.plan(plane, tenant.id(), item).await?;
+    let (spelling, prepared) = target.plan(plane, tenant, item).await?;
     let outcome = match prepared {
         Prepared::Original => target.as_it_is(),
         Prepared::Derived(derived) => {

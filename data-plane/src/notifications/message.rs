@@ -1,11 +1,14 @@
 //! What is told, and writing it down.
 
 use chrono::{DateTime, Utc};
-use plane_kit::ids::{EnvironmentId, uuid_at};
+use plane_kit::{
+    destination::Destination,
+    ids::{EnvironmentId, uuid_at},
+};
 use sea_orm::{ActiveValue::Set, ConnectionTrait, DbErr, EntityTrait};
 use serde_json::{Map, Value, json};
 
-use super::{destination::Destination, event::Event, send::Send};
+use super::{event::Event, send::Send};
 use crate::{
     jobs::{self, Order},
     tables::{notifications, poll_messages},

@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use plane_kit::{audit::Origin, error::ApiError, http::params::Params};
+use plane_kit::{
+    audit::Origin,
+    destination::{ANONYMOUS, Destination, check_batch},
+    error::ApiError,
+    http::params::Params,
+};
 use sea_orm::{DatabaseTransaction, DbErr};
 
 use super::{
-    destination::{ANONYMOUS, Destination, check_batch},
     event::Event,
     message::{Message, put},
     payload::{bodies, eager},
@@ -94,7 +98,13 @@ pub async fn addressees(
 ) -> Result<Vec<Destination>, DbErr> {
     match to {
         Some(to) => Ok(vec![to.clone()]),
-        None => triggers::destinations(transaction, tenant.id(), event).await,
+        None => {
+            let mut to = triggers::destinations(transaction, tenant.id(), event).await?;
+            let standing = tenant.snapshot.settings.notification_url.as_deref();
+            let standing = standing.and_then(|url| Destination::parse_standing("notification_url", url).ok());
+            to.extend(standing.filter(|standing| !to.contains(standing)));
+            Ok(to)
+        }
     }
 }
 

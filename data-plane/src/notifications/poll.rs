@@ -5,13 +5,13 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use plane_kit::{
     database::Database,
+    destination::ANONYMOUS,
     ids::{EnvironmentId, uuid_at},
 };
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use super::destination::ANONYMOUS;
 use crate::tables::poll_messages::{Column, Entity, Model};
 
 /// How many environments with somebody who waits are remembered.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use plane_kit::{
     secret::Secret,
-    signature::{sign_notification, sign_webhook},
+    signature::{Algorithm, sign_notification, sign_webhook},
 };
 use reqwest::{
     StatusCode,
@@ -134,7 +134,7 @@ async fn attempt(plane: &Plane, claim: &Claim, row: &Model) -> Result<Attempt, J
         return later("the environment has no enabled access key to sign with");
     };
     let body = signed_text(&row.body, api_key)?;
-    let Some(headers) = headers(row.id, &body, now.timestamp(), secret) else {
+    let Some(headers) = headers(row.id, &body, now.timestamp(), secret, tenant.signing_algorithm()) else {
         return Err(JobError::Failed("the signature cannot stand in a header".into()));
     };
     let asker = Asker { environment: claim.environment, purpose: Purpose::Notification, domains: &[] };
@@ -160,13 +160,13 @@ pub fn signed_text(body: &str, api_key: &str) -> Result<String, serde_json::Erro
 }
 
 /// The vendor's headers, and those of Standard Webhooks beside them. The id is the same for every attempt.
-fn headers(id: Uuid, body: &str, timestamp: i64, secret: &Secret) -> Option<HeaderMap> {
+fn headers(id: Uuid, body: &str, timestamp: i64, secret: &Secret, algorithm: Algorithm) -> Option<HeaderMap> {
     let id = format!("msg_{}", id.as_simple());
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     for (name, value) in [
         ("x-cld-timestamp", timestamp.to_string()),
-        ("x-cld-signature", sign_notification(body, timestamp, secret)),
+        ("x-cld-signature", sign_notification(body, timestamp, secret, algorithm)),
         ("webhook-signature", sign_webhook(&id, body, timestamp, secret)),
         ("webhook-timestamp", timestamp.to_string()),
         ("webhook-id", id),

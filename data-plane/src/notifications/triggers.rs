@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use plane_kit::{
     audit::Entry,
     database::Database,
+    destination::{Destination, without_credentials},
     ids::{EnvironmentId, uuid_at},
 };
 use sea_orm::{
@@ -13,7 +14,7 @@ use sea_orm::{
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{destination::Destination, event::Event};
+use super::event::Event;
 use crate::{
     assets::ActsFor,
     audit,
@@ -185,16 +186,4 @@ fn target(id: Uuid) -> String {
 
 fn shown(trigger: &Trigger) -> Value {
     json!({"event_type": trigger.event_type, "uri": without_credentials(&trigger.uri)})
-}
-
-/// An address as others may see it.
-pub fn without_credentials(uri: &str) -> String {
-    match url::Url::parse(uri) {
-        Ok(mut url) if url.password().is_some() || !url.username().is_empty() => {
-            let _ = url.set_password(None);
-            let _ = url.set_username("");
-            url.to_string()
-        }
-        _ => uri.to_owned(),
-    }
 }

@@ -1,6 +1,6 @@
 //! What a preset fixes: upload parameters in one form, whatever form they came in. Pure.
 
-use plane_kit::{error::ApiError, http::params::Params, nearest::nearest};
+use plane_kit::{destination::Destination, error::ApiError, http::params::Params, nearest::nearest};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -11,7 +11,6 @@ use crate::{
     },
     eager::ask::read_items,
     metadata::values::read_pairs,
-    notifications::destination::Destination,
     transformations::stored::StoredTransformation,
     upload::{
         context::read_context,

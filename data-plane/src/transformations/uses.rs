@@ -37,6 +37,11 @@ pub struct Use {
 }
 
 impl Use {
+    /// The name under which it is recorded.
+    pub fn key(&self) -> String {
+        self.recorded.key()
+    }
+
     /// Counts a delivery.
     pub fn note(&self, now: DateTime<Utc>) {
         self.last.fetch_max(now.timestamp_millis(), Ordering::Relaxed);

@@ -41,10 +41,10 @@ pub(super) async fn wanted_ahead(
     let target = Target::staged(version, source, staged.bytes);
     if !eager.is_async {
         let occasion = Occasion::eager(upload.request());
-        return target.make(plane, upload.tenant().id(), &staged.file, &eager.items, occasion).await;
+        return target.make(plane, upload.tenant(), &staged.file, &eager.items, occasion).await;
     }
     let job = order(upload, eager, version, public_id, false);
-    let early = target.put_off(plane, upload.tenant().id(), &eager.items, &job.batch).await?;
+    let early = target.put_off(plane, upload.tenant(), &eager.items, &job.batch).await?;
     Ok(Ahead { renditions: Vec::new(), early, later: Some(Order::of(&job)?) })
 }
 
@@ -58,7 +58,7 @@ pub(super) async fn of_existing(
 ) -> Result<(Vec<Early>, Option<Order>), ApiError> {
     let job = order(call, eager, asset.version.id, &asset.name.public_id, is_explicit);
     // All are planned before the first is made.
-    let put_off = Target::of(asset)?.put_off(plane, call.tenant().id(), &eager.items, &job.batch).await?;
+    let put_off = Target::of(asset)?.put_off(plane, call.tenant(), &eager.items, &job.batch).await?;
     if eager.is_async {
         return Ok((put_off, Some(Order::of(&job)?)));
     }

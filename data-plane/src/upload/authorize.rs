@@ -11,7 +11,7 @@ use plane_kit::{
     ids::EnvironmentId,
     operations::Operation,
     policy::{Place, Scope, key_subject},
-    signature::{Escaping, string_to_sign, verify_request},
+    signature::{Algorithm, Escaping, string_to_sign, verify_request},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -320,7 +320,8 @@ pub async fn authorize(
         }
         let origin = Origin::of(key_subject(&key), request);
         let authority = Authority::of(plane, tenant, &key, operation).await.map_err(as_unauthorized)?;
-        let params = merge_signed(plane, authority.tenant(), params).await?;
+        let of = (operation.id == "upload").then(|| request.match_info().get("resource_type").unwrap_or("image"));
+        let params = merge_signed(plane, authority.tenant(), of, params).await?;
         let (wishes, plane) = (Wishes::read(&params)?, DataPlane::clone(plane));
         let caller = Caller::Key(authority);
         return Ok(AuthorizedUpload { caller, params, request: id, origin, given_id, plane, wishes });
@@ -348,6 +349,12 @@ fn verify(
         tenant.key(&api_key).ok_or_else(|| ApiError::unauthorized(format!("Unknown API key {api_key}")))?;
     if params.get("timestamp").is_none() {
         return Err(plane_kit::http::params::missing("timestamp"));
+    }
+    if let Some(only) = tenant.snapshot.settings.api_signature_algorithm
+        && Algorithm::of_hex(&signature) != Some(only)
+    {
+        let text = format!("Invalid Signature {signature}. This account takes signatures by {} only", only.name());
+        return Err(ApiError::new(ErrorCode::InvalidSignature, text));
     }
     let texts = params.signed_texts();
     let mut is_signed = secrets.iter().any(|secret| verify_request(&texts, secret, &signature));
@@ -414,10 +421,30 @@ async fn unsigned_preset(plane: &DataPlane, tenant: &Tenant, params: &Params) ->
     Ok(preset)
 }
 
-/// A signed call's own parameters win over its preset.
-async fn merge_signed(plane: &DataPlane, tenant: &Tenant, mut params: Params) -> Result<Params, ApiError> {
+/// A signed call's own parameters win over its preset. An upload that names none has the default of its kind.
+async fn merge_signed(
+    plane: &DataPlane,
+    tenant: &Tenant,
+    uploads: Option<&str>,
+    mut params: Params,
+) -> Result<Params, ApiError> {
     if let Some(name) = params.text("upload_preset")? {
         let preset = named_preset(plane, tenant, &name).await?;
+        params.fill_from(Params::from(preset.settings));
+        return Ok(params);
+    }
+    let settings = &tenant.snapshot.settings;
+    let (setting, name) = match uploads {
+        Some("raw") => ("default_raw_preset", &settings.default_raw_preset),
+        Some("video") => ("default_video_preset", &settings.default_video_preset),
+        Some(_) => ("default_image_preset", &settings.default_image_preset),
+        None => return Ok(params),
+    };
+    if let Some(name) = name {
+        // Passed over in silence, what it should fix would not be fixed, and an asset could lie open that should not.
+        let preset = presets::find(&plane.database, tenant, name).await?.ok_or_else(|| {
+            ApiError::invalid(format!("Upload preset not found: {name}, which the setting {setting} names"))
+        })?;
         params.fill_from(Params::from(preset.settings));
     }
     Ok(params)

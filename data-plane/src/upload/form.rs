@@ -241,7 +241,7 @@ impl<C: EarlyCheck> Reader<'_, C> {
     async fn stage(&self, mut part: multer::Field<'_>, unframed: &AtomicUsize) -> Result<UploadFile, ApiError> {
         let filename = part.file_name().map(str::to_owned);
         let is_authorized = self.check.is_authorized(&self.params).await;
-        let limit = self.tenant.snapshot.limits.upload_bytes;
+        let limit = self.tenant.most_bytes();
         let unverified = self.plane.settings.uploads.unverified_bytes;
         let mut staging = self.plane.scratch.begin()?;
         while let Some(chunk) = part.chunk().await.map_err(malformed)? {
@@ -277,7 +277,7 @@ async fn from_text(
         } else {
             percent_encoding::percent_decode_str(data).collect()
         };
-        if bytes.len() as u64 > tenant.snapshot.limits.upload_bytes {
+        if bytes.len() as u64 > tenant.most_bytes() {
             return Err(too_large(bytes.len() as u64, tenant));
         }
         let mut staging: Staging = plane.scratch.begin()?;
@@ -298,13 +298,13 @@ async fn from_text(
 
 /// How long a file may be as base64 text.
 fn text_limit(tenant: &Tenant, plane: &DataPlane, is_authorized: bool) -> usize {
-    let limit = tenant.snapshot.limits.upload_bytes;
+    let limit = tenant.most_bytes();
     let limit = if is_authorized { limit } else { limit.min(plane.settings.uploads.unverified_bytes) };
     usize::try_from(limit.saturating_mul(4) / 3 + 1024).unwrap_or(usize::MAX)
 }
 
 fn too_large(bytes: u64, tenant: &Tenant) -> ApiError {
-    let limit = tenant.snapshot.limits.upload_bytes;
+    let limit = tenant.most_bytes();
     ApiError::new(ErrorCode::InvalidFile, format!("File size too large. Got at least {bytes}. Maximum is {limit}."))
 }
 

@@ -204,7 +204,7 @@ async fn take_chunk(
     file: UploadFile,
 ) -> Result<Taken, ApiError> {
     let UploadFile { staged, filename } = file;
-    chunk.check_length(staged.bytes, upload.tenant().snapshot.limits.upload_bytes)?;
+    chunk.check_length(staged.bytes, upload.tenant().most_bytes())?;
     let begun = assembly::begun(plane, upload, chunk).await?;
     // What the file is shows in its first bytes; until they are there, a name is made up as for a picture.
     let kind = match asked {

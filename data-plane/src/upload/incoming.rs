@@ -78,7 +78,7 @@ impl Incoming {
         let transformation = self.item.transformation.clone();
         let expanded = plane.definitions.expand(&plane.database, tenant.id(), transformation).await?;
         let wish = Wish {
-            environment: tenant.id(),
+            tenant,
             transformation: &expanded,
             spelling: &spelling,
             version: VersionId::generate(plane.clock.now()),

@@ -103,7 +103,7 @@ pub async fn look_into(
         let format = extension.unwrap_or_default().to_owned();
         return Ok(Seen { source: None, format, content_type: "application/octet-stream" });
     }
-    let limit = tenant.snapshot.limits.image_pixels;
+    let limit = tenant.most_pixels();
     if let Some((width, height)) = staged.claimed_size() {
         check_pixels(u64::from(width) * u64::from(height), limit)?;
     }

@@ -22,7 +22,7 @@ pub async fn take(
     tenant: &Tenant,
     request: RequestId,
 ) -> Result<(Staged, Option<String>), ApiError> {
-    let limit = tenant.snapshot.limits.upload_bytes;
+    let limit = tenant.most_bytes();
     let domains = &tenant.snapshot.settings.allowed_fetch_domains;
     let asker = Asker { environment: tenant.id(), purpose: Purpose::Upload, domains };
     let reached = plane.outbound.get(url, asker, HeaderMap::new()).await.map_err(|error| error.about(url))?;

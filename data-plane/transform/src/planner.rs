@@ -28,6 +28,8 @@ pub struct PlanRequest<'a> {
     pub hints: &'a ClientHints,
     /// How large a result may be.
     pub limits: &'a OutputLimits,
+    /// The quality where the transformation says none. Nothing is that of [`autos::DEFAULT_LEVEL`].
+    pub default_quality: Option<Quality>,
 }
 
 /// How large a result, and every picture on the way to it, may be.
@@ -111,7 +113,7 @@ impl OutputLimits {
 /// invalid; combinations without a meaning conflict; what cannot be carried out yet is not built; results beyond the
 /// limits are too large.
 pub fn plan(request: PlanRequest<'_>) -> Result<Planned, Refusal> {
-    let PlanRequest { transformation, extension, source, hints, limits } = request;
+    let PlanRequest { transformation, extension, source, hints, limits, default_quality } = request;
     let stored_extension = extension.is_none_or(|name| Format::from_name(name) == Some(source.format));
     if stored_extension && transformation.is_delivery_only() {
         return Ok(Planned::Original);
@@ -160,7 +162,7 @@ pub fn plan(request: PlanRequest<'_>) -> Result<Planned, Refusal> {
     };
     let plan = Plan {
         decode: Decode { format: source.format, page: page.map_or(0, |page| page - 1), pages: frames, auto_orient },
-        encode: encode(transformation, setting.format, source, hints, &mut vary),
+        encode: encode(transformation, setting.format, source, hints, default_quality, &mut vary),
         width: picture.size.width,
         height: picture.size.height,
         steps: picture.into_steps(setting.format, last_opaque_background(transformation)),
@@ -244,6 +246,7 @@ fn encode(
     format: Format,
     source: &SourceMeta,
     hints: &ClientHints,
+    default_quality: Option<Quality>,
     vary: &mut Vary,
 ) -> Encode {
     let requested = last(transformation, |component| component.quality);
@@ -254,7 +257,14 @@ fn encode(
             let level = autos::quality_level(level, sensitive, hints.save_data);
             (autos::encoder_quality(format, ContentClass::of(source), level), chroma)
         }
-        None => (autos::encoder_quality(format, ContentClass::of(source), autos::DEFAULT_LEVEL), Chroma::Auto),
+        // What nobody asked for does not depend on who asks.
+        None => match default_quality {
+            Some(Quality::Fixed { quality, chroma }) => (quality, chroma),
+            Some(Quality::Auto { level, chroma, .. }) => {
+                (autos::encoder_quality(format, ContentClass::of(source), level), chroma)
+            }
+            None => (autos::encoder_quality(format, ContentClass::of(source), autos::DEFAULT_LEVEL), Chroma::Auto),
+        },
     };
     Encode {
         format,

@@ -147,7 +147,14 @@ fn limits_count_all_frames() {
     let transformation = Transformation::parse("w_50").unwrap().expand(&|_| None).unwrap();
     let hints = ClientHints::default();
     let result = |source: &SourceMeta| {
-        plan(PlanRequest { transformation: &transformation, extension: None, source, hints: &hints, limits: &limits })
+        plan(PlanRequest {
+            transformation: &transformation,
+            extension: None,
+            source,
+            hints: &hints,
+            limits: &limits,
+            default_quality: None,
+        })
     };
     assert!(result(&photo(100, 100)).is_ok());
     let refusal = result(&animation(100, 100)).unwrap_err();

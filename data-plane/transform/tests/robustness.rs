@@ -209,6 +209,7 @@ fn check(text: &str) -> bool {
                 source: &source,
                 hints: &hints,
                 limits: &LIMITS,
+                default_quality: None,
             };
             let planned = plan(request(&transformation));
             assert_eq!(planned, plan(request(&again)), "{text}");

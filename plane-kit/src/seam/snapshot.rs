@@ -10,6 +10,7 @@ use crate::{
     ids::{AccountId, EnvironmentId},
     policy::{PolicyLine, RoleLink},
     secret::Secret,
+    settings::EnvironmentSettings,
 };
 
 /// Whether an environment may be used.
@@ -63,6 +64,21 @@ pub struct KeySnapshot {
     pub signs_notifications: bool,
 }
 
+impl FolderMode {
+    /// Its name on the wire and in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Dynamic => "dynamic",
+        }
+    }
+
+    /// The mode of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Fixed, Self::Dynamic].into_iter().find(|mode| mode.name() == name)
+    }
+}
+
 impl KeySnapshot {
     /// Whether the key has expired at a moment.
     pub fn has_expired(&self, now: DateTime<Utc>) -> bool {
@@ -83,16 +99,6 @@ pub enum FolderMode {
     Fixed,
     /// Folders are independent of public ids.
     Dynamic,
-}
-
-/// What the administrators of an environment set.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct EnvironmentSettings {
-    /// Hosts that remote files may come from, with all below them; `*.example.com` is only what lies below. All when empty.
-    pub allowed_fetch_domains: Vec<String>,
-    /// Delivery types that need a signature although they are open by themselves: `fetch`.
-    pub restricted_types: Vec<String>,
 }
 
 /// The whole of what a data plane knows of one product environment. Applied only when its version is higher.

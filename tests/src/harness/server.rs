@@ -10,10 +10,16 @@ use std::{
     time::Duration,
 };
 
+use reqwest::Method;
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{children, client::Tenant, eventually};
+use super::{
+    children,
+    client::{Account, Tenant},
+    eventually,
+};
 use crate::workspace;
 
 /// How long a start may take: debug binaries on a busy machine of two cores.
@@ -259,6 +265,21 @@ impl Dev {
             &self.ready.api_key,
             &self.ready.api_secret,
         )
+    }
+
+    /// A client of the provisioning API for the account.
+    pub fn account(&self) -> Account {
+        let ready = &self.ready;
+        let (key, secret) = (&ready.provisioning_api_key, &ready.provisioning_api_secret);
+        Account::new(&ready.api_url, &ready.account_id, key, secret)
+    }
+
+    /// Changes settings of the first product environment.
+    pub async fn set_environment(&self, settings: Value) -> Value {
+        let account = self.account();
+        let environments = account.call(Method::GET, "sub_accounts", None).await.ok();
+        let id = environments["sub_accounts"][0]["id"].as_str().expect("an id");
+        account.call(Method::PUT, &format!("sub_accounts/{id}/settings"), Some(settings)).await.ok()
     }
 
     /// The value of a metric, summed over those of its label sets that hold all of `labels` (as in `outcome="stored"`).

@@ -204,7 +204,7 @@ async fn put(
     transaction.commit().await?;
     let held: Vec<Held> = chunks.iter().map(Held::from).collect();
     let bytes = held.iter().map(|held| held.bytes).sum();
-    let limit = upload.tenant().snapshot.limits.upload_bytes;
+    let limit = upload.tenant().most_bytes();
     if bytes > limit {
         abandon(plane, row.id).await?;
         let text = format!("File size too large. Got at least {bytes}. Maximum is {limit}.");

@@ -57,7 +57,14 @@ pub fn planned(
     hints: &ClientHints,
 ) -> Result<Planned, Refusal> {
     let transformation = Transformation::parse(text)?.expand(&|_| None)?;
-    plan(PlanRequest { transformation: &transformation, extension, source, hints, limits: &LIMITS })
+    plan(PlanRequest {
+        transformation: &transformation,
+        extension,
+        source,
+        hints,
+        limits: &LIMITS,
+        default_quality: None,
+    })
 }
 
 /// Parses and plans what must come out as something derived.

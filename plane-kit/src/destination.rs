@@ -1,9 +1,10 @@
 //! Where notifications go.
 
-use plane_kit::{error::ApiError, http::params::invalid_value};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
+
+use crate::{error::ApiError, http::params::invalid_value};
 
 /// The longest address that notifications are sent to, in bytes: no index holds much more.
 const LONGEST_ADDRESS: usize = 1024;
@@ -61,6 +62,18 @@ impl Destination {
             Self::Webhook(url) => url.clone(),
             Self::Poll(channel) => format!("poll://{channel}"),
         }
+    }
+}
+
+/// An address as others may see it.
+pub fn without_credentials(uri: &str) -> String {
+    match Url::parse(uri) {
+        Ok(mut url) if url.password().is_some() || !url.username().is_empty() => {
+            let _ = url.set_password(None);
+            let _ = url.set_username("");
+            url.to_string()
+        }
+        _ => uri.to_owned(),
     }
 }
 

@@ -1,0 +1,104 @@
+//! What strangers may have of an asset that was found: restricted formats need a signature, and under strict transformations they get what
+//! is allowed, or was made before.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use plane_kit::error::ApiError;
+
+use super::{
+    admit::AdmittedDelivery,
+    locate::LocatedAsset,
+    prepare::{Derived, Prepared},
+};
+use crate::{
+    Plane,
+    assets::{AssetStore, record::ResourceType},
+    tenants::Tenant,
+};
+
+/// Whom an answer may be kept for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeptFor {
+    /// Whoever asks the same.
+    Everybody,
+    /// Only who asked: it depended on the page that he came from.
+    Asker,
+}
+
+/// Whether there is anything that strangers may not have. Who has a signature is none.
+pub(crate) fn are_bound(tenant: &Tenant, admitted: &AdmittedDelivery<'_>) -> bool {
+    let settings = &tenant.snapshot.settings;
+    let is_open = settings.restricted_types.is_empty() && settings.strict_transformations.is_empty();
+    !is_open && !admitted.is_signed()
+}
+
+/// Refuses what strangers may not have.
+pub(crate) async fn check(
+    plane: &Plane,
+    tenant: &Tenant,
+    admitted: &AdmittedDelivery<'_>,
+    asset: &LocatedAsset,
+    prepared: &Prepared,
+) -> Result<KeptFor, ApiError> {
+    let settings = &tenant.snapshot.settings;
+    if !are_bound(tenant, admitted) {
+        return Ok(KeptFor::Everybody);
+    }
+    if let Some(format) = restricted_format(&settings.restricted_types, admitted, asset, prepared) {
+        let text = format!("Files of format {format} are restricted in this account - deny or ACL failure");
+        return Err(ApiError::unauthorized(text));
+    }
+    let kind = asset.record.name.resource_type.name();
+    let derived = match prepared {
+        Prepared::Derived(derived) if settings.strict_transformations.iter().any(|strict| strict == kind) => derived,
+        _ => return Ok(KeptFor::Everybody),
+    };
+    if is_allowed(plane, tenant, admitted, derived).await? {
+        return Ok(KeptFor::Everybody);
+    }
+    if admitted.comes_from(&settings.strict_referral_domains) {
+        return Ok(KeptFor::Asker);
+    }
+    let asked = derived.used.as_ref().map(|used| used.key()).unwrap_or_default();
+    let text = format!("Transformation {asked} is not allowed, as transformations of this account are strict");
+    Err(ApiError::unauthorized(text))
+}
+
+/// The restricted format that would be handed over, by what the file is and by what it would be called.
+fn restricted_format<'a>(
+    restricted: &'a [String],
+    admitted: &AdmittedDelivery<'_>,
+    asset: &LocatedAsset,
+    prepared: &Prepared,
+) -> Option<&'a str> {
+    let extension_of = |name: &str| name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    let file = match prepared {
+        Prepared::Derived(derived) => Some(derived.plan.encode.format.name().to_owned()),
+        Prepared::Original if asset.record.name.resource_type == ResourceType::Raw => {
+            extension_of(&asset.record.name.public_id)
+        }
+        Prepared::Original => Some(asset.record.version.format.clone()),
+    };
+    let download = admitted.url().transformation.attachment().and_then(|attachment| attachment.name.as_deref());
+    let called = [file, download.and_then(extension_of)];
+    restricted.iter().map(String::as_str).find(|format| called.iter().flatten().any(|name| name == format))
+}
+
+/// Whether it is on the list of what is allowed, or was made already.
+async fn is_allowed(
+    plane: &Plane,
+    tenant: &Tenant,
+    admitted: &AdmittedDelivery<'_>,
+    derived: &Arc<Derived>,
+) -> Result<bool, ApiError> {
+    if derived.noted.load(Ordering::Relaxed) {
+        return Ok(true);
+    }
+    if let Some(used) = &derived.used
+        && plane.allowed.is_allowed(&plane.database, tenant.id(), &used.key()).await?
+    {
+        return Ok(true);
+    }
+    let assets = AssetStore::of(admitted, &plane.database, &plane.settings.region.name);
+    Ok(assets.is_spelled(&derived.key_text, &derived.spelling).await?)
+}
