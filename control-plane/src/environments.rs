@@ -7,8 +7,8 @@ use plane_kit::{
     audit::{Entry, Origin},
     destination::without_credentials,
     ids::{AccountId, EnvironmentId},
-    seam::snapshot::{FolderMode, Limits},
-    settings::{EnvironmentSettings, SettingsView},
+    seam::snapshot::Limits,
+    settings::{EnvironmentSettings, FolderMode, SettingsView},
 };
 use sea_orm::{
     ColumnTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,

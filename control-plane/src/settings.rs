@@ -6,8 +6,7 @@ use plane_kit::{
     error::ApiError,
     http::params::{Params, invalid_value},
     nearest::nearest,
-    seam::snapshot::FolderMode,
-    settings::EnvironmentSettings,
+    settings::{EnvironmentSettings, FolderMode},
 };
 use serde_json::{Map, Value, json};
 

@@ -4,7 +4,8 @@ use plane_kit::{
     ids::{AccountId, EnvironmentId},
     policy::{PolicyLine, RoleLink, rule::RuleError},
     seal::{SealError, SealingKey, SealingRing},
-    seam::snapshot::{FolderMode, KeySnapshot, Standing, TenantSnapshot},
+    seam::snapshot::{KeySnapshot, Standing, TenantSnapshot},
+    settings::FolderMode,
 };
 use sea_orm::{
     ActiveValue::Set,

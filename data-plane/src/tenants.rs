@@ -16,9 +16,10 @@ use plane_kit::{
     seal::SealingKey,
     seam::{
         ControlLink, SeamError,
-        snapshot::{FolderMode, KeySnapshot, SignedSnapshot, Standing, TenantSnapshot, TrustedKey},
+        snapshot::{KeySnapshot, SignedSnapshot, Standing, TenantSnapshot, TrustedKey},
     },
     secret::Secret,
+    settings::FolderMode,
     signature::Algorithm,
     telemetry::metrics::Metrics,
 };

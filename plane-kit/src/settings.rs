@@ -3,7 +3,32 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{seam::snapshot::FolderMode, signature::Algorithm};
+use crate::signature::Algorithm;
+
+/// How folders and public ids relate in an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FolderMode {
+    /// The folder is part of the public id.
+    Fixed,
+    /// Folders are independent of public ids.
+    Dynamic,
+}
+
+impl FolderMode {
+    /// Its name on the wire and in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Dynamic => "dynamic",
+        }
+    }
+
+    /// The mode of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Fixed, Self::Dynamic].into_iter().find(|mode| mode.name() == name)
+    }
+}
 
 /// Settings that are kept and have no effect yet.
 pub const WITHOUT_EFFECT: [&str; 2] = ["backup", "default_video_preset"];

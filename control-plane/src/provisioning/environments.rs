@@ -13,7 +13,7 @@ use plane_kit::{
         routes::Routes,
     },
     routes,
-    seam::snapshot::FolderMode,
+    settings::FolderMode,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};

@@ -11,8 +11,9 @@ use plane_kit::{
     seal::SealingKey,
     seam::{
         SeamError,
-        snapshot::{FolderMode, Limits, Standing, TenantSnapshot},
+        snapshot::{Limits, Standing, TenantSnapshot},
     },
+    settings::FolderMode,
 };
 use serde_json::json;
 

@@ -4,7 +4,7 @@ use image::ImageFormat;
 use plane_kit::{
     error::{ApiError, ErrorCode},
     http::params::Params,
-    seam::snapshot::FolderMode,
+    settings::FolderMode,
 };
 use rand::Rng;
 use serde_json::{Map, Value};

@@ -10,7 +10,7 @@ use crate::{
     ids::{AccountId, EnvironmentId},
     policy::{PolicyLine, RoleLink},
     secret::Secret,
-    settings::EnvironmentSettings,
+    settings::{EnvironmentSettings, FolderMode},
 };
 
 /// Whether an environment may be used.
@@ -64,21 +64,6 @@ pub struct KeySnapshot {
     pub signs_notifications: bool,
 }
 
-impl FolderMode {
-    /// Its name on the wire and in the database.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Fixed => "fixed",
-            Self::Dynamic => "dynamic",
-        }
-    }
-
-    /// The mode of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Fixed, Self::Dynamic].into_iter().find(|mode| mode.name() == name)
-    }
-}
-
 impl KeySnapshot {
     /// Whether the key has expired at a moment.
     pub fn has_expired(&self, now: DateTime<Utc>) -> bool {
@@ -89,16 +74,6 @@ impl KeySnapshot {
     pub fn is_usable(&self, now: DateTime<Utc>) -> bool {
         self.enabled && !self.has_expired(now)
     }
-}
-
-/// How folders and public ids relate in an environment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FolderMode {
-    /// The folder is part of the public id.
-    Fixed,
-    /// Folders are independent of public ids.
-    Dynamic,
 }
 
 /// The whole of what a data plane knows of one product environment. Applied only when its version is higher.
