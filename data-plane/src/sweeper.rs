@@ -164,6 +164,9 @@ pub fn run(plane: &DataPlane, mut stop: watch::Receiver<bool>) -> JoinHandle<()>
                 _ = times.tick() => {}
                 () = stopped(&mut stop) => return,
             }
+            if let Err(error) = plane.database.analyse().await {
+                tracing::warn!(error = chain(&error), "the regional database was not analysed");
+            }
             match sweep(&plane, plane.clock.now(), grace).await {
                 Ok(0) => {}
                 Ok(removed) => tracing::info!(removed, "objects without a row were removed"),

@@ -17,6 +17,7 @@ mod m20261127_000012_relations;
 mod m20261127_000013_moderation;
 mod m20261127_000014_coordinates;
 mod m20261128_000015_transformations;
+mod m20261128_000016_orders_and_indexes;
 
 /// The regional set.
 pub struct Migrator;
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000013_moderation::Migration),
             Box::new(m20261127_000014_coordinates::Migration),
             Box::new(m20261128_000015_transformations::Migration),
+            Box::new(m20261128_000016_orders_and_indexes::Migration),
         ]
     }
 }

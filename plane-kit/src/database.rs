@@ -48,6 +48,13 @@ impl Database {
         Ok(Self { reader: pool.clone(), writer: pool })
     }
 
+    /// The same, with somebody who sees every statement when it is through.
+    pub fn watched(mut self, watch: impl Fn(&sea_orm::metric::Info<'_>) + Clone + Send + Sync + 'static) -> Self {
+        self.reader.set_metric_callback(watch.clone());
+        self.writer.set_metric_callback(watch);
+        self
+    }
+
     /// For queries that change nothing.
     pub fn reader(&self) -> &DatabaseConnection {
         &self.reader
@@ -70,6 +77,16 @@ impl Database {
             }
             _ => self.writer.begin().await,
         }
+    }
+
+    /// Lets SQLite learn how its tables have grown, from samples: without that it takes every index for a good one, and looks for a few
+    /// ids among all that a tenant has. A connection that is open goes on with what it knows. PostgreSQL learns by itself.
+    pub async fn analyse(&self) -> Result<(), DbErr> {
+        if self.backend() == DbBackend::Sqlite {
+            self.writer.execute_unprepared("PRAGMA analysis_limit = 1000").await?;
+            self.writer.execute_unprepared("PRAGMA optimize = 0x10002").await?;
+        }
+        Ok(())
     }
 
     /// Which database it is.

@@ -2,6 +2,7 @@
 
 mod children;
 pub mod client;
+pub mod many;
 pub mod pictures;
 pub mod planes;
 pub mod postgres;

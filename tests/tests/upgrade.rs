@@ -56,6 +56,9 @@ async fn as_it_was(url: &str, schema: &str) {
         "ALTER TABLE folders DROP COLUMN name",
         "DROP TABLE transformations",
         "DROP INDEX derived_assets_transformation",
+        "DROP INDEX derived_assets_version",
+        "DROP INDEX renditions_environment",
+        "DROP INDEX assets_version",
         "DELETE FROM seaql_migrations WHERE version LIKE 'm20261127%' OR version LIKE 'm20261128%'",
     ] {
         database.writer().execute_unprepared(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));

@@ -128,12 +128,14 @@ impl Cursor {
         let Self::Moment { created_at: moment, id: last } = self else {
             return Condition::any().add(Expr::val(1).eq(0));
         };
+        // The first condition says nothing that the others do not; it is the one that an index goes along.
         let same = Condition::all().add(created_at.eq(*moment));
-        if ascending {
-            Condition::any().add(created_at.gt(*moment)).add(same.add(id.gt(*last)))
+        let (begin, behind) = if ascending {
+            (created_at.gte(*moment), Condition::any().add(created_at.gt(*moment)).add(same.add(id.gt(*last))))
         } else {
-            Condition::any().add(created_at.lt(*moment)).add(same.add(id.lt(*last)))
-        }
+            (created_at.lte(*moment), Condition::any().add(created_at.lt(*moment)).add(same.add(id.lt(*last))))
+        };
+        Condition::all().add(begin).add(behind)
     }
 
     /// The cursor as it goes on the wire, opaque.
@@ -156,12 +158,13 @@ impl AssetStore<'_> {
             (None, _) => query,
             (Some(Cursor::Name { public_id, id }), true) => {
                 let same = Condition::all().add(Column::PublicId.eq(public_id.as_str()));
-                let (further, behind) = if ascending {
-                    (Column::PublicId.gt(public_id.as_str()), same.add(Column::Id.gt(*id)))
+                let name = public_id.as_str();
+                let (begin, further, behind) = if ascending {
+                    (Column::PublicId.gte(name), Column::PublicId.gt(name), same.add(Column::Id.gt(*id)))
                 } else {
-                    (Column::PublicId.lt(public_id.as_str()), same.add(Column::Id.lt(*id)))
+                    (Column::PublicId.lte(name), Column::PublicId.lt(name), same.add(Column::Id.lt(*id)))
                 };
-                query.filter(Condition::any().add(further).add(behind))
+                query.filter(begin).filter(Condition::any().add(further).add(behind))
             }
             (Some(cursor), _) => query.filter(match &listing.among {
                 Among::Tagged(_) => cursor.after(asset_tags::Column::CreatedAt, asset_tags::Column::AssetId, ascending),
@@ -278,6 +281,9 @@ impl AssetStore<'_> {
     }
 
     pub(super) async fn with_versions(&self, page: Vec<assets::Model>) -> Result<Vec<AssetRecord>, DbErr> {
+        if page.is_empty() {
+            return Ok(Vec::new());
+        }
         let versions = asset_versions::Entity::find()
             .filter(asset_versions::Column::EnvironmentId.eq(self.environment.0))
             .filter(asset_versions::Column::Id.is_in(page.iter().map(|asset| asset.version_id)))
