@@ -95,7 +95,7 @@ async fn answer(request: &HttpRequest, plane: &DataPlane) -> Result<Delivered, A
     let tenant = tenant.ok_or_else(|| ApiError::not_found(format!("Unknown cloud_name {}", url.cloud_name)))?;
     // A request that is refused counts nothing, and neither does one whose caller leaves.
     let mut ticket = InFlight::begin(plane, &tenant);
-    let url = url.resolve(plane, tenant.id()).await?;
+    let url = url.resolve(plane, &tenant, false).await?;
     let admitted = AdmittedDelivery::admit(&url, &tenant, Viewer::of(request), plane.clock.now())?;
     answer_admitted(request, plane, &tenant, &admitted, &mut ticket).await
 }

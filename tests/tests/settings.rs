@@ -74,6 +74,9 @@ async fn strict_transformations_leave_strangers_what_is_allowed_or_there() {
     tenant.fetch("image/upload/fl_attachment/cat").await.delivered();
     // What was made before; another order is another address.
     tenant.fetch("image/upload/w_10/cat.jpg").await.delivered();
+    // Although it would be another picture today.
+    server.set_environment(json!({"default_image_quality": "20"})).await;
+    tenant.fetch("image/upload/w_10/cat.jpg").await.delivered();
     for path in ["image/upload/w_11/cat.jpg", "image/upload/cat.png", "image/upload/w_10/cat.png"] {
         let refused = tenant.fetch(path).await;
         assert_eq!(refused.status, 401, "{path}");
@@ -129,6 +132,8 @@ async fn pages_and_formats_are_restricted() {
     for name in ["a.pdf", "b.ZIP", "c.txt"] {
         tenant.upload(b"%PDF-".to_vec()).action("raw/upload").public_id(name).send().await.ok();
     }
+    let nameless = tenant.upload(b"%PDF-".to_vec()).action("raw/upload").file_name("d.pdf").public_id("d");
+    nameless.send().await.ok();
     server.set_environment(json!({"restricted_types": ["pdf", "zip"]})).await;
     for (path, status) in [
         ("raw/upload/a.pdf", 401),
@@ -136,6 +141,9 @@ async fn pages_and_formats_are_restricted() {
         ("raw/upload/c.txt", 200),
         ("raw/upload/fl_attachment:x.pdf/v1/c.txt", 401),
         ("raw/upload/fl_attachment:x.csv/v1/c.txt", 200),
+        ("raw/upload/fl_attachment:x.pdf%20/v1/c.txt", 401),
+        ("raw/upload/fl_attachment/v1/d", 401),
+        ("raw/upload/d", 401),
         ("image/upload/cat.jpg", 200),
         ("image/upload/w_10/cat.jpg", 200),
     ] {
@@ -214,8 +222,13 @@ async fn images_have_the_quality_of_their_environment() {
     tenant.upload(pictures::jpeg(&pictures::photo(320, 240, 1))).public_id("photo").send().await.ok();
     let size = async |path: &str| tenant.fetch(&format!("image/upload/{path}/photo.jpg")).await.delivered().len();
     let (usual, asked) = (size("w_200").await, size("q_90,w_200").await);
+    let derived = async || tenant.get("resources/image/upload/photo").await.ok()["derived"].as_array().map(Vec::len);
+    assert_eq!(derived().await, Some(2));
     server.set_environment(json!({"default_image_quality": "20"})).await;
-    let (low, named) = (size("w_200").await, size("q_20,w_200").await);
+    let low = size("w_200").await;
+    // What its address asked for before, no address asks for any more.
+    assert_eq!(derived().await, Some(2));
+    let named = size("q_20,w_200").await;
     assert!(low < usual && low == named, "{low} {named} {usual}");
     assert_eq!(size("q_90,w_200").await, asked);
     server.set_environment(json!({"default_image_quality": "auto:best"})).await;
@@ -264,11 +277,16 @@ async fn one_digest_signs_where_one_is_set() {
     let detail = tenant.get("resources/image/authenticated/mine").await.ok();
     let url = detail["url"].as_str().expect("an address");
     assert_eq!(Answer::to(tenant.http().get(url)).await.expect("an answer").status, 200);
-    server.set_environment(json!({"api_signature_algorithm": "sha1"})).await;
-    let stored = tenant.upload(pictures::small_jpeg(2)).public_id("dog").send().await.ok();
-    let version = stored["version"].as_i64().expect("a version");
     let secret = Secret::new(tenant.secret.clone());
-    assert_eq!(stored["signature"], sign_result("dog", version, &secret, Algorithm::Sha1));
+    for algorithm in [Algorithm::Sha1, Algorithm::Sha256] {
+        server.set_environment(json!({"api_signature_algorithm": algorithm.name()})).await;
+        tenant.send(Method::POST, "upload_presets", json!({"name": algorithm.name(), "unsigned": true})).await.ok();
+        let upload = tenant.upload(pictures::small_jpeg(2)).unsigned(algorithm.name());
+        let stored = upload.send().await.ok();
+        let (id, version) =
+            (stored["public_id"].as_str().expect("an id"), stored["version"].as_i64().expect("a version"));
+        assert_eq!(stored["signature"], sign_result(id, version, &secret, algorithm));
+    }
 }
 
 #[tokio::test]
@@ -288,7 +306,9 @@ async fn what_happens_is_told_to_whom_the_environment_names() {
     let upload = tenant.upload(pictures::small_jpeg(2)).public_id("dog");
     upload.parameter("notification_url", &other.url("/hook")).send().await.ok();
     eventually("the other one is told", LIMIT, async || other.received("/hook").into_iter().next()).await;
-    assert_eq!(receiver.received("/hook").len(), 1);
+    let log = tenant.notifications("deliveries").await;
+    let told = log["notifications"].as_array().expect("a list").iter().filter(|one| one["uri"] == json!(url)).count();
+    assert_eq!((told, receiver.received("/hook").len()), (1, 1), "{log}");
     server.set_environment(json!({"notification_url": ""})).await;
 }
 

@@ -120,6 +120,26 @@ async fn what_a_name_stands_for_changes_at_once_and_nothing_old_is_kept(tenant: 
     })
     .await;
     assert_eq!(named(&tenant, "thumb").await.ok()["info"], json!([{"width": 8}]));
+    // So is what other addresses made that mention it, directly or by another name; what only looks like it stays.
+    create(&tenant, "outer", "t_thumb/e_grayscale").await.ok();
+    create(&tenant, "thumbs", "w_9").await.ok();
+    for path in ["t_thumb/f_auto", "a_90,t_thumb", "t_outer", "t_outer/w_4", "t_thumbs", "w_11"] {
+        tenant.fetch(&format!("image/upload/{path}/cat2.jpg")).await.delivered();
+    }
+    assert_eq!(derived_count(&tenant, "cat2").await, 7);
+    tenant.send(Method::PUT, "transformations/thumb", json!({"unsafe_update": "w_7"})).await.ok();
+    eventually("what mentions the name is gone", LIMIT, async || {
+        (derived_count(&tenant, "cat2").await == 2).then_some(())
+    })
+    .await;
+    tenant.send(Method::PUT, "transformations/thumb", json!({"unsafe_update": "w_8"})).await.ok();
+    for number in 0..3 {
+        assert_eq!(delivered_size(&tenant, &format!("image/upload/t_thumb/cat{number}.jpg")).await.0, 8);
+    }
+    eventually("nothing is under way", LIMIT, async || {
+        (tenant.get("jobs").await.ok()["jobs"] == json!([])).then_some(())
+    })
+    .await;
     // What is said again changes nothing and takes nothing away.
     tenant
         .send(Method::PUT, "transformations/thumb", json!({"unsafe_update": "w_8", "allowed_for_strict": false}))
@@ -142,7 +162,15 @@ async fn a_transformation_that_goes_takes_what_was_made_by_it_along(tenant: Tena
     assert_eq!(tenant.fetch("image/upload/t_thumb/cat.jpg").await.status, 400);
     assert_eq!(named(&tenant, "thumb").await.status, 404);
     assert_eq!(tenant.admin(Method::DELETE, "transformations/thumb").await.status, 404);
+    // Its neighbours stay: another format of it, and what is longer.
+    tenant.fetch("image/upload/w_12/cat.png").await.delivered();
+    tenant.fetch("image/upload/w_12/e_grayscale/cat.jpg").await.delivered();
+    assert_eq!(named(&tenant, "w_12").await.ok()["derived"].as_array().map(Vec::len), Some(1));
     assert_eq!(tenant.admin(Method::DELETE, "transformations/w_12").await.ok(), json!({"message": "deleted"}));
+    eventually("one is gone", LIMIT, async || (derived_count(&tenant, "cat").await == 2).then_some(())).await;
+    for rest in ["w_12%2Fpng", "w_12/e_grayscale"] {
+        tenant.admin(Method::DELETE, &format!("transformations/{rest}")).await.ok();
+    }
     eventually("what was made is gone", LIMIT, async || (derived_count(&tenant, "cat").await == 0).then_some(())).await;
     let after = tenant.settled_usage().await;
     assert!(after.storage < before.storage, "{} {}", after.storage, before.storage);
@@ -191,11 +219,25 @@ async fn a_name_hides_nothing_and_opens_nothing(tenant: Tenant) {
     // A raw file has no transformations, whatever a name stands for.
     tenant.upload(b"text".to_vec()).action("raw/upload").public_id("notes.txt").send().await.ok();
     assert_eq!(tenant.fetch("raw/upload/t_dl/v1/notes.txt").await.status, 400);
+    // Whether there is a name is nobody's business who may not have what it would make.
+    tenant.upload(pictures::small_jpeg(1)).public_id("closed").parameter("type", "authenticated").send().await.ok();
+    for name in ["small", "nobody"] {
+        assert_eq!(tenant.fetch(&format!("image/authenticated/t_{name}/closed.jpg")).await.status, 401, "{name}");
+        assert_eq!(tenant.fetch(&format!("image/upload/s--abcdefgh--/t_{name}/open.jpg")).await.status, 401, "{name}");
+    }
+    // What it stands for may change, so no cache is told that it never does.
+    let versioned = tenant.fetch("image/upload/t_small/v1700000000/open.jpg").await;
+    assert!(!versioned.header("cache-control").contains("immutable"), "{}", versioned.header("cache-control"));
+    let written = tenant.fetch("image/upload/w_16/v1700000000/open.jpg").await;
+    assert!(written.header("cache-control").contains("immutable"), "{}", written.header("cache-control"));
 }
 
 async fn every_transformation_is_recorded_and_counted(tenant: Tenant) {
     tenant.upload(pictures::jpeg(&pictures::photo(64, 48, 1))).public_id("cat").send().await.ok();
     create(&tenant, "small", "w_16").await.ok();
+    // Nothing was made by who only says that what he has is current.
+    let idle = tenant.fetch_with("image/upload/w_19/cat.jpg", &[("if-none-match", "*")]).await;
+    assert_eq!(idle.status, 304);
     for path in ["w_20/cat.jpg", "w_20/cat", "w_20/cat.jpeg", "w_20/cat.png", "cat.png", "cat.jpg", "t_small/cat.jpg"] {
         tenant.fetch(&format!("image/upload/{path}")).await.delivered();
     }
@@ -222,7 +264,7 @@ async fn every_transformation_is_recorded_and_counted(tenant: Tenant) {
         (&json!([{"width": 20}, {"format": "png"}]), &json!("png"))
     );
     assert!(detail["last_used_at"].is_string(), "{detail}");
-    assert_eq!(named(&tenant, "w_20").await.ok()["derived"].as_array().map(Vec::len), Some(4));
+    assert_eq!(named(&tenant, "w_20").await.ok()["derived"].as_array().map(Vec::len), Some(3));
 
     // In pages, and those without a name alone.
     let first = tenant.get("transformations?max_results=3").await.ok();
@@ -288,6 +330,7 @@ async fn what_makes_no_sense_is_named(tenant: Tenant) {
         (json!({"transformation": "small"}), 400, "allowed_for_strict"),
         (json!({"transformation": "nobody", "allowed_for_strict": true}), 404, "nobody"),
         (json!({"transformation": "nobody", "unsafe_update": "w_1"}), 404, "nobody"),
+        (json!({"transformation": "t_nobody", "allowed_for_strict": true}), 404, "nobody"),
         (json!({"transformation": "small", "unsafe_update": "t_small"}), 400, "itself"),
         (json!({"transformation": "small", "allowed_for_strict": "perhaps"}), 400, "allowed_for_strict"),
         (json!({"allowed_for_strict": true}), 400, "transformation"),
@@ -304,6 +347,15 @@ async fn what_makes_no_sense_is_named(tenant: Tenant) {
         (round.status, round.header("x-cld-error")),
         (400, "Invalid transformation small: it stands for itself")
     );
+    for text in ["a%00b", "t_%00"] {
+        assert_eq!(tenant.get(&format!("transformations/{text}")).await.status, 404, "{text}");
+        assert_eq!(tenant.admin(Method::DELETE, &format!("transformations/{text}")).await.status, 404, "{text}");
+    }
+    // A name that reads like a transformation hides none.
+    create(&tenant, "w_46", "w_5").await.ok();
+    tenant.fetch("image/upload/w_46/cat.jpg").await.delivered();
+    assert_eq!(named(&tenant, "w_46").await.ok()["named"], false);
+    assert_eq!(named(&tenant, "t_w_46").await.ok()["named"], true);
     for query in ["named=perhaps", "max_results=0", "next_cursor=zzz"] {
         assert_eq!(tenant.get(&format!("transformations?{query}")).await.status, 400, "{query}");
     }

@@ -217,7 +217,7 @@ fn extent(params: &Params) -> Result<Extent, ApiError> {
     let transformations = match params.get("transformations") {
         Some(Value::String(_)) => {
             let text = params.text("transformations")?.unwrap_or_default();
-            Some(text.split('|').map(|one| one.trim_matches('/').to_owned()).collect())
+            Some(text.split('|').map(|one| one.trim_end_matches('/').to_owned()).collect())
         }
         Some(_) => params.texts("transformations")?,
         // Said and empty, it chooses nothing, and above all not the original.

@@ -27,9 +27,10 @@ use crate::{
     tables::transformations::Model,
     transformations::{
         info::steps,
-        recorded::{Recorded, asked_as, name_of},
+        recorded::{Recorded, is_name, name_of},
         store::{Named, TransformationError, TransformationStore, Update},
         stored::StoredTransformation,
+        uses::write_now,
     },
     views::{DerivedOf, wire_time},
 };
@@ -169,7 +170,7 @@ pub async fn list_transformations(
         Some(Cursor::Name { public_id: name, .. }) => Some(name),
         Some(Cursor::Moment { .. }) | None => None,
     };
-    plane.uses.write(&plane.database).await?;
+    write_now(&plane).await;
     let mut page = store(&plane, access.grant()).list(named, after.as_deref(), limit + 1).await?;
     let has_more = page.len() as u64 > limit;
     page.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -209,7 +210,7 @@ pub async fn read_transformation(
 /// Create a named transformation
 ///
 /// `t_` and the name in a delivery URL stand for it from then on. Nothing in it may depend on who asks (`f_auto`, `dpr_auto`, `w_auto`):
-/// those stand beside the name, as in `t_small/f_auto`.
+/// those stand beside the name, as in `t_small/f_auto`. What stands for it may change, so browsers are not told that it never does.
 #[utoipa::path(
     post,
     path = "/v1_1/{cloud_name}/transformations/{transformation}",
@@ -322,12 +323,11 @@ pub async fn delete_transformation_by_parameter(
 
 async fn detail(plane: &DataPlane, grant: &TenantGrant, text: &str, params: &Params) -> Result<HttpResponse, ApiError> {
     let limit = params.integer_in("max_results", 1..=500, 10)?.unsigned_abs();
-    plane.uses.write(&plane.database).await?;
+    write_now(plane).await;
     let row = store(plane, grant).find(text).await.map_err(|error| refused(error, text))?;
     let listing = fingerprint(&format!("derived by {}", row.name));
     let after = cursor(params, "next_cursor", listing)?;
-    let (spellings, extension) = asked_as(&row.name, row.is_named);
-    let by = DerivedBy { spellings, extension, made_before: None };
+    let by = DerivedBy::recorded(&row.name, row.is_named);
     // Who may not see an asset does not learn of it here.
     let reach = grant.reach_of(plane, "read_resource").await?;
     let assets = AssetStore::of(&reach, &plane.database, &plane.settings.region.name);
@@ -377,7 +377,7 @@ async fn update(
     };
     // What nobody has asked for yet can be allowed ahead, if it is something that can be asked for.
     if let Err(TransformationError::NotFound) = store.find(&text).await
-        && (definition.is_some() || StoredTransformation::parse("transformation", &text).is_err())
+        && (definition.is_some() || is_name(&text) || StoredTransformation::parse("transformation", &text).is_err())
     {
         return Err(refused(TransformationError::NotFound, &text));
     }
@@ -412,8 +412,8 @@ fn forget(plane: &DataPlane, grant: &TenantGrant, row: &Model) {
     plane.jobs.wake();
 }
 
-/// What is to be stored under a name, in the form in which it is kept. It can be made of some picture: all its names are there, none of
-/// them leads back here, and nothing in it depends on who asks.
+/// What is to be stored under a name, in the form in which it is kept. It can be made of some picture: all its names are there, it does not
+/// name itself, and nothing in it depends on who asks. A circle over several names is found when it is asked for.
 async fn definition(
     plane: &DataPlane,
     grant: &TenantGrant,

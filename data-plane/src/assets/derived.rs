@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use plane_kit::ids::VersionId;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use uuid::Uuid;
 
@@ -55,12 +56,12 @@ impl AssetStore<'_> {
         Ok((page.into_iter().filter_map(with_owner).collect(), next))
     }
 
-    /// Whether a rendition exists under a spelling.
-    pub async fn is_spelled(&self, key: &str, spelling: &Spelling) -> Result<bool, DbErr> {
+    /// Whether something was made of a version under a spelling, whatever that would be today.
+    pub async fn is_spelled(&self, version: VersionId, spelling: &Spelling) -> Result<bool, DbErr> {
         use derived_assets::Column;
         let found = self
             .spellings()
-            .filter(Column::RenditionKey.eq(key))
+            .filter(Column::VersionId.eq(version.0))
             .filter(Column::Transformation.eq(spelling.transformation.as_str()))
             .filter(Column::Extension.eq(spelling.extension.as_str()));
         Ok(found.one(self.database.reader()).await?.is_some())

@@ -6,7 +6,8 @@ use plane_kit::{
     usage::{Meter, NaturalKey},
 };
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QuerySelect, RuntimeErr, SqlErr, sea_query::OnConflict,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect, RuntimeErr,
+    SqlErr, sea_query::OnConflict,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use super::{AssetStore, record::VersionRecord};
 use crate::{
     metering::outbox,
+    storage::ObjectKey,
     tables::{asset_versions, derived_assets, renditions},
     transformations::{record::put_made, recorded::Recorded, spelling::Spelling},
 };
@@ -46,32 +48,39 @@ pub struct NewRendition {
 }
 
 impl AssetStore<'_> {
-    /// Keeps a made picture and counts it, once however often this is said. False when its version is gone meanwhile.
+    /// Keeps a made picture and counts it, once however often this is said. Nothing when its version is gone meanwhile; else the objects
+    /// that no row names any more: `is_same_for_all` says that the spelling asks for nothing else, whoever asks, so what it asked for before
+    /// (under another definition of a name, another default quality, another engine) is asked for by nobody.
     pub async fn commit_rendition(
         &self,
         new: &NewRendition,
         spelling: &Spelling,
+        is_same_for_all: bool,
         now: DateTime<Utc>,
-    ) -> Result<bool, DbErr> {
+    ) -> Result<Option<Vec<ObjectKey>>, DbErr> {
         let transaction = self.database.begin().await?;
         // What was planned before its kind was dropped counts under what was dropped; it is planned again.
         let version = asset_versions::Entity::find_by_id(new.version.0).lock_shared().one(&transaction).await?;
         let Some(version) = version.filter(|version| version.epoch == signed(new.epoch)) else {
             transaction.rollback().await?;
-            return Ok(false);
+            return Ok(None);
         };
         match self.put_rendition(&transaction, new, spelling, now).await {
             Ok(()) => {}
             Err(error) if is_foreign_key(&error) => {
                 transaction.rollback().await?;
-                return Ok(false);
+                return Ok(None);
             }
             Err(error) => return Err(error),
         }
         self.put_spelling(&transaction, &new.key, new.version, spelling, now).await?;
+        let orphans = match is_same_for_all {
+            true => self.supersede(&transaction, &new.key, new.version, spelling, now).await?,
+            false => Vec::new(),
+        };
         put_made(&transaction, self.environment, Recorded::of(spelling, &version.format), now).await?;
         transaction.commit().await?;
-        Ok(true)
+        Ok(Some(orphans))
     }
 
     /// Writes the row of a made picture and counts it, unless it is there.
@@ -136,6 +145,47 @@ impl AssetStore<'_> {
             }
             outcome => outcome,
         }
+    }
+
+    /// Takes away what a spelling asked for before it asked for this.
+    async fn supersede(
+        &self,
+        transaction: &DatabaseTransaction,
+        key: &str,
+        version: VersionId,
+        spelling: &Spelling,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<ObjectKey>, DbErr> {
+        use derived_assets::Column;
+        let before = derived_assets::Entity::find()
+            .filter(Column::EnvironmentId.eq(self.environment.0))
+            .filter(Column::VersionId.eq(version.0))
+            .filter(Column::Transformation.eq(spelling.transformation.as_str()))
+            .filter(Column::Extension.eq(spelling.extension.as_str()))
+            .filter(Column::RenditionKey.ne(key))
+            .all(transaction)
+            .await?;
+        let mut orphans = Vec::new();
+        for old in before {
+            // Its rendition is locked first: whoever does the same at once waits here, and finds nothing left to do.
+            let made = renditions::Entity::find_by_id(old.rendition_key.as_str())
+                .filter(renditions::Column::EnvironmentId.eq(self.environment.0))
+                .lock_exclusive()
+                .one(transaction)
+                .await?;
+            derived_assets::Entity::delete_by_id(old.id).exec(transaction).await?;
+            let Some(made) = made else { continue };
+            let spelled = derived_assets::Entity::find().filter(Column::RenditionKey.eq(made.key.as_str()));
+            if spelled.one(transaction).await?.is_some() {
+                continue;
+            }
+            renditions::Entity::delete_by_id(made.key.as_str()).exec(transaction).await?;
+            let facts = json!({"asset_version": version, "rendition": made.key});
+            let usage = self.record(Meter::StoredBytes, -made.bytes, None, now, "superseded", facts);
+            outbox::put(transaction, self.region, &[usage]).await?;
+            orphans.push(ObjectKey::rendition(self.environment, version, &made.key));
+        }
+        Ok(orphans)
     }
 
     pub(super) async fn put_spelling<C: ConnectionTrait>(

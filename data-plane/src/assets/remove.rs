@@ -10,7 +10,7 @@ use plane_kit::{
 };
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-    sea_query::{Condition, Expr, ExprTrait, IntoCondition, Query},
+    sea_query::{Condition, Expr, ExprTrait, IntoCondition, Query, SimpleExpr},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -45,8 +45,8 @@ pub enum Selection {
     Ids(Vec<Uuid>),
     /// Those in this folder and below it.
     InFolder(String),
-    /// Those of which something was made like this.
-    DerivedBy(DerivedBy),
+    /// Those of which something was made like one of these.
+    DerivedBy(Vec<DerivedBy>),
     /// All of a kind that fit.
     Fitting {
         /// Kind.
@@ -60,13 +60,45 @@ pub enum Selection {
     },
 }
 
+/// Which extension an address has behind a transformation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// Whichever.
+    Any,
+    /// This one, or another of the same format.
+    For(String),
+    /// None, or that of the asset's own format.
+    Own,
+    /// This one, where it is not that of the asset's own format.
+    Other(String),
+}
+
+/// Whether the extension of a derived asset is that of the stored format.
+fn asks_for_own() -> SimpleExpr {
+    use asset_versions::Column as Version;
+    use derived_assets::{Column, Entity};
+    let format = Expr::col((asset_versions::Entity, Version::Format));
+    let mut same = Condition::any().add(format.clone().equals((Entity, Column::Extension)));
+    for own in ["jpg", "tiff", "heic"] {
+        let spelled = Expr::col((Entity, Column::Extension)).is_in(same_format(own));
+        same = same.add(format.clone().eq(own).and(spelled));
+    }
+    let of_version = Query::select()
+        .expr(Expr::val(1))
+        .from(asset_versions::Entity)
+        .and_where(Expr::col((asset_versions::Entity, Version::Id)).equals((Entity, Column::VersionId)))
+        .cond_where(same)
+        .to_owned();
+    Expr::exists(of_version)
+}
+
 /// What was made by a transformation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DerivedBy {
     /// How addresses ask for it.
     pub spellings: Vec<String>,
-    /// With which extension, where only that is meant.
-    pub extension: Option<String>,
+    /// With which extension.
+    pub extension: Asked,
     /// Only what was made before.
     pub made_before: Option<DateTime<Utc>>,
 }
@@ -75,20 +107,37 @@ impl DerivedBy {
     /// By a transformation as it is written, with or without a format behind it.
     pub fn written(text: &str) -> Self {
         let (spellings, extension) = asked_as(text, false);
-        Self { spellings, extension, made_before: None }
+        Self { spellings, extension: extension.map_or(Asked::Any, Asked::For), made_before: None }
+    }
+
+    /// By a transformation as it is recorded.
+    pub fn recorded(name: &str, is_named: bool) -> Self {
+        let (spellings, extension) = asked_as(name, is_named);
+        Self { spellings, extension: extension.map_or(Asked::Own, Asked::Other), made_before: None }
     }
 
     pub(super) fn condition(&self) -> Condition {
         use derived_assets::Column;
         let mut chosen = Condition::all().add(Column::Transformation.is_in(self.spellings.iter().map(String::as_str)));
-        if let Some(extension) = &self.extension {
-            chosen = chosen.add(Column::Extension.is_in(same_format(extension)));
-        }
+        chosen = match &self.extension {
+            Asked::Any => chosen,
+            Asked::For(extension) => chosen.add(Column::Extension.is_in(same_format(extension))),
+            Asked::Own => chosen.add(asks_for_own().or(Column::Extension.eq(""))),
+            Asked::Other(extension) => {
+                chosen.add(Column::Extension.is_in(same_format(extension))).add(asks_for_own().not())
+            }
+        };
         if let Some(before) = self.made_before {
             chosen = chosen.add(Column::CreatedAt.lte(before));
         }
         chosen
     }
+}
+
+/// What was made by any of these; nothing where there is none.
+fn any_of(some: &[DerivedBy]) -> Condition {
+    // Without the first, none of them would choose everything.
+    some.iter().fold(Condition::any().add(Expr::val(1).eq(0)), |chosen, by| chosen.add(by.condition()))
 }
 
 /// What of them.
@@ -242,7 +291,7 @@ impl AssetStore<'_> {
                     .column(derived_assets::Column::VersionId)
                     .from(derived_assets::Entity)
                     .and_where(derived_assets::Column::EnvironmentId.eq(self.environment.0))
-                    .cond_where(by.condition())
+                    .cond_where(any_of(by))
                     .to_owned();
                 query.filter(Expr::col((assets::Entity, Column::VersionId)).in_subquery(versions))
             }
@@ -293,10 +342,7 @@ impl AssetStore<'_> {
             return Ok(named(derived, true));
         }
         let chosen = match &extent.derived_by {
-            // Without the first, none of them would choose everything.
-            Some(some) => {
-                some.iter().fold(Condition::any().add(Expr::val(1).eq(0)), |chosen, by| chosen.add(by.condition()))
-            }
+            Some(some) => any_of(some),
             None => Condition::all(),
         };
         let derived = self.drop_spellings(transaction, asset, chosen, now, orphans).await?;

@@ -12,7 +12,7 @@ use plane_kit::{
     signature::verify_delivery,
 };
 
-use super::url::ResolvedUrl;
+use super::url::{DeliveryUrl, ResolvedUrl};
 use crate::{
     access::expired,
     assets::{
@@ -102,6 +102,58 @@ fn withheld(key: &KeySnapshot) -> ApiError {
     ApiError::unauthorized(text)
 }
 
+/// Refuses what may not take place whatever the names in its transformation stand for, before anybody looks them up.
+pub(crate) fn check_unresolved(url: &DeliveryUrl, tenant: &Tenant, now: DateTime<Utc>) -> Result<(), ApiError> {
+    decide(url, false, tenant, now).map(drop)
+}
+
+/// Decides about standing, type and signature, and answers what is known of the signature.
+fn decide<T>(
+    url: &DeliveryUrl<T>,
+    is_original: bool,
+    tenant: &Tenant,
+    now: DateTime<Utc>,
+) -> Result<Signature, ApiError> {
+    let only = tenant.snapshot.settings.url_signature_algorithm;
+    let is_signed_by =
+        |secret: &Secret, signature: &str| verify_delivery(&url.spelling, &url.source, secret, signature, only);
+    let signature = match &url.signature {
+        None => Signature::Absent,
+        Some(signature) => {
+            let is_valid = tenant.delivery_secrets(now).any(|secret| is_signed_by(secret, signature));
+            if is_valid { Signature::Valid } else { Signature::Wrong }
+        }
+    };
+    let kind = url.delivery_type;
+    let is_restricted = tenant.snapshot.settings.restricted_types.iter().any(|name| name == kind.name());
+    if is_admitted(tenant.is_active(), kind, is_restricted, is_original, signature) {
+        return Ok(signature);
+    }
+    if !tenant.is_active() {
+        let text = format!("cloud_name {} is disabled", tenant.snapshot.cloud_name);
+        return Err(ApiError::new(ErrorCode::Disabled, text));
+    }
+    Err(match &url.signature {
+        // Whose signature would hold is told why it does not; to everybody else the key is not there.
+        Some(signature) => {
+            let signed =
+                |(_, secrets): &(&KeySnapshot, &[Secret])| secrets.iter().any(|secret| is_signed_by(secret, signature));
+            let has_expired = tenant.expired_delivery_keys(now).find(signed).map(|(key, _)| expired(key));
+            let is_withheld = || tenant.withheld_delivery_keys(now).find(signed).map(|(key, _)| withheld(key));
+            has_expired
+                .or_else(is_withheld)
+                .unwrap_or_else(|| ApiError::new(ErrorCode::InvalidSignature, format!("Invalid signature {signature}")))
+        }
+        None if is_restricted => ApiError::unauthorized(format!(
+            "Images of type {} are restricted in this account",
+            url.delivery_type.name()
+        )),
+        None => {
+            ApiError::unauthorized(format!("A signature is required for delivery type {}", url.delivery_type.name()))
+        }
+    })
+}
+
 /// Refuses what is asked for from a page that may not show it. Answers whether the page decided.
 fn check_page(tenant: &Tenant, viewer: Viewer<'_>) -> Result<bool, ApiError> {
     let settings = &tenant.snapshot.settings;
@@ -125,50 +177,11 @@ impl<'a> AdmittedDelivery<'a> {
         viewer: Viewer<'a>,
         now: DateTime<Utc>,
     ) -> Result<Self, ApiError> {
-        let only = tenant.snapshot.settings.url_signature_algorithm;
-        let is_signed_by =
-            |secret: &Secret, signature: &str| verify_delivery(&url.spelling, &url.source, secret, signature, only);
-        let signature = match &url.signature {
-            None => Signature::Absent,
-            Some(signature) => {
-                let is_valid = tenant.delivery_secrets(now).any(|secret| is_signed_by(secret, signature));
-                if is_valid { Signature::Valid } else { Signature::Wrong }
-            }
-        };
         // Without a transformation it is the original, whatever the extension: another format of it shows all there is to see.
         let is_original = url.transformation.is_delivery_only();
-        let kind = url.delivery_type;
-        let is_restricted = tenant.snapshot.settings.restricted_types.iter().any(|name| name == kind.name());
-        if is_admitted(tenant.is_active(), kind, is_restricted, is_original, signature) {
-            let depends_on_page = check_page(tenant, viewer)?;
-            let is_signed = signature == Signature::Valid;
-            return Ok(Self { url, environment: tenant.id(), only: None, is_signed, viewer, depends_on_page });
-        }
-        if !tenant.is_active() {
-            let text = format!("cloud_name {} is disabled", tenant.snapshot.cloud_name);
-            return Err(ApiError::new(ErrorCode::Disabled, text));
-        }
-        Err(match &url.signature {
-            // Whose signature would hold is told why it does not; to everybody else the key is not there.
-            Some(signature) => {
-                let signed = |(_, secrets): &(&KeySnapshot, &[Secret])| {
-                    secrets.iter().any(|secret| is_signed_by(secret, signature))
-                };
-                let has_expired = tenant.expired_delivery_keys(now).find(signed).map(|(key, _)| expired(key));
-                let is_withheld = || tenant.withheld_delivery_keys(now).find(signed).map(|(key, _)| withheld(key));
-                has_expired.or_else(is_withheld).unwrap_or_else(|| {
-                    ApiError::new(ErrorCode::InvalidSignature, format!("Invalid signature {signature}"))
-                })
-            }
-            None if is_restricted => ApiError::unauthorized(format!(
-                "Images of type {} are restricted in this account",
-                url.delivery_type.name()
-            )),
-            None => ApiError::unauthorized(format!(
-                "A signature is required for delivery type {}",
-                url.delivery_type.name()
-            )),
-        })
+        let is_signed = decide(url, is_original, tenant, now)? == Signature::Valid;
+        let depends_on_page = check_page(tenant, viewer)?;
+        Ok(Self { url, environment: tenant.id(), only: None, is_signed, viewer, depends_on_page })
     }
 
     /// The delivery of an asset that a signed call asks for, which was decided about where its key was asked.

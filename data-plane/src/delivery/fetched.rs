@@ -234,7 +234,7 @@ async fn own(plane: &Arc<Plane>, tenant: &Tenant, path: &str) -> Result<LocatedA
     if !url.transformation.is_delivery_only() {
         return Err(not_had("an address of this server is fetched without a transformation of its own"));
     }
-    let url = url.resolve(plane, tenant.id()).await?;
+    let url = url.resolve(plane, tenant, false).await?;
     let admitted = AdmittedDelivery::admit(&url, tenant, Viewer::Inside, plane.clock.now())?;
     plane.located.locate(plane, &admitted).await
 }

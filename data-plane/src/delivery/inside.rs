@@ -46,8 +46,10 @@ pub async fn stage(
     }
     let tenant = plane.tenants.find_or_ask(&url.cloud_name).await;
     let tenant = tenant.ok_or_else(|| ApiError::not_found(format!("Unknown cloud_name {}", url.cloud_name)))?;
-    let url = url.resolve(plane, tenant.id()).await?;
-    let admitted = AdmittedDelivery::admit(&url, &tenant, Viewer::Inside, plane.clock.now())?;
+    // What is another's is asked for as anybody would.
+    let viewer = if is_mine { Viewer::Inside } else { Viewer::Outside(None) };
+    let url = url.resolve(plane, &tenant, false).await?;
+    let admitted = AdmittedDelivery::admit(&url, &tenant, viewer, plane.clock.now())?;
     match attempt(plane, &tenant, &admitted, limit, request).await {
         Err(Failure::Replaced) => {
             plane.located.forget_all_of(tenant.id(), admitted.names());

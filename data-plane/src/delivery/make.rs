@@ -259,10 +259,10 @@ impl Work<'_> {
         let version = self.record.version.id;
         let (new, bytes) = render(self.plane, self.tenant.0, version, self.derived, source, self.occasion).await?;
         let now = self.plane.clock.now();
-        if !assets.commit_rendition(&new, &self.derived.spelling, now).await? {
-            // Its object stays for the sweeper: another node may have made the same one in time.
-            return Err(MakeError::Replaced);
-        }
+        let is_same_for_all = self.derived.vary.is_empty();
+        let kept = assets.commit_rendition(&new, &self.derived.spelling, is_same_for_all, now).await?;
+        // Without a version its object stays for the sweeper: another node may have made the same one in time.
+        self.plane.remove_objects(kept.ok_or(MakeError::Replaced)?);
         self.plane.shipper.wake();
         self.occasion.note(self.plane, "made");
         Ok(Arc::new(Made { bytes, format: self.derived.plan.encode.format, made_at: now }))

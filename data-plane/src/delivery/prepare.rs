@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 use actix_web::HttpRequest;
 use plane_kit::{error::ApiError, ids::VersionId};
 use transform::{
-    grammar::Expanded,
+    grammar::{Expanded, Quality},
     hints::{ClientHints, Vary},
     key::{RenditionKey, count_key},
     plan::Plan,
@@ -135,6 +135,7 @@ pub fn prepare(
         plane,
         &Wish {
             tenant,
+            default_quality: tenant.default_quality(),
             transformation: &url.transformation,
             spelling: &key.spelling,
             version: key.version,
@@ -153,6 +154,8 @@ pub fn prepare(
 pub(crate) struct Wish<'a> {
     /// Whose it is.
     pub tenant: &'a Tenant,
+    /// The quality where the transformation says none.
+    pub default_quality: Option<Quality>,
     /// The transformation.
     pub transformation: &'a Expanded,
     /// How it was asked for.
@@ -179,7 +182,7 @@ pub(crate) fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHints) ->
         source: wish.source,
         hints,
         limits: &limits,
-        default_quality: wish.tenant.default_quality(),
+        default_quality: wish.default_quality,
     })
     .map_err(refused)?;
     let planned = match planned {
@@ -198,7 +201,7 @@ pub(crate) fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHints) ->
         cost: planned.cost.weight(),
         plan: planned.plan,
         used: Recorded::of(wish.spelling, wish.source.format.name())
-            .map(|recorded| plane.uses.of(wish.tenant.id(), recorded)),
+            .and_then(|recorded| plane.uses.of(wish.tenant.id(), recorded)),
         spelling: wish.spelling.clone(),
         noted: AtomicBool::new(false),
     })))

@@ -333,14 +333,17 @@ fn cache_control(plane: &Plane, admitted: &AdmittedDelivery<'_>, vary: Vary) -> 
     let seconds = u64::from(plane.settings.delivery.max_age_days) * 86_400;
     let url = admitted.url();
     // `v1` is what clients write when they know no version; it names whatever is current.
-    let is_versioned = url.version.is_some_and(|version| version > 1) || url.transformation.immutable_cache();
+    // What a name stands for may change while the address stays.
+    let is_fixed = !url.transformation.had_names();
+    let is_versioned =
+        is_fixed && (url.version.is_some_and(|version| version > 1) || url.transformation.immutable_cache());
     let scope = if vary.is_empty() { "public" } else { "private" };
     let immutable = if is_versioned { ", immutable" } else { "" };
     format!("{scope}, no-transform, max-age={seconds}{immutable}")
 }
 
-/// `Content-Disposition` of a download.
-fn attachment(admitted: &AdmittedDelivery<'_>, asset: &LocatedAsset, format: &str) -> Option<String> {
+/// What the file of a download is called.
+pub(super) fn download_name(admitted: &AdmittedDelivery<'_>, asset: &LocatedAsset, format: &str) -> Option<String> {
     let Attachment { name } = admitted.url().transformation.attachment()?;
     let record = &asset.record;
     let last = record.name.public_id.rsplit('/').next().unwrap_or_default();
@@ -350,7 +353,12 @@ fn attachment(admitted: &AdmittedDelivery<'_>, asset: &LocatedAsset, format: &st
         None => record.original_filename.as_str(),
     };
     let has_extension = format.is_empty() || base.ends_with(&format!(".{format}"));
-    let file = if has_extension { base.to_owned() } else { format!("{base}.{format}") };
+    Some(if has_extension { base.to_owned() } else { format!("{base}.{format}") })
+}
+
+/// `Content-Disposition` of a download.
+fn attachment(admitted: &AdmittedDelivery<'_>, asset: &LocatedAsset, format: &str) -> Option<String> {
+    let file = download_name(admitted, asset, format)?;
     let plain: String =
         file.chars().map(|c| if c.is_ascii_graphic() && c != '"' && c != '\\' || c == ' ' { c } else { '_' }).collect();
     if plain == file {

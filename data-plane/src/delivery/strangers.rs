@@ -9,6 +9,7 @@ use super::{
     admit::AdmittedDelivery,
     locate::LocatedAsset,
     prepare::{Derived, Prepared},
+    respond::download_name,
 };
 use crate::{
     Plane,
@@ -53,7 +54,7 @@ pub(crate) async fn check(
         Prepared::Derived(derived) if settings.strict_transformations.iter().any(|strict| strict == kind) => derived,
         _ => return Ok(KeptFor::Everybody),
     };
-    if is_allowed(plane, tenant, admitted, derived).await? {
+    if is_allowed(plane, tenant, admitted, asset, derived).await? {
         return Ok(KeptFor::Everybody);
     }
     if admitted.comes_from(&settings.strict_referral_domains) {
@@ -71,16 +72,21 @@ fn restricted_format<'a>(
     asset: &LocatedAsset,
     prepared: &Prepared,
 ) -> Option<&'a str> {
-    let extension_of = |name: &str| name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
-    let file = match prepared {
-        Prepared::Derived(derived) => Some(derived.plan.encode.format.name().to_owned()),
-        Prepared::Original if asset.record.name.resource_type == ResourceType::Raw => {
-            extension_of(&asset.record.name.public_id)
-        }
-        Prepared::Original => Some(asset.record.version.format.clone()),
+    let extension_of = |name: &str| {
+        // What a file system takes off at the end of a name hides nothing.
+        let name = name.trim_end_matches(|c: char| c == '.' || c.is_whitespace());
+        name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase())
     };
-    let download = admitted.url().transformation.attachment().and_then(|attachment| attachment.name.as_deref());
-    let called = [file, download.and_then(extension_of)];
+    let format = match prepared {
+        Prepared::Derived(derived) => derived.plan.encode.format.name(),
+        Prepared::Original => asset.record.version.format.as_str(),
+    };
+    let is_raw = asset.record.name.resource_type == ResourceType::Raw;
+    let named = extension_of(&asset.record.name.public_id).filter(|_| is_raw);
+    let saved = download_name(admitted, asset, format).as_deref().and_then(extension_of);
+    // What a call wants it called counts, too, whatever is put behind that.
+    let wanted = admitted.url().transformation.attachment().and_then(|attachment| attachment.name.as_deref());
+    let called = [Some(format.to_ascii_lowercase()), named, saved, wanted.and_then(extension_of)];
     restricted.iter().map(String::as_str).find(|format| called.iter().flatten().any(|name| name == format))
 }
 
@@ -89,6 +95,7 @@ async fn is_allowed(
     plane: &Plane,
     tenant: &Tenant,
     admitted: &AdmittedDelivery<'_>,
+    asset: &LocatedAsset,
     derived: &Arc<Derived>,
 ) -> Result<bool, ApiError> {
     if derived.noted.load(Ordering::Relaxed) {
@@ -100,5 +107,5 @@ async fn is_allowed(
         return Ok(true);
     }
     let assets = AssetStore::of(admitted, &plane.database, &plane.settings.region.name);
-    Ok(assets.is_spelled(&derived.key_text, &derived.spelling).await?)
+    Ok(assets.is_spelled(asset.record.version.id, &derived.spelling).await?)
 }

@@ -1,19 +1,18 @@
 //! The delivery URL: a pure parse of the path as it was received.
 
 use percent_encoding::percent_decode_str;
-use plane_kit::{
-    error::{ApiError, ErrorCode},
-    ids::EnvironmentId,
-};
+use plane_kit::error::{ApiError, ErrorCode};
 use transform::{
     grammar::{Expanded, Transformation, split_path},
     refusal::{Refusal, RefusalKind},
     source::Format,
 };
 
+use super::admit::check_unresolved;
 use crate::{
     Plane,
     assets::record::{AssetName, DeliveryType, ResourceType},
+    tenants::Tenant,
 };
 
 /// Prefixes of the wire that stand for a resource type and an SEO suffix; not built yet.
@@ -161,8 +160,13 @@ impl DeliveryUrl {
         })
     }
 
-    /// Puts what is stored under the names of its transformation in their place.
-    pub async fn resolve(self, plane: &Plane, environment: EnvironmentId) -> Result<ResolvedUrl, ApiError> {
+    /// Puts what is stored under the names of its transformation in their place. Nothing is looked up where the delivery may not take
+    /// place whatever they stand for, unless `is_decided` says that somebody else has decided.
+    pub async fn resolve(self, plane: &Plane, tenant: &Tenant, is_decided: bool) -> Result<ResolvedUrl, ApiError> {
+        let has_names = self.transformation.names().next().is_some();
+        if has_names && !is_decided {
+            check_unresolved(&self, tenant, plane.clock.now())?;
+        }
         let Self {
             cloud_name,
             resource_type,
@@ -175,10 +179,9 @@ impl DeliveryUrl {
             decoded,
             exact,
         } = self;
-        let has_names = transformation.names().next().is_some();
         let transformation = match has_names {
             false => transformation.expand(&|_| None).map_err(refused)?,
-            true => Box::pin(plane.definitions.expand(&plane.database, environment, transformation)).await?,
+            true => Box::pin(plane.definitions.expand(&plane.database, tenant.id(), transformation)).await?,
         };
         Ok(DeliveryUrl {
             cloud_name,

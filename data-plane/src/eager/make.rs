@@ -56,6 +56,7 @@ impl<'a> Target<'a> {
         let expanded = plane.definitions.expand(&plane.database, tenant.id(), transformation).await?;
         let wish = Wish {
             tenant,
+            default_quality: tenant.default_quality(),
             transformation: &expanded,
             spelling: &spelling,
             version: self.version,

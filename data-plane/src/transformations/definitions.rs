@@ -42,7 +42,7 @@ impl Definitions {
         transformation: Transformation,
     ) -> Result<Expanded, ApiError> {
         let mut wanted: Vec<String> = transformation.names().map(str::to_owned).collect();
-        let mut known: HashMap<String, Option<Arc<Transformation>>> = HashMap::new();
+        let mut known: HashMap<String, Arc<Transformation>> = HashMap::new();
         while let Some(name) = wanted.pop() {
             if known.contains_key(&name) {
                 continue;
@@ -51,10 +51,11 @@ impl Definitions {
                 return Err(refused(Refusal::name(&name, format_args!("leads to more than {MOST} names"))));
             }
             let definition = self.find(database, environment, &name).await?;
-            wanted.extend(definition.iter().flat_map(|definition| definition.names()).map(str::to_owned));
+            let definition = definition.ok_or_else(|| refused(Refusal::unknown_name(&name)))?;
+            wanted.extend(definition.names().map(str::to_owned));
             known.insert(name, definition);
         }
-        transformation.expand(&|name| known.get(name).cloned().flatten()).map_err(refused)
+        transformation.expand(&|name| known.get(name).cloned()).map_err(refused)
     }
 
     async fn find(

@@ -50,19 +50,15 @@ pub async fn put_made<C: ConnectionTrait>(
     Ok(())
 }
 
-/// Adds deliveries. A name that was taken away meanwhile stays away.
+/// Adds deliveries to a transformation that something was made by. One that was taken away meanwhile stays away.
 pub(super) async fn add_deliveries<C: ConnectionTrait>(connection: &C, delivered: &Delivered) -> Result<(), DbErr> {
     let Delivered { environment, recorded, deliveries, last } = delivered;
-    let name = recorded.key();
-    if matches!(recorded, Recorded::Written(_)) {
-        insert(connection, unnamed(*environment, name.clone(), *last, Some(*last))).await?;
-    }
     let later = Expr::col(Column::LastUsedAt).is_null().or(Expr::col(Column::LastUsedAt).lt(*last));
     Entity::update_many()
         .col_expr(Column::Deliveries, Expr::col(Column::Deliveries).add(*deliveries))
         .col_expr(Column::LastUsedAt, Expr::case(later, *last).finally(Expr::col(Column::LastUsedAt)).into())
         .filter(Column::EnvironmentId.eq(environment.0))
-        .filter(Column::Name.eq(name))
+        .filter(Column::Name.eq(recorded.key()))
         .exec(connection)
         .await
         .map(drop)

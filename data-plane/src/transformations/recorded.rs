@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use transform::source::Format;
 
-use super::spelling::Spelling;
+use super::{spelling::Spelling, stored::StoredTransformation};
 
 /// What stands before a name.
 const MARK: &str = "t_";
@@ -40,9 +40,19 @@ impl Recorded {
     }
 }
 
-/// What somebody who says this may mean, the likelier first: a name with or without its `t_`, or a transformation as it is written.
+/// What somebody who says this may mean, the likelier first: a name with or without its `t_`, or a transformation as it is written. What
+/// reads like a transformation and has no `t_` is one, although it may be a name as well.
 pub fn meant(text: &str) -> [String; 2] {
-    [format!("{MARK}{}", name_of(text)), written(text)]
+    let named = format!("{MARK}{}", name_of(text));
+    match StoredTransformation::parse("transformation", text) {
+        Ok(_) if !text.starts_with(MARK) => [written(text), named],
+        _ => [named, written(text)],
+    }
+}
+
+/// Whether a text is a name with its `t_`, and nothing else.
+pub fn is_name(text: &str) -> bool {
+    sole_name(text).is_some()
 }
 
 /// A name without its `t_`.
@@ -78,7 +88,7 @@ pub fn same_format(extension: &str) -> Vec<&str> {
 }
 
 /// A transformation as it is recorded when it is written like this.
-fn written(text: &str) -> String {
+pub fn written(text: &str) -> String {
     match text.rsplit_once('/') {
         Some((chain, "")) => chain.to_owned(),
         Some((chain, format)) if !format.contains('_') => match Format::from_name(format) {

@@ -127,15 +127,17 @@ impl<'a> TransformationStore<'a> {
     ) -> Result<Model, TransformationError> {
         let Permitted { thing: (text, update), by, .. } = change;
         let transaction = self.database.begin().await?;
-        let found = self.locked(&transaction, &text).await?;
-        let (before, mut row) = match found {
-            Some(row) => (Some(row.clone()), row),
+        let mut is_new = false;
+        let before = match self.locked(&transaction, &text).await? {
+            Some(row) => row,
             None => {
-                let row = unnamed(self.environment, recorded::meant(&text)[1].clone(), now, None);
-                insert(&transaction, row.clone()).await?;
-                (None, row)
+                let row = unnamed(self.environment, recorded::written(&text), now, None);
+                is_new = insert(&transaction, row).await?;
+                // Somebody may have written it in between.
+                self.locked(&transaction, &text).await?.ok_or(TransformationError::NotFound)?
             }
         };
+        let mut row = before.clone();
         if update.definition.is_some() && !row.is_named {
             transaction.rollback().await?;
             return Err(TransformationError::Unnamed);
@@ -148,9 +150,9 @@ impl<'a> TransformationStore<'a> {
             jobs::put(&transaction, self.environment, Order::of(&Cleanup::of(&row, now))?, now).await?;
         }
         let (target, after) = (target(&row.name), shown(&row));
-        let entry = match before {
-            Some(before) => Entry::changed("update_transformation", target, shown(&before), after),
-            None => Entry::made("update_transformation", target, after),
+        let entry = match is_new {
+            false => Entry::changed("update_transformation", target, shown(&before), after),
+            true => Entry::made("update_transformation", target, after),
         };
         self.audit(&transaction, &by, entry, now).await?;
         transaction.commit().await?;
@@ -174,6 +176,10 @@ impl<'a> TransformationStore<'a> {
     }
 
     async fn find_on<C: ConnectionTrait>(&self, connection: &C, text: &str) -> Result<Option<Model>, DbErr> {
+        // No database looks for what it cannot hold.
+        if text.contains('\0') {
+            return Ok(None);
+        }
         for name in recorded::meant(text) {
             let found = Entity::find_by_id((self.environment.0, name)).one(connection).await?;
             if found.is_some() {

@@ -100,7 +100,7 @@ async fn hand_over(
     let not_found = || ApiError::not_found(format!("Resource not found - {named}"));
     let asset = found.ok_or_else(|| call.not_within_reach(folder, not_found()))?;
     call.permit((), &asset.asset_folder)?;
-    let url = url_of(call, &asset.name)?.resolve(plane, call.tenant().id()).await?;
+    let url = url_of(call, &asset.name)?.resolve(plane, call.tenant(), true).await?;
     let admitted = AdmittedDelivery::by_signed_call(&url, call.tenant(), asset.id);
     delivery::hand_over(request, plane, call.tenant(), &admitted).await
 }

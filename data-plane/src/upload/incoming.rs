@@ -79,6 +79,8 @@ impl Incoming {
         let expanded = plane.definitions.expand(&plane.database, tenant.id(), transformation).await?;
         let wish = Wish {
             tenant,
+            // What is stored is made from again; what it loses here it has lost for good.
+            default_quality: None,
             transformation: &expanded,
             spelling: &spelling,
             version: VersionId::generate(plane.clock.now()),
