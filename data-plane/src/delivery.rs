@@ -37,8 +37,7 @@ use self::{
     admit::{AdmittedDelivery, Viewer},
     make::Occasion,
     prepare::{Prepared, hints_of, prepare},
-    respond::{Answer, Conditions, Delivered},
-    strangers::KeptFor,
+    respond::{Answer, Conditions, Delivered, KeptFor},
     url::DeliveryUrl,
 };
 use crate::{DataPlane, assets::record::DeliveryType, metering::ticket::UsageTicket, tenants::Tenant};

@@ -12,8 +12,9 @@ use plane_kit::{
     signature::verify_delivery,
 };
 
-use super::url::{DeliveryUrl, ResolvedUrl};
+use super::url::{DeliveryUrl, ResolvedUrl, refused};
 use crate::{
+    Plane,
     access::expired,
     assets::{
         ActsFor,
@@ -102,9 +103,43 @@ fn withheld(key: &KeySnapshot) -> ApiError {
     ApiError::unauthorized(text)
 }
 
-/// Refuses what may not take place whatever the names in its transformation stand for, before anybody looks them up.
-pub(crate) fn check_unresolved(url: &DeliveryUrl, tenant: &Tenant, now: DateTime<Utc>) -> Result<(), ApiError> {
-    decide(url, false, tenant, now).map(drop)
+impl DeliveryUrl {
+    /// Puts what is stored under the names of its transformation in their place. Nothing is looked up where the delivery may not take
+    /// place whatever they stand for, unless `is_decided` says that somebody else has decided.
+    pub async fn resolve(self, plane: &Plane, tenant: &Tenant, is_decided: bool) -> Result<ResolvedUrl, ApiError> {
+        let has_names = self.transformation.names().next().is_some();
+        if has_names && !is_decided {
+            decide(&self, false, tenant, plane.clock.now())?;
+        }
+        let Self {
+            cloud_name,
+            resource_type,
+            delivery_type,
+            signature,
+            transformation,
+            spelling,
+            version,
+            source,
+            decoded,
+            exact,
+        } = self;
+        let transformation = match has_names {
+            false => transformation.expand(&|_| None).map_err(refused)?,
+            true => Box::pin(plane.definitions.expand(&plane.database, tenant.id(), transformation)).await?,
+        };
+        Ok(DeliveryUrl {
+            cloud_name,
+            resource_type,
+            delivery_type,
+            signature,
+            transformation,
+            spelling,
+            version,
+            source,
+            decoded,
+            exact,
+        })
+    }
 }
 
 /// Decides about standing, type and signature, and answers what is known of the signature.

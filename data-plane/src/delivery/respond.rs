@@ -27,7 +27,6 @@ use super::{
     make::Made,
     prepare::Derived,
     range::{Asked, asked},
-    strangers::KeptFor,
 };
 use crate::{
     Plane,
@@ -94,6 +93,15 @@ impl Conditions {
         let is_same = self.if_range.as_deref().is_none_or(|tag| tag.trim_matches('"') == etag);
         if is_same { asked(self.range.as_deref(), length) } else { Asked::Whole }
     }
+}
+
+/// Whom an answer may be kept for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeptFor {
+    /// Whoever asks the same.
+    Everybody,
+    /// Only who asked: it depended on the page that he came from.
+    Asker,
 }
 
 /// An answer under construction: its head is known, its body perhaps not yet.

@@ -9,22 +9,13 @@ use super::{
     admit::AdmittedDelivery,
     locate::LocatedAsset,
     prepare::{Derived, Prepared},
-    respond::download_name,
+    respond::{KeptFor, download_name},
 };
 use crate::{
     Plane,
     assets::{AssetStore, record::ResourceType},
     tenants::Tenant,
 };
-
-/// Whom an answer may be kept for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum KeptFor {
-    /// Whoever asks the same.
-    Everybody,
-    /// Only who asked: it depended on the page that he came from.
-    Asker,
-}
 
 /// Whether there is anything that strangers may not have. Who has a signature is none.
 pub(crate) fn are_bound(tenant: &Tenant, admitted: &AdmittedDelivery<'_>) -> bool {

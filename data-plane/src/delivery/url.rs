@@ -8,12 +8,7 @@ use transform::{
     source::Format,
 };
 
-use super::admit::check_unresolved;
-use crate::{
-    Plane,
-    assets::record::{AssetName, DeliveryType, ResourceType},
-    tenants::Tenant,
-};
+use crate::assets::record::{AssetName, DeliveryType, ResourceType};
 
 /// Prefixes of the wire that stand for a resource type and an SEO suffix; not built yet.
 const SEO_PREFIXES: [&str; 5] = ["images", "private_images", "authenticated_images", "videos", "files"];
@@ -157,43 +152,6 @@ impl DeliveryUrl {
             source: decoded.clone(),
             decoded,
             exact: Some(name.public_id.clone()),
-        })
-    }
-
-    /// Puts what is stored under the names of its transformation in their place. Nothing is looked up where the delivery may not take
-    /// place whatever they stand for, unless `is_decided` says that somebody else has decided.
-    pub async fn resolve(self, plane: &Plane, tenant: &Tenant, is_decided: bool) -> Result<ResolvedUrl, ApiError> {
-        let has_names = self.transformation.names().next().is_some();
-        if has_names && !is_decided {
-            check_unresolved(&self, tenant, plane.clock.now())?;
-        }
-        let Self {
-            cloud_name,
-            resource_type,
-            delivery_type,
-            signature,
-            transformation,
-            spelling,
-            version,
-            source,
-            decoded,
-            exact,
-        } = self;
-        let transformation = match has_names {
-            false => transformation.expand(&|_| None).map_err(refused)?,
-            true => Box::pin(plane.definitions.expand(&plane.database, tenant.id(), transformation)).await?,
-        };
-        Ok(DeliveryUrl {
-            cloud_name,
-            resource_type,
-            delivery_type,
-            signature,
-            transformation,
-            spelling,
-            version,
-            source,
-            decoded,
-            exact,
         })
     }
 }
