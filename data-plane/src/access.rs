@@ -390,6 +390,12 @@ permissions! {
     WriteTransformations = "transformations:write",
     /// To take transformations away.
     DestroyTransformations = "transformations:destroy",
+    /// To read streaming profiles.
+    ReadStreamingProfiles = "streaming_profiles:read",
+    /// To make and change streaming profiles.
+    WriteStreamingProfiles = "streaming_profiles:write",
+    /// To take streaming profiles away.
+    DestroyStreamingProfiles = "streaming_profiles:destroy",
     /// To read upload mappings.
     ReadUploadMappings = "upload_mappings:read",
     /// To make and change upload mappings.

@@ -14,5 +14,6 @@ pub mod presets;
 pub mod relations;
 pub mod resources;
 pub mod service;
+pub mod streaming_profiles;
 pub mod transformations;
 pub mod triggers;

@@ -24,6 +24,7 @@ pub mod presets;
 pub mod render;
 pub mod samples;
 pub mod storage;
+pub mod streaming;
 pub mod sweeper;
 pub mod tables;
 pub mod tenants;
@@ -412,7 +413,7 @@ impl AdminRate {
 pub fn routes() -> Routes {
     use admin::{
         datasources, deletion, folders, jobs, listings, mappings, metadata_fields, metadata_rules, notifications,
-        presets, relations, resources, service, transformations, triggers,
+        presets, relations, resources, service, streaming_profiles, transformations, triggers,
     };
     let mut routes = Routes::new();
     {
@@ -501,12 +502,20 @@ pub fn routes() -> Routes {
         };
         plane_kit::routes!(routes;
             list_notifications, acknowledge_notifications, list_deliveries, replay_notification);
+        use streaming_profiles::{
+            __path_create_streaming_profile, __path_delete_streaming_profile, __path_list_streaming_profiles,
+            __path_read_streaming_profile, __path_update_streaming_profile, create_streaming_profile,
+            delete_streaming_profile, list_streaming_profiles, read_streaming_profile, update_streaming_profile,
+        };
         use transformations::{
             __path_create_transformation, __path_delete_transformation, __path_list_transformations,
             __path_read_transformation, __path_update_transformation, create_transformation,
             create_transformation_by_parameter, delete_transformation, delete_transformation_by_parameter,
             list_transformations, read_transformation, update_transformation, update_transformation_by_parameter,
         };
+        plane_kit::routes!(routes;
+            list_streaming_profiles, create_streaming_profile, read_streaming_profile, update_streaming_profile,
+            delete_streaming_profile);
         let by_parameter = format!("{cloud}/transformations");
         plane_kit::routes!(routes;
             list_transformations, read_transformation, create_transformation, update_transformation,

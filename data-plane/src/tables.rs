@@ -253,6 +253,20 @@ table! {
 }
 
 table! {
+    /// A streaming profile of an environment's own, or what it has in the place of a predefined one.
+    streaming_profiles, "streaming_profiles" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub environment_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub name: String,
+        pub display_name: Option<String>,
+        pub representations: Json,
+        pub external_id: Uuid,
+        pub created_at: DateTimeUtc,
+    }
+}
+
+table! {
     /// A folder that assets were put into.
     folders, "folders" {
         #[sea_orm(primary_key, auto_increment = false)]

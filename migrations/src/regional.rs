@@ -18,6 +18,7 @@ mod m20261127_000013_moderation;
 mod m20261127_000014_coordinates;
 mod m20261128_000015_transformations;
 mod m20261128_000016_orders_and_indexes;
+mod m20261128_000017_streaming_profiles;
 
 /// The regional set.
 pub struct Migrator;
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261127_000014_coordinates::Migration),
             Box::new(m20261128_000015_transformations::Migration),
             Box::new(m20261128_000016_orders_and_indexes::Migration),
+            Box::new(m20261128_000017_streaming_profiles::Migration),
         ]
     }
 }

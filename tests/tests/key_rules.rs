@@ -158,6 +158,8 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
         "list_root_folders" => vec!["folders".to_owned()],
         "read_folder" => vec!["folders/x%2Fy".to_owned(), "folders%2Fx".to_owned()],
         "list_upload_mappings" => vec!["upload_mappings".to_owned(), "upload_mappings?folder=x".to_owned()],
+        "list_streaming_profiles" => vec!["streaming_profiles".to_owned()],
+        "read_streaming_profile" => vec!["streaming_profiles/x".to_owned(), "streaming_profiles%2Fx".to_owned()],
         "list_transformations" => vec!["transformations".to_owned(), "transformations?named=true".to_owned()],
         "read_transformation" => vec!["transformations/w_1%2Fw_2".to_owned(), "transformations/x".to_owned()],
         "list_upload_presets" => vec!["upload_presets".to_owned()],
@@ -272,6 +274,11 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
             vec![(Method::PUT, "upload_mappings/replace", json!({}))].into_iter().nth(spelling)
         }
         "delete_upload_mapping" => vec![(Method::DELETE, "upload_mappings", json!({}))].into_iter().nth(spelling),
+        "create_streaming_profile" => vec![(Method::POST, "streaming_profiles", json!({}))].into_iter().nth(spelling),
+        "update_streaming_profile" => vec![(Method::PUT, "streaming_profiles/x", json!({}))].into_iter().nth(spelling),
+        "delete_streaming_profile" => {
+            vec![(Method::DELETE, "streaming_profiles/x", json!({}))].into_iter().nth(spelling)
+        }
         "create_transformation" => vec![
             (Method::POST, "transformations/x", json!({})),
             (Method::POST, "transformations", json!({"name": "x"})),

@@ -55,6 +55,7 @@ async fn as_it_was(url: &str, schema: &str) {
         "ALTER TABLE folders DROP COLUMN parent",
         "ALTER TABLE folders DROP COLUMN name",
         "DROP TABLE transformations",
+        "DROP TABLE streaming_profiles",
         "DROP INDEX derived_assets_transformation",
         "DROP INDEX derived_assets_version",
         "DROP INDEX renditions_environment",

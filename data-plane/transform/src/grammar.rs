@@ -311,6 +311,17 @@ fn not_built_item(item: &str) -> Refusal {
     Refusal::not_built(&item[..end.unwrap_or(item.len())])
 }
 
+/// Checks that a chain is nothing but items of the language, whether they are built or not, and whatever their values are.
+///
+/// # Errors
+/// A piece that holds anything else is refused as a component.
+pub fn check_items(text: &str) -> Result<(), Refusal> {
+    match text.split('/').find(|piece| !piece.is_empty() && !is_component(piece)) {
+        Some(piece) => Err(Refusal::component(piece)),
+        None => Ok(()),
+    }
+}
+
 /// Whether a piece is nothing but items of the language.
 fn is_component(piece: &str) -> bool {
     piece.split(',').all(is_transformation_item)

@@ -207,6 +207,18 @@ async function main() {
   }
   await uploader.destroy('life/t');
 
+  // Streaming profiles.
+  const square = [{ transformation: { crop: 'limit', width: 1200, height: 1200, bit_rate: '5m' } }];
+  const profile = await api.create_streaming_profile('node_square', { representations: square });
+  const renditions = [{ transformation: [{ bit_rate: '5m', crop: 'limit', height: 1200, width: 1200 }] }];
+  assert.deepEqual(profile.data.representations, renditions);
+  assert.ok((await api.list_streaming_profiles()).data.some((one) => one.name === 'node_square' && !one.predefined));
+  assert.deepEqual((await api.get_streaming_profile('node_square')).data.representations, renditions);
+  const other = await api.update_streaming_profile('node_square', { representations: [{ transformation: { width: 5 } }] });
+  assert.deepEqual(other.data.representations, [{ transformation: [{ width: 5 }] }]);
+  assert.equal((await api.delete_streaming_profile('node_square')).message, 'deleted');
+  await assert.rejects(api.get_streaming_profile('node_square'), ({ error }) => error.http_code === 404);
+
   // A remote picture, uploaded and fetched.
   const copied = await uploader.upload(remote, { public_id: 'life/remote' });
   const fetched = await fetch(cloudinary.url(remote, { type: 'fetch', secure: false }));

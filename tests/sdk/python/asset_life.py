@@ -204,6 +204,19 @@ def main(photo, remote):
         refused(NotFound, api.transformation, gone)
     uploader.destroy("life/t")
 
+    # Streaming profiles.
+    square = [{"transformation": {"crop": "limit", "width": 1200, "height": 1200, "bit_rate": "5m"}}]
+    made = api.create_streaming_profile("python_square", representations=square)["data"]
+    expected = [{"transformation": [{"bit_rate": "5m", "crop": "limit", "height": 1200, "width": 1200}]}]
+    assert made["representations"] == expected and made["predefined"] is False, made
+    assert "python_square" in [item["name"] for item in api.list_streaming_profiles()["data"]]
+    assert api.get_streaming_profile("python_square")["data"]["representations"] == expected
+    changed = api.update_streaming_profile("python_square", representations=[{"transformation": {"width": 5}}])["data"]
+    assert changed["representations"] == [{"transformation": [{"width": 5}]}], changed
+    assert api.delete_streaming_profile("python_square")["message"] == "deleted"
+    refused(NotFound, api.get_streaming_profile, "python_square")
+    assert len(api.get_streaming_profile("full_hd")["data"]["representations"]) == 6
+
     # A remote picture, uploaded and fetched.
     stored = uploader.upload(remote, public_id="life/remote")
     url, _ = cloudinary.utils.cloudinary_url(remote, type="fetch", width=50, crop="scale", secure=False)

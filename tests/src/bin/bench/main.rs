@@ -4,10 +4,12 @@
 //! measured in turn. `./scripts/bench` builds what is needed and starts this.
 #![expect(clippy::print_stdout, reason = "printing figures is what this program is for")]
 
+mod assets;
 mod decision;
 mod listing;
 mod process;
 mod similarity;
+mod uploads;
 
 use std::{
     path::{Path, PathBuf},
@@ -46,14 +48,21 @@ const HIT_BYTES: std::ops::Range<usize> = 34_000..36_500;
 
 #[tokio::main]
 async fn main() {
-    let folder = workspace::target_profile_folder().join("bench-data");
-    let photos = match std::env::var_os(OWN_PHOTOS) {
-        Some(own) => own_photos(Path::new(&own), &folder.join("own-photos")),
-        None => photos(&folder.join("photos")),
-    };
     let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if let [command, arguments @ ..] = wanted.as_slice()
+        && command == "fill"
+    {
+        return assets::fill(arguments).await;
+    }
+    let folder = workspace::target_profile_folder().join("bench-data");
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|figure| figure == name);
-    println!("{} photos, {:.1} MB on average", photos.len(), average_megabytes(&photos));
+    let photos = match ["make", "herd", "memory", "upload"].into_iter().any(is_wanted) {
+        true => draw_or_take(&folder),
+        false => Vec::new(),
+    };
+    if !photos.is_empty() {
+        println!("{} photos, {:.1} MB on average", photos.len(), average_megabytes(&photos));
+    }
     if is_wanted("make") {
         make(&photos).await;
     }
@@ -74,6 +83,20 @@ async fn main() {
     }
     if is_wanted("listing") {
         listing::listing().await;
+    }
+    if is_wanted("assets") {
+        assets::assets().await;
+    }
+    if is_wanted("upload") {
+        uploads::uploads(&photos).await;
+    }
+}
+
+/// The photos of all figures that take some.
+fn draw_or_take(folder: &Path) -> Vec<PathBuf> {
+    match std::env::var_os(OWN_PHOTOS) {
+        Some(own) => own_photos(Path::new(&own), &folder.join("own-photos")),
+        None => photos(&folder.join("photos")),
     }
 }
 
