@@ -32,14 +32,14 @@ enum Kind {
     Preset,
     /// The quality of an image, or nothing.
     Quality,
-    /// A limit, or nothing, which nought says, too.
-    Limit,
+    /// A limit up to this, or nothing, which nought says, too.
+    Limit(i64),
     /// Yes or no.
     Flag,
 }
 
 /// All settings by their names on the wire and at the command line, and what each holds.
-const SETTINGS: [(&str, Kind); 17] = [
+const SETTINGS: [(&str, Kind); 18] = [
     ("allowed_fetch_domains", Kind::Domains),
     ("restricted_types", Kind::Words(&["fetch", "pdf", "zip"])),
     ("strict_transformations", Kind::Words(&["image"])),
@@ -53,8 +53,9 @@ const SETTINGS: [(&str, Kind); 17] = [
     ("default_image_quality", Kind::Quality),
     ("api_signature_algorithm", Kind::Word(&["sha1", "sha256"])),
     ("url_signature_algorithm", Kind::Word(&["sha1", "sha256"])),
-    ("max_upload_bytes", Kind::Limit),
-    ("max_image_pixels", Kind::Limit),
+    ("max_upload_bytes", Kind::Limit(i64::MAX)),
+    ("max_image_pixels", Kind::Limit(i64::MAX)),
+    ("max_admin_calls_per_hour", Kind::Limit(u32::MAX as i64)),
     ("backup", Kind::Flag),
     (FOLDER_MODE, Kind::Word(&["dynamic"])),
 ];
@@ -107,12 +108,12 @@ impl Kind {
             Self::Domains => Ok(json!(domains(params, name)?)),
             Self::Words(words) => Ok(json!(some_of(params, name, words)?)),
             Self::Flag => Ok(json!(params.boolean(name)?.unwrap_or(false))),
-            Self::Limit => match params.get(name) {
+            Self::Limit(most) => match params.get(name) {
                 None => Ok(Value::Null),
                 Some(value) if value.as_str() == Some("") => Ok(Value::Null),
                 Some(value) => match params.integer(name)? {
                     Some(0) => Ok(Value::Null),
-                    Some(limit) if limit > 0 => Ok(json!(limit)),
+                    Some(limit) if (1..=most).contains(&limit) => Ok(json!(limit)),
                     _ => Err(invalid_value(name, value)),
                 },
             },
@@ -142,7 +143,7 @@ impl Kind {
                 let is_number = text.parse::<u8>().is_ok_and(|quality| (1..=100).contains(&quality));
                 is_number || matches!(text.as_str(), "auto:best" | "auto:good" | "auto:eco" | "auto:low")
             }
-            Self::Domains | Self::Words(_) | Self::Limit | Self::Flag => true,
+            Self::Domains | Self::Words(_) | Self::Limit(_) | Self::Flag => true,
         };
         match (is_fit, self) {
             (true, _) => Ok(text),
@@ -227,7 +228,7 @@ mod tests {
         let set = "strict_transformations=image&strict_referral_domains=a.test&referral_domains=b.test&refuse_empty_referrer=1\
             &notification_url=https://a.test/hook&default_image_preset=p&default_raw_preset=r&default_video_preset=v\
             &default_image_quality=auto:eco&api_signature_algorithm=sha256&url_signature_algorithm=sha1\
-            &max_upload_bytes=1000&max_image_pixels=5000&backup=true&folder_mode=dynamic";
+            &max_upload_bytes=1000&max_image_pixels=5000&max_admin_calls_per_hour=9&backup=true&folder_mode=dynamic";
         let text = |text: &str| Some(text.to_owned());
         let expected = EnvironmentSettings {
             strict_transformations: vec!["image".into()],
@@ -243,6 +244,7 @@ mod tests {
             url_signature_algorithm: Some(Algorithm::Sha1),
             max_upload_bytes: Some(1000),
             max_image_pixels: Some(5000),
+            max_admin_calls_per_hour: Some(9),
             backup: true,
             ..EnvironmentSettings::default()
         };
@@ -283,6 +285,7 @@ mod tests {
             ("api_signature_algorithm=md5", "sha1, sha256"),
             ("max_upload_bytes=-1", "max_upload_bytes"),
             ("max_upload_bytes=many", "max_upload_bytes"),
+            ("max_admin_calls_per_hour=5000000000", "max_admin_calls_per_hour"),
             ("backup=perhaps", "backup"),
             ("folder_mode=fixed", "folder_mode"),
             ("folder_mode=", "folder_mode"),

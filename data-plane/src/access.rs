@@ -272,7 +272,8 @@ async fn admit(request: HttpRequest) -> Result<TenantGrant, ApiError> {
     let cloud_name = request.match_info().get("cloud_name").unwrap_or_default().to_owned();
     let known = known_caller(&plane, &cloud_name, request.headers()).await;
     let (tenant, api_key) = known.map_err(|refusal| failed(&plane, &request, refusal))?;
-    let figures = plane.admin_rate.take(&tenant, plane.clock.now())?;
+    let (limit, now) = (tenant.most_admin_calls(), plane.clock.now());
+    let figures = plane.admin_quota.take(&plane.database, tenant.id(), limit, now).await?;
     request.extensions_mut().insert(figures);
     let authority = Authority::of(&plane, tenant, &api_key, named_operation(&request)?).await?;
     Ok(TenantGrant(authority))

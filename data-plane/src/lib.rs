@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod admin;
+pub mod admin_quota;
 pub mod assets;
 pub mod audit;
 pub mod carrier;
@@ -32,24 +33,15 @@ pub mod transformations;
 pub mod upload;
 pub mod views;
 
-use std::{
-    collections::HashMap,
-    path::Path,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use actix_web::{http::Method, web};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use plane_kit::{
     clock::Clock,
     database::Database,
     error::ApiError,
-    http::{
-        gaps,
-        rate::{FailedAttempts, HourlyRate, RateFigures},
-        routes::Routes,
-    },
+    http::{gaps, rate::FailedAttempts, routes::Routes},
     ids::EnvironmentId,
     policy::Policies,
     seal::SealingKey,
@@ -59,6 +51,7 @@ use plane_kit::{
 };
 use tokio::{sync::watch, task::JoinHandle};
 
+use admin_quota::AdminQuota;
 use audit::calls::Calls;
 use carrier::Carrier;
 use config::{DeliveryConfig, MeteringConfig, RegionConfig, StorageConfig, UploadConfig};
@@ -72,7 +65,7 @@ use notifications::{NotificationsConfig, poll::PollWaits};
 use outbound::{Outbound, OutboundConfig, SystemNames};
 use render::{RenderPool, WorkerCommand};
 use storage::{ObjectKey, Storage};
-use tenants::{Tenant, Tenants};
+use tenants::Tenants;
 use transformations::{
     allowed::Allowed,
     definitions::Definitions,
@@ -149,7 +142,7 @@ pub struct Plane {
     /// What keys may do.
     pub policies: Policies,
     /// The hourly quota of the Admin API.
-    pub admin_rate: AdminRate,
+    pub admin_quota: AdminQuota,
     /// Wrong credentials by address.
     pub failed_attempts: FailedAttempts,
     /// Time.
@@ -267,7 +260,7 @@ impl Plane {
             links: Links::new(&settings.delivery.public_url, Arc::clone(&clock)),
             plans: Plans::default(),
             policies: Policies::default(),
-            admin_rate: AdminRate::default(),
+            admin_quota: AdminQuota::default(),
             failed_attempts: FailedAttempts::new(
                 settings.region.failed_attempts_per_second,
                 settings.region.failed_attempts_burst,
@@ -390,22 +383,6 @@ impl Background {
             tracing::warn!(%error, "shipping ended early; usage waits in the outbox");
         }
         plane.render.shutdown().await;
-    }
-}
-
-/// The hourly quota of the Admin API, by each tenant's own limit.
-#[derive(Default)]
-pub struct AdminRate(Mutex<HashMap<u32, Arc<HourlyRate<EnvironmentId>>>>);
-
-impl AdminRate {
-    /// Takes one call of a tenant.
-    pub fn take(&self, tenant: &Tenant, now: DateTime<Utc>) -> Result<RateFigures, ApiError> {
-        let limit = tenant.snapshot.limits.admin_calls_per_hour;
-        let rate = match self.0.lock() {
-            Ok(mut rates) => Arc::clone(rates.entry(limit).or_insert_with(|| Arc::new(HourlyRate::new(limit)))),
-            Err(_) => Arc::new(HourlyRate::new(limit)),
-        };
-        rate.take(&tenant.id(), now)
     }
 }
 

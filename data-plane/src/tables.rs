@@ -267,6 +267,16 @@ table! {
 }
 
 table! {
+    /// How many calls of the Admin API are claimed in an hour.
+    admin_calls, "admin_calls" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub environment_id: Uuid,
+        pub hour: DateTimeUtc,
+        pub calls: i64,
+    }
+}
+
+table! {
     /// A folder that assets were put into.
     folders, "folders" {
         #[sea_orm(primary_key, auto_increment = false)]

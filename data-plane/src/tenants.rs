@@ -132,6 +132,16 @@ impl Tenant {
         self.snapshot.settings.max_image_pixels.map_or(plan, |own| own.min(plan))
     }
 
+    /// How many calls of the Admin API may be made in an hour; 0 is no limit.
+    pub fn most_admin_calls(&self) -> u32 {
+        let plan = self.snapshot.limits.admin_calls_per_hour;
+        match self.snapshot.settings.max_admin_calls_per_hour {
+            None => plan,
+            Some(own) if plan == 0 => own,
+            Some(own) => own.min(plan),
+        }
+    }
+
     /// The digest that signs results and notifications.
     pub fn signing_algorithm(&self) -> Algorithm {
         self.snapshot.settings.api_signature_algorithm.unwrap_or(Algorithm::Sha1)

@@ -19,6 +19,7 @@ mod m20261127_000014_coordinates;
 mod m20261128_000015_transformations;
 mod m20261128_000016_orders_and_indexes;
 mod m20261128_000017_streaming_profiles;
+mod m20261128_000018_admin_calls;
 
 /// The regional set.
 pub struct Migrator;
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000015_transformations::Migration),
             Box::new(m20261128_000016_orders_and_indexes::Migration),
             Box::new(m20261128_000017_streaming_profiles::Migration),
+            Box::new(m20261128_000018_admin_calls::Migration),
         ]
     }
 }

@@ -82,6 +82,9 @@ pub struct EnvironmentSettings {
     /// The largest picture that is taken, in pixels of all frames, where the plan allows more.
     #[schema(example = 25000000)]
     pub max_image_pixels: Option<u64>,
+    /// How many calls of the Admin API may be made in an hour, where the plan allows more.
+    #[schema(example = 5000)]
+    pub max_admin_calls_per_hour: Option<u32>,
     /// Whether old versions are kept where a call does not say.
     #[schema(example = false)]
     pub backup: bool,

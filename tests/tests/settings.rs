@@ -190,6 +190,17 @@ async fn uploads_have_the_limits_and_the_preset_of_their_environment() {
     server.set_environment(json!({"max_upload_bytes": i64::MAX, "max_image_pixels": i64::MAX})).await;
     tenant.upload(photo.clone()).public_id("cat").send().await.ok();
 
+    // The Admin API too, on all nodes together; its last call is the one that lifts the limit elsewhere.
+    server.set_environment(json!({"max_admin_calls_per_hour": 2})).await;
+    let calls = [tenant.get("ping").await, tenant.get("ping").await, tenant.get("ping").await];
+    assert_eq!(calls.each_ref().map(|call| call.status), [200, 200, 420]);
+    let left = calls.each_ref().map(|call| call.header("x-featureratelimit-remaining").to_owned());
+    assert_eq!((left, calls[0].header("x-featureratelimit-limit")), (["1", "0", "0"].map(str::to_owned), "2"));
+    assert!(calls[2].message().contains("Limit of 2 api operations"), "{}", calls[2].message());
+    server.set_environment(json!({"max_admin_calls_per_hour": 0})).await;
+    let free = tenant.get("ping").await;
+    assert!(free.status == 200 && free.header("x-featureratelimit-remaining").len() > 3);
+
     for (name, tags) in [("pictures", "seen"), ("documents", "read"), ("other", "named")] {
         tenant.send(Method::POST, "upload_presets", json!({"name": name, "tags": tags})).await.ok();
     }

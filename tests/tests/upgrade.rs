@@ -56,6 +56,7 @@ async fn as_it_was(url: &str, schema: &str) {
         "ALTER TABLE folders DROP COLUMN name",
         "DROP TABLE transformations",
         "DROP TABLE streaming_profiles",
+        "DROP TABLE admin_calls",
         "DROP INDEX derived_assets_transformation",
         "DROP INDEX derived_assets_version",
         "DROP INDEX renditions_environment",

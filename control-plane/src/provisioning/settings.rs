@@ -74,6 +74,9 @@ struct SettingsRequest {
     /// The largest picture that is taken, in pixels of all frames, where the plan allows more; nought unsets it.
     #[schema(example = 25000000)]
     max_image_pixels: Option<u64>,
+    /// How many calls of the Admin API may be made in an hour, on all nodes together, where the plan allows more; nought unsets it.
+    #[schema(example = 5000)]
+    max_admin_calls_per_hour: Option<u32>,
     /// Whether old versions are kept where a call does not say. Kept, and without effect yet.
     backup: Option<bool>,
     /// `dynamic`: folders that were part of public ids become independent of them. There is no way back.

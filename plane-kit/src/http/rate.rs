@@ -11,11 +11,10 @@ use std::{
 };
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use chrono::{DateTime, Duration as ChronoDuration, DurationRound, Utc};
+use chrono::{DateTime, Utc};
 use governor::{
     Quota, RateLimiter,
     clock::{Clock, DefaultClock},
-    middleware::StateInformationMiddleware,
     state::keyed::DashMapStateStore,
 };
 
@@ -24,7 +23,7 @@ use crate::error::{ApiError, ErrorCode};
 /// Keys that a class may remember before it lets go of those that have their whole burst again.
 const KEYS_KEPT: usize = 10_000;
 /// What the figures say while a class is switched off.
-const UNLIMITED: u32 = 1_000_000;
+pub const UNLIMITED: u32 = 1_000_000;
 
 /// The figures of one decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,48 +50,18 @@ impl RateFigures {
             }
         }
     }
-}
 
-type Limiter<K> = RateLimiter<K, DashMapStateStore<K>, DefaultClock, StateInformationMiddleware>;
-
-/// A limit per key over an hour.
-pub struct HourlyRate<K: Hash + Eq + Clone> {
-    limit: u32,
-    limiter: Option<Limiter<K>>,
-}
-
-impl<K: Hash + Eq + Clone> HourlyRate<K> {
-    /// A class of `limit` calls an hour for each key; 0 switches it off.
-    pub fn new(limit: u32) -> Self {
-        let limiter = NonZeroU32::new(limit)
-            .map(|burst| RateLimiter::dashmap(Quota::per_hour(burst)).with_middleware::<StateInformationMiddleware>());
-        Self { limit, limiter }
-    }
-
-    /// Takes one call of `key`, or answers 420 with the figures.
-    pub fn take(&self, key: &K, now: DateTime<Utc>) -> Result<RateFigures, ApiError> {
-        let reset = (now + ChronoDuration::hours(1)).duration_trunc(ChronoDuration::hours(1)).unwrap_or(now);
-        let Some(limiter) = &self.limiter else {
-            return Ok(RateFigures { limit: UNLIMITED, remaining: UNLIMITED, reset });
-        };
-        if limiter.len() > KEYS_KEPT {
-            limiter.retain_recent();
-        }
-        match limiter.check_key(key) {
-            Ok(state) => Ok(RateFigures { limit: self.limit, remaining: state.remaining_burst_capacity(), reset }),
-            Err(_) => {
-                let figures = RateFigures { limit: self.limit, remaining: 0, reset };
-                let text = format!(
-                    "Rate Limit Exceeded. Limit of {} api operations reached. Try again on {}",
-                    self.limit,
-                    reset.format("%Y-%m-%d %H:%M:%S UTC")
-                );
-                let mut headers = HeaderMap::new();
-                figures.write_to(&mut headers);
-                let error = ApiError::new(ErrorCode::QuotaExceeded, text);
-                Err(headers.into_iter().fold(error, |error, (name, value)| error.with_header(name, value)))
-            }
-        }
+    /// The answer to a call that is too many: 420 with the figures.
+    pub fn refusal(&self) -> ApiError {
+        let text = format!(
+            "Rate Limit Exceeded. Limit of {} api operations reached. Try again on {}",
+            self.limit,
+            self.reset.format("%Y-%m-%d %H:%M:%S UTC")
+        );
+        let mut headers = HeaderMap::new();
+        self.write_to(&mut headers);
+        let error = ApiError::new(ErrorCode::QuotaExceeded, text);
+        headers.into_iter().fold(error, |error, (name, value)| error.with_header(name, value))
     }
 }
 
@@ -203,18 +172,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_used_up_quota_refuses_and_other_keys_are_not_touched() {
-        let rate = HourlyRate::new(2);
-        let now = DateTime::UNIX_EPOCH + ChronoDuration::minutes(20);
-        let first = rate.take(&"a", now).unwrap();
-        assert_eq!((first.limit, first.remaining), (2, 1));
-        assert_eq!(first.reset, DateTime::UNIX_EPOCH + ChronoDuration::hours(1));
-        rate.take(&"a", now).unwrap();
-        assert_eq!(rate.take(&"a", now).unwrap_err().code(), ErrorCode::QuotaExceeded);
-        assert!(rate.take(&"b", now).is_ok());
-    }
-
-    #[test]
     fn a_class_refuses_behind_its_burst_and_says_how_long_to_wait() {
         let class = RateClass::new(1, 2);
         assert_eq!([class.take(&"a"), class.take(&"a"), class.take(&"a")], [Ok(()), Ok(()), Err(1)]);
@@ -250,11 +207,5 @@ mod tests {
             assert_eq!(answer(address(peer), ErrorCode::Unauthorized), expected, "{peer}");
         }
         assert!((0..10).all(|_| answer(None, ErrorCode::Unauthorized) == ErrorCode::Unauthorized));
-    }
-
-    #[test]
-    fn switched_off_figures_stay_positive() {
-        let figures = HourlyRate::new(0).take(&1, DateTime::UNIX_EPOCH).unwrap();
-        assert!(figures.limit > 0 && figures.remaining > 0);
     }
 }
