@@ -326,7 +326,7 @@ async fn administration_names_what_is_wrong() {
             (Method::GET, "resources/image/upload/nothing", 404, "nothing"),
             (Method::GET, "resources/banana", 400, "banana"),
             (Method::GET, "no_such_thing", 404, "no_such_thing"),
-            (Method::GET, "streaming_profiles", 400, "not built"),
+            (Method::GET, "resources/search", 400, "not built"),
         ];
         let mut complaints = Vec::new();
         for (method, path, status, says) in cases {
