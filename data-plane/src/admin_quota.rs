@@ -1,7 +1,7 @@
 //! The hourly quota of the Admin API, counted in the regional database so that all nodes agree.
 //!
 //! A node claims some calls at a time and hands them out from memory, so a call seldom costs a statement. What a node has claimed and does
-//! not use in the hour is lost to the others: at most one claim a node.
+//! not use in the hour is lost to the others; calls that come at once may claim more than one after the other would.
 
 use std::{
     collections::HashMap,
@@ -114,11 +114,12 @@ async fn claim(
 ) -> Result<i64, DbErr> {
     let wanted = i64::from(wanted);
     let row = ActiveModel { environment_id: Set(environment.0), hour: Set(hour), calls: Set(wanted) };
-    let same_hour = Expr::col((Entity, Column::Hour)).eq(hour);
+    // The hour only goes on: a call that comes late, or from a node whose clock is behind, counts in the hour that has begun.
+    let is_new = || Expr::col((Entity, Column::Hour)).lt(hour);
     let more = Expr::col((Entity, Column::Calls)).add(wanted);
     let counted = OnConflict::column(Column::EnvironmentId)
-        .value(Column::Calls, Expr::case(same_hour, more).finally(wanted))
-        .value(Column::Hour, hour)
+        .value(Column::Calls, Expr::case(is_new(), wanted).finally(more))
+        .value(Column::Hour, Expr::case(is_new(), hour).finally(Expr::col((Entity, Column::Hour))))
         .to_owned();
     let row = Entity::insert(row).on_conflict(counted).exec_with_returning(database.writer()).await?;
     Ok(row.calls)
@@ -170,6 +171,12 @@ mod tests {
         assert!(one.take(database, environment, 400, now).await.is_ok());
         let later = now + TimeDelta::hours(1);
         assert_eq!(one.take(database, environment, 300, later).await.unwrap().remaining, 299);
+        // Whose clock is behind sets nothing back.
+        assert_eq!(other.take(database, environment, 300, now).await.unwrap_err().code(), ErrorCode::QuotaExceeded);
+        let behind = AdminQuota::default();
+        behind.take(database, environment, 300, now).await.unwrap();
+        let third = AdminQuota::default();
+        assert_eq!(third.take(database, environment, 300, later).await.unwrap().remaining, 293);
         let off = one.take(database, environment, 0, now).await.unwrap();
         assert!(off.limit > 0 && off.remaining > 0);
     }

@@ -146,7 +146,7 @@ async fn plans(url: &str, schema: &str) -> String {
     let key = format!("{}0000010", of.0.simple());
     note!("rendition by key", assets.rendition(&key));
     let spelling = Spelling { transformation: "w_10".into(), extension: "jpg".into() };
-    note!("rendition by spelling", assets.is_spelled(found.version.id, &spelling));
+    note!("rendition by spelling", assets.is_spelled(found.version.id, &spelling, None));
 
     let images = Listing { resource_type: Some(ResourceType::Image), limit: 50, ..Listing::default() };
     let moment = Cursor::at(DateTime::from_timestamp(BEGIN + 10_000, 0).expect("a time"), Uuid::from_u128(7));

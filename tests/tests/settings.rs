@@ -112,6 +112,13 @@ async fn strict_transformations_leave_strangers_what_is_allowed_or_there() {
     tenant.fetch("image/upload/w_16/cat.jpg").await.delivered();
     tenant.fetch("image/upload/w_16/cat.png").await.delivered();
 
+    // What follows a client's window is made for no window that nobody had.
+    let auto = signed(&tenant, "c_limit,w_auto:1:30", "cat.jpg", Algorithm::Sha1);
+    tenant.fetch_with(&auto, &[("sec-ch-width", "20")]).await.delivered();
+    let open = "image/upload/c_limit,w_auto:1:30/cat.jpg";
+    assert_eq!(tenant.fetch_with(open, &[("sec-ch-width", "20")]).await.status, 200);
+    assert_eq!(tenant.fetch_with(open, &[("sec-ch-width", "21")]).await.status, 401);
+
     // A page of one's own; what it got is for nobody else to keep.
     let shown = from_page(&tenant, "image/upload/w_17/cat.jpg", "https://www.good.example/a?b").await;
     assert_eq!(shown.status, 200);
@@ -246,6 +253,16 @@ async fn images_have_the_quality_of_their_environment() {
     let answer = tenant.fetch("image/upload/w_200/photo.jpg").await;
     assert_eq!(answer.header("vary"), "");
     assert!(answer.delivered().len() > low);
+    // What was superseded is made again, for explicit as well.
+    let eager = async |expected: usize| {
+        let explicit = tenant.signed("image/explicit").parameter("public_id", "photo").parameter("type", "upload");
+        let made = explicit.parameter("eager", "w_200").send().await.ok();
+        assert_eq!(made["eager"][0]["bytes"], json!(expected), "{made}");
+    };
+    server.set_environment(json!({"default_image_quality": "20"})).await;
+    eager(low).await;
+    server.set_environment(json!({"default_image_quality": ""})).await;
+    eager(usual).await;
     // What is made ahead is what is asked for afterwards.
     server.set_environment(json!({"default_image_quality": 30})).await;
     let ahead = tenant.upload(pictures::jpeg(&pictures::photo(320, 240, 2))).public_id("ahead");

@@ -56,14 +56,17 @@ impl AssetStore<'_> {
         Ok((page.into_iter().filter_map(with_owner).collect(), next))
     }
 
-    /// Whether something was made of a version under a spelling, whatever that would be today.
-    pub async fn is_spelled(&self, version: VersionId, spelling: &Spelling) -> Result<bool, DbErr> {
+    /// Whether something was made of a version under a spelling, whatever that would be today; or only this rendition, where one is given.
+    pub async fn is_spelled(&self, version: VersionId, spelling: &Spelling, key: Option<&str>) -> Result<bool, DbErr> {
         use derived_assets::Column;
-        let found = self
+        let mut found = self
             .spellings()
             .filter(Column::VersionId.eq(version.0))
             .filter(Column::Transformation.eq(spelling.transformation.as_str()))
             .filter(Column::Extension.eq(spelling.extension.as_str()));
+        if let Some(key) = key {
+            found = found.filter(Column::RenditionKey.eq(key));
+        }
         Ok(found.one(self.database.reader()).await?.is_some())
     }
 

@@ -161,6 +161,11 @@ impl Renditions {
         }
     }
 
+    /// Forgets a rendition whose row is gone.
+    pub(crate) async fn forget(&self, derived: &Derived) {
+        self.memory.invalidate(&(derived.key, derived.epoch)).await;
+    }
+
     /// The rendition, wherever it is.
     pub(crate) async fn obtain(
         &self,

@@ -58,6 +58,8 @@ pub struct Derived {
     pub cost: u64,
     /// How it was asked for.
     pub spelling: Spelling,
+    /// Under what its transformation is recorded.
+    pub recorded: Option<String>,
     /// Counts deliveries of what asks for it like this.
     pub used: Option<Arc<Use>>,
     /// Whether the spelling was kept with the rendition since this plan was made.
@@ -200,6 +202,7 @@ pub(crate) fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHints) ->
         vary: planned.vary,
         cost: planned.cost.weight(),
         plan: planned.plan,
+        recorded: Recorded::of(wish.spelling, wish.source.format.name()).map(|recorded| recorded.key()),
         used: Recorded::of(wish.spelling, wish.source.format.name())
             .and_then(|recorded| plane.uses.of(wish.tenant.id(), recorded)),
         spelling: wish.spelling.clone(),

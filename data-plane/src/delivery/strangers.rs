@@ -51,7 +51,7 @@ pub(crate) async fn check(
     if admitted.comes_from(&settings.strict_referral_domains) {
         return Ok(KeptFor::Asker);
     }
-    let asked = derived.used.as_ref().map(|used| used.key()).unwrap_or_default();
+    let asked = derived.recorded.as_deref().unwrap_or_default();
     let text = format!("Transformation {asked} is not allowed, as transformations of this account are strict");
     Err(ApiError::unauthorized(text))
 }
@@ -92,11 +92,13 @@ async fn is_allowed(
     if derived.noted.load(Ordering::Relaxed) {
         return Ok(true);
     }
-    if let Some(used) = &derived.used
-        && plane.allowed.is_allowed(&plane.database, tenant.id(), &used.key()).await?
+    if let Some(recorded) = &derived.recorded
+        && plane.allowed.is_allowed(&plane.database, tenant.id(), recorded).await?
     {
         return Ok(true);
     }
     let assets = AssetStore::of(admitted, &plane.database, &plane.settings.region.name);
-    Ok(assets.is_spelled(asset.record.version.id, &derived.spelling).await?)
+    // Who may say how wide his window is could have any number of them made.
+    let key = (derived.vary.width || derived.vary.dpr).then_some(derived.key_text.as_str());
+    Ok(assets.is_spelled(asset.record.version.id, &derived.spelling, key).await?)
 }

@@ -145,7 +145,16 @@ pub(crate) async fn make(
         Prepared::Derived(derived) => {
             plane.renditions.obtain(plane, tenant, asset, &derived, occasion).await?;
             let assets = AssetStore::of(&OnBehalfOf(tenant.id()), &plane.database, &plane.settings.region.name);
-            let row = assets.rendition(&derived.key_text).await.map_err(ApiError::from)?.ok_or(Failure::Replaced)?;
+            let row = match assets.rendition(&derived.key_text).await.map_err(ApiError::from)? {
+                Some(row) => row,
+                // What its spelling asked for was something else for a while: the picture is in memory, and its row is gone.
+                None => {
+                    plane.renditions.forget(&derived).await;
+                    plane.renditions.obtain(plane, tenant, asset, &derived, occasion).await?;
+                    let made = assets.rendition(&derived.key_text).await.map_err(ApiError::from)?;
+                    made.ok_or(Failure::Replaced)?
+                }
+            };
             // In the same breath as it is answered, whatever was noted before or is being noted now.
             let now = plane.clock.now();
             let noted = assets.note_spelling(&derived.key_text, &asset.version, &spelling, now).await;

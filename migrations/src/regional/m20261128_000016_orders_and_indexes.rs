@@ -42,7 +42,8 @@ impl MigrationTrait for Migration {
             ("derived_assets_version", "derived_assets", &["version_id", "created_at", "id"]),
             ("renditions_environment", "renditions", &["environment_id"]),
         ] {
-            let mut index = Index::create().name(name).table(table).to_owned();
+            // SQLite keeps what a migration has done when it breaks off.
+            let mut index = Index::create().if_not_exists().name(name).table(table).to_owned();
             for column in columns {
                 index.col(*column);
             }

@@ -1,6 +1,6 @@
 //! Streaming profiles: those of an environment's own, and what it has in the place of predefined ones.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::{prelude::*, schema::*, sea_orm::DbBackend};
 
 #[derive(DeriveMigrationName)]
 pub struct Migration;
@@ -21,6 +21,11 @@ impl MigrationTrait for Migration {
                     .primary_key(Index::create().col("environment_id").col("name"))
                     .to_owned(),
             )
-            .await
+            .await?;
+        if manager.get_database_backend() == DbBackend::Postgres {
+            let ordered = "ALTER TABLE streaming_profiles ALTER COLUMN name TYPE varchar COLLATE \"C\"";
+            manager.get_connection().execute_unprepared(ordered).await?;
+        }
+        Ok(())
     }
 }
