@@ -191,6 +191,7 @@ pub(crate) fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHints) ->
         Planned::Original => return Ok(Prepared::Original),
         Planned::Derived(planned) => planned,
     };
+    let recorded = Recorded::of(wish.spelling, wish.source.format.name());
     let version = wish.version.0.as_bytes();
     let key = RenditionKey::new(&planned.plan, version, ENGINE_REVISION);
     Ok(Prepared::Derived(Arc::new(Derived {
@@ -202,9 +203,8 @@ pub(crate) fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHints) ->
         vary: planned.vary,
         cost: planned.cost.weight(),
         plan: planned.plan,
-        recorded: Recorded::of(wish.spelling, wish.source.format.name()).map(|recorded| recorded.key()),
-        used: Recorded::of(wish.spelling, wish.source.format.name())
-            .and_then(|recorded| plane.uses.of(wish.tenant.id(), recorded)),
+        recorded: recorded.as_ref().map(Recorded::key),
+        used: recorded.and_then(|recorded| plane.uses.of(wish.tenant.id(), recorded)),
         spelling: wish.spelling.clone(),
         noted: AtomicBool::new(false),
     })))

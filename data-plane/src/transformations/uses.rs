@@ -41,11 +41,6 @@ pub struct Use {
 }
 
 impl Use {
-    /// The name under which it is recorded.
-    pub fn key(&self) -> String {
-        self.recorded.key()
-    }
-
     /// Counts a delivery.
     pub fn note(&self, now: DateTime<Utc>) {
         let now = now.timestamp_millis();
