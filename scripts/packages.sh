@@ -56,3 +56,8 @@ install_build_packages() {
   install_missing "a C compiler and linker for the C parts of some dependencies (SQLite, cryptography)" build-essential
   install_missing "libvips, which decodes, resizes and encodes the pictures" libvips-dev
 }
+
+# What running needs beside the program itself: ffprobe, without which everything works but uploads of video and audio.
+install_media_packages() {
+  install_missing "ffprobe, which looks into video and audio (the tests make clips with ffmpeg, too)" ffmpeg
+}

@@ -7,6 +7,7 @@ use data_plane::{
     Settings as DataSettings,
     config::{DeliveryConfig, MeteringConfig, RegionConfig, StorageConfig, UploadConfig},
     jobs::JobsConfig,
+    media::probe::MediaConfig,
     notifications::NotificationsConfig,
     outbound::OutboundConfig,
     render::RenderConfig,
@@ -46,6 +47,8 @@ pub struct Settings {
     pub metering: MeteringConfig,
     /// Render workers.
     pub render: RenderConfig,
+    /// Sound and moving pictures.
+    pub media: MediaConfig,
 }
 
 /// How the process listens.
@@ -109,6 +112,7 @@ impl Settings {
             self.notifications.validate(self.outbound.idle_ms),
             self.metering.validate(),
             self.render.validate(),
+            self.media.validate(),
         ];
         sections.into_iter().collect::<Result<(), String>>().map_err(ConfigError::Invalid)
     }
@@ -138,6 +142,7 @@ impl Settings {
             notifications: self.notifications.clone(),
             metering: self.metering.clone(),
             render: self.render.clone(),
+            media: self.media.clone(),
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod mappings;
 pub mod metadata_fields;
 pub mod metadata_rules;
 pub mod notifications;
+pub mod openness;
 pub mod paging;
 pub mod presets;
 pub mod relations;

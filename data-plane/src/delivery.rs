@@ -12,6 +12,7 @@ pub mod inside;
 pub mod locate;
 pub mod make;
 pub mod mapped;
+pub mod openness;
 pub mod prepare;
 pub mod range;
 pub mod respond;
@@ -37,7 +38,7 @@ use self::{
     admit::{AdmittedDelivery, Viewer},
     make::Occasion,
     prepare::{Prepared, hints_of, prepare},
-    respond::{Answer, Conditions, Delivered, KeptFor},
+    respond::{Answer, Conditions, Delivered},
     url::DeliveryUrl,
 };
 use crate::{DataPlane, assets::record::DeliveryType, metering::ticket::UsageTicket, tenants::Tenant};
@@ -181,14 +182,15 @@ async fn attempt(
     if !admitted.is_of(asset.record.id) {
         return Err(ApiError::not_found(format!("Resource not found - {}", asset.record.name.public_id)).into());
     }
+    let kept_for = openness::check(admitted, &asset, plane.clock.now())?;
     let prepared = prepare(plane, tenant, admitted, &asset, || hints_of(request))?;
     let kept_for = match strangers::are_bound(tenant, admitted) {
-        false => KeptFor::Everybody,
-        true => Box::pin(strangers::check(plane, tenant, admitted, &asset, &prepared)).await?,
+        false => kept_for,
+        true => kept_for.and(Box::pin(strangers::check(plane, tenant, admitted, &asset, &prepared)).await?),
     };
     match prepared {
         Prepared::Original => {
-            let answer = Answer::original(plane, admitted, &asset, conditions);
+            let answer = Answer::original(plane, admitted, &asset, conditions).kept_for(kept_for);
             Ok(Box::pin(answer.with_original(plane, &asset)).await?)
         }
         Prepared::Derived(derived) => {

@@ -16,6 +16,7 @@ pub mod folders;
 pub mod generations;
 pub mod jobs;
 pub mod mappings;
+pub mod media;
 pub mod metadata;
 pub mod metering;
 pub mod notifications;
@@ -57,6 +58,7 @@ use carrier::Carrier;
 use config::{DeliveryConfig, MeteringConfig, RegionConfig, StorageConfig, UploadConfig};
 use delivery::{fetched::Fetches, locate::Located, make::Renditions, prepare::Plans};
 use jobs::{Wakers, runner::Runner};
+use media::probe::{MediaConfig, MediaProbe};
 use metering::{
     counters::Counters,
     shipper::{Shipper, stopped},
@@ -104,6 +106,8 @@ pub struct Settings {
     pub metering: MeteringConfig,
     /// How pictures are made.
     pub render: render::RenderConfig,
+    /// How sound and moving pictures are looked into.
+    pub media: MediaConfig,
 }
 
 /// What a data plane is opened with.
@@ -165,6 +169,8 @@ pub struct Plane {
     pub outbound: Outbound,
     /// The render workers.
     pub render: RenderPool,
+    /// ffprobe.
+    pub media: MediaProbe,
     /// Rows that were read a moment ago.
     pub located: Located,
     /// What is stored under the names of transformations.
@@ -259,6 +265,7 @@ impl Plane {
             poll_waits: PollWaits::default(),
             links: Links::new(&settings.delivery.public_url, Arc::clone(&clock)),
             plans: Plans::default(),
+            media: MediaProbe::new(settings.media.clone()),
             policies: Policies::default(),
             admin_quota: AdminQuota::default(),
             failed_attempts: FailedAttempts::new(
@@ -390,7 +397,7 @@ impl Background {
 pub fn routes() -> Routes {
     use admin::{
         datasources, deletion, folders, jobs, listings, mappings, metadata_fields, metadata_rules, notifications,
-        presets, relations, resources, service, streaming_profiles, transformations, triggers,
+        openness, presets, relations, resources, service, streaming_profiles, transformations, triggers,
     };
     let mut routes = Routes::new();
     {
@@ -410,13 +417,15 @@ pub fn routes() -> Routes {
             list_resources_by_asset_ids, list_resources_by_context, list_resources_by_moderation,
             list_resources_by_tag, list_resources_of_type, list_tags,
         };
+        use openness::{__path_publish_resources, __path_update_access_mode, publish_resources, update_access_mode};
         use resources::{
             __path_list_resource_types, __path_read_resource, __path_update_resource, list_resource_types,
             read_resource, update_resource,
         };
         plane_kit::routes!(routes;
             list_resource_types, list_resources_by_asset_folder, list_resources_by_asset_ids, list_resources_by_tag,
-            list_resources_by_context, list_resources_by_moderation, list_tags, delete_resources_by_tag, delete_derived_resources);
+            list_resources_by_context, list_resources_by_moderation, list_tags, delete_resources_by_tag, delete_derived_resources,
+            publish_resources, update_access_mode);
         use presets::{
             __path_create_upload_preset, __path_delete_upload_preset, __path_list_upload_presets,
             __path_read_upload_preset, __path_update_upload_preset, create_upload_preset, delete_upload_preset,

@@ -55,6 +55,8 @@ table! {
         pub moderation_status: Option<String>,
         pub moderation_updated_at: Option<DateTimeUtc>,
         pub coordinates: Json,
+        pub access: Json,
+        pub backup: bool,
         pub created_at: DateTimeUtc,
     }
 }
@@ -200,6 +202,7 @@ table! {
         pub md5: String,
         pub sha256: String,
         pub source: Option<Json>,
+        pub media: Option<Json>,
         pub origin: String,
         pub epoch: i64,
         pub uploaded_at: DateTimeUtc,

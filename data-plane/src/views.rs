@@ -21,6 +21,7 @@ use crate::{
         moderation::{MANUAL, Moderation},
         record::{AssetName, AssetRecord, DeliveryType, ResourceType},
     },
+    media::facts::{AudioFacts, VideoStream},
     tables::{derived_assets, renditions},
     tenants::Tenant,
     transformations::spelling::Spelling,
@@ -68,9 +69,8 @@ impl Links {
             asset.name.resource_type.name().to_owned(),
             asset.name.delivery_type.name().to_owned(),
         ];
-        if asset.name.delivery_type != DeliveryType::Upload
-            && let Some(secret) = tenant.delivery_secrets(self.clock.now()).next()
-        {
+        let is_open = asset.name.delivery_type == DeliveryType::Upload && !asset.access.wants_signature();
+        if !is_open && let Some(secret) = tenant.delivery_secrets(self.clock.now()).next() {
             let algorithm = tenant.snapshot.settings.url_signature_algorithm.unwrap_or(Algorithm::Sha1);
             pieces.push(signature_piece(transformation, &source, secret, algorithm));
         }
@@ -105,16 +105,16 @@ pub struct UploadResult {
     pub version_id: String,
     /// Digest over `public_id` and `version`, so that a receiver can check the answer.
     pub signature: String,
-    /// Width in pixels, of pictures.
+    /// Width in pixels, of pictures, moving ones too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,
-    /// Height in pixels, of pictures.
+    /// Height in pixels, of pictures, moving ones too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
     /// Format by the bytes; absent for raw files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
-    /// `image` or `raw`.
+    /// `image`, `video` or `raw`.
     pub resource_type: String,
     /// When the asset was first uploaded.
     pub created_at: String,
@@ -164,9 +164,19 @@ pub struct UploadResult {
     #[serde(skip_serializing_if = "Coordinates::is_empty")]
     #[schema(value_type = Object)]
     pub coordinates: Coordinates,
+    /// `public` or `authenticated`.
+    #[schema(example = "public")]
+    pub access_mode: &'static str,
+    /// Who may have it delivered; absent where nobody said anything of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>, example = json!([{"access_type": "anonymous", "end": "2027-01-01T00:00:00Z"}]))]
+    pub access_control: Vec<Value>,
     /// What people said of it, if they are to look at it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub moderation: Vec<ModerationView>,
+    /// What is known of sound and moving pictures.
+    #[serde(flatten)]
+    pub media: Option<MediaView>,
     /// The access key that uploaded it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key: Option<String>,
@@ -186,6 +196,7 @@ impl UploadResult {
     pub fn new(links: &Links, tenant: &Tenant, asset: &AssetRecord, api_key: Option<&str>) -> Self {
         let (url, secure_url) = links.of(tenant, asset, None);
         let source = asset.version.source.as_ref();
+        let size = asset.version.size();
         let is_raw = asset.name.resource_type == ResourceType::Raw;
         let own = api_key.and_then(|key| tenant.key(key)).and_then(|(_, secrets)| secrets.first());
         let signature = own
@@ -198,8 +209,8 @@ impl UploadResult {
             version: asset.version.version,
             version_id: asset.version.id.to_string(),
             signature,
-            width: source.map(|source| source.width),
-            height: source.map(|source| source.height),
+            width: size.map(|(width, _)| width),
+            height: size.map(|(_, height)| height),
             format: (!is_raw).then(|| asset.version.format.clone()),
             resource_type: asset.name.resource_type.name().into(),
             created_at: wire_time(asset.created_at),
@@ -220,7 +231,10 @@ impl UploadResult {
             context: custom(&asset.context),
             metadata: asset.metadata.clone(),
             coordinates: asset.coordinates.clone(),
+            access_mode: asset.access.mode.name(),
+            access_control: asset.access.shown(),
             moderation: ModerationView::all(asset),
+            media: MediaView::of(asset),
             api_key: api_key.map(str::to_owned),
             damaged: source.filter(|source| source.damaged).map(|_| true),
             eager: Vec::new(),
@@ -257,6 +271,52 @@ impl ModerationView {
             updated_at: wire_time(said.updated_at),
         };
         asset.moderation.map(view).into_iter().collect()
+    }
+}
+
+/// What is known of sound and moving pictures.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MediaView {
+    /// Length in seconds.
+    #[schema(example = 9.976)]
+    pub duration: f64,
+    /// Bits a second, all streams together.
+    #[schema(example = 1_630_000)]
+    pub bit_rate: u64,
+    /// Whether there is sound alone.
+    pub is_audio: bool,
+    /// Frames a second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 29.97)]
+    pub frame_rate: Option<f64>,
+    /// Number of frames, where the container says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nb_frames: Option<u64>,
+    /// Degrees, clockwise, by which it is turned to be shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<i32>,
+    /// How the moving picture is compressed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video: Option<VideoStream>,
+    /// How the sound is compressed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audio: Option<AudioFacts>,
+}
+
+impl MediaView {
+    fn of(asset: &AssetRecord) -> Option<Self> {
+        let facts = asset.version.media.as_ref()?;
+        let video = facts.video.as_ref();
+        Some(Self {
+            duration: facts.duration,
+            bit_rate: facts.bit_rate,
+            is_audio: video.is_none(),
+            frame_rate: video.map(|video| video.frame_rate),
+            nb_frames: video.and_then(|video| video.frames),
+            rotation: video.map(|video| video.rotation),
+            video: video.map(|video| video.stream.clone()),
+            audio: facts.audio.clone(),
+        })
     }
 }
 
@@ -355,14 +415,19 @@ pub struct Resource {
     pub uploaded_at: Option<String>,
     /// Size in bytes.
     pub bytes: u64,
-    /// Width in pixels, of pictures.
+    /// Width in pixels, of pictures, moving ones too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub width: Option<u32>,
-    /// Height in pixels, of pictures.
+    /// Height in pixels, of pictures, moving ones too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub height: Option<u32>,
-    /// Always `public`; access rules come later.
-    pub access_mode: String,
+    /// `public` or `authenticated`.
+    #[schema(example = "public")]
+    pub access_mode: &'static str,
+    /// Who may have it delivered; absent where nobody said anything of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<Object>, example = json!([{"access_type": "anonymous", "end": "2027-01-01T00:00:00Z"}]))]
+    pub access_control: Vec<Value>,
     /// Address over http.
     pub url: String,
     /// Address over https.
@@ -406,7 +471,7 @@ impl Resource {
     /// Shows an asset in a listing.
     pub fn new(links: &Links, tenant: &Tenant, asset: &AssetRecord, extras: Extras) -> Self {
         let (url, secure_url) = links.of(tenant, asset, None);
-        let source = asset.version.source.as_ref();
+        let size = asset.version.size();
         let is_raw = asset.name.resource_type == ResourceType::Raw;
         Self {
             asset_id: asset.id.to_string(),
@@ -420,9 +485,10 @@ impl Resource {
             created_at: wire_time(asset.created_at),
             uploaded_at: None,
             bytes: asset.version.bytes,
-            width: source.map(|source| source.width),
-            height: source.map(|source| source.height),
-            access_mode: "public".into(),
+            width: size.map(|(width, _)| width),
+            height: size.map(|(_, height)| height),
+            access_mode: asset.access.mode.name(),
+            access_control: asset.access.shown(),
             url,
             secure_url,
             tags: extras.tags.then(|| asset.tags.clone()),
@@ -446,11 +512,14 @@ pub struct ResourceDetail {
     /// Pages or frames, of pictures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pages: Option<u32>,
+    /// What is known of sound and moving pictures.
+    #[serde(flatten)]
+    pub media: Option<MediaView>,
     /// MD5 of the stored bytes, in hexadecimal digits.
     pub etag: String,
     /// Always false: the asset is there.
     pub placeholder: bool,
-    /// Whether old versions are kept; they are not yet.
+    /// Whether its versions are to be kept, as uploads or the environment's settings say. Former ones are not kept yet.
     pub backup: bool,
     /// Derived assets, one for each spelling.
     pub derived: Vec<DerivedView>,
@@ -508,9 +577,10 @@ impl ResourceDetail {
             resource,
             version_id: asset.version.id.to_string(),
             pages: asset.version.source.as_ref().map(|source| source.pages),
+            media: MediaView::of(asset),
             etag: asset.version.md5.clone(),
             placeholder: false,
-            backup: false,
+            backup: asset.backup,
             derived: derived
                 .iter()
                 .map(|(spelling, made)| DerivedView::new(links, tenant, asset, spelling, made))

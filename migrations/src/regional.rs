@@ -20,6 +20,7 @@ mod m20261128_000015_transformations;
 mod m20261128_000016_orders_and_indexes;
 mod m20261128_000017_streaming_profiles;
 mod m20261128_000018_admin_calls;
+mod m20261128_000019_access_and_media;
 
 /// The regional set.
 pub struct Migrator;
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261128_000016_orders_and_indexes::Migration),
             Box::new(m20261128_000017_streaming_profiles::Migration),
             Box::new(m20261128_000018_admin_calls::Migration),
+            Box::new(m20261128_000019_access_and_media::Migration),
         ]
     }
 }

@@ -31,7 +31,7 @@ impl FolderMode {
 }
 
 /// Settings that are kept and have no effect yet.
-pub const WITHOUT_EFFECT: [&str; 2] = ["backup", "default_video_preset"];
+pub const WITHOUT_EFFECT: [&str; 1] = ["backup"];
 
 /// What the administrators of an environment set. What is absent was never set.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use data_plane::{render::RenderPool, storage::Storage};
+use data_plane::{media::probe::MediaProbe, render::RenderPool, storage::Storage};
 use plane_kit::{database::Database, ids::AccountId, telemetry::metrics::Metrics};
 
 use super::{Failure, Outcome, account::control as control_plane, data_plane::worker_command, print};
@@ -51,6 +51,7 @@ pub async fn run(given: Given, arguments: Arguments) -> Outcome {
     }
     findings.note("the data folder can be written", writable(&settings.data_folder()));
     findings.note("pictures can be rendered", renders(&settings).await);
+    look_into_media(&settings).await;
     findings.note("the object store answers", storage(&settings).await);
     if !settings.control.database_url.is_empty() {
         findings.note("the control database answers and is at the newest state", control(&settings).await);
@@ -95,6 +96,17 @@ async fn renders(settings: &Settings) -> Outcome {
     pool.shutdown().await;
     probed?;
     Ok(())
+}
+
+/// Says whether video and audio can be looked into. Everything else works without.
+async fn look_into_media(settings: &Settings) {
+    match MediaProbe::new(settings.media.clone()).version().await {
+        Ok(version) => print(format_args!("ok    video and audio can be looked into ({version})")),
+        Err(error) => print(format_args!(
+            "note  video and audio cannot be looked into, and uploads of them are refused: {}",
+            plane_kit::error::chain(&error)
+        )),
+    }
 }
 
 async fn storage(settings: &Settings) -> Outcome {

@@ -2,6 +2,7 @@
 
 mod children;
 pub mod client;
+pub mod clips;
 pub mod many;
 pub mod pictures;
 pub mod planes;

@@ -12,6 +12,11 @@ fn where_there_is_nothing_to_look_at_it_says_so() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let done = server::run(folder.path(), &["doctor"], &[]);
     assert!(done.stdout.contains("note  no database was looked at"), "{}", done.stdout);
+    assert!(done.stdout.contains("ok    video and audio can be looked into (ffprobe version"), "{}", done.stdout);
+    let without = server::run(folder.path(), &["doctor"], &[("SAFELIGHT_MEDIA__FFPROBE", "/nowhere/ffprobe")]);
+    let note =
+        "note  video and audio cannot be looked into, and uploads of them are refused: /nowhere/ffprobe does not start";
+    assert!(without.stdout.contains(note), "{}", without.stdout);
     let done = server::run(folder.path(), &["audit", "--data", "elsewhere"], &[]);
     assert!(!done.status.success() && done.stderr.contains("no installation of `safelight dev` in elsewhere"));
 }

@@ -212,6 +212,15 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
         ]
         .into_iter()
         .nth(spelling),
+        "publish_resources" => {
+            vec![(Method::POST, "resources/image/publish_resources", json!({"public_ids": ["a/b"]}))]
+                .into_iter()
+                .nth(spelling)
+        }
+        "update_access_mode" => {
+            let body = json!({"public_ids": ["a/b"], "access_mode": "public"});
+            vec![(Method::POST, "resources/image/upload/update_access_mode", body)].into_iter().nth(spelling)
+        }
         "delete_resources_by_tag" => {
             vec![(Method::DELETE, "resources/image/tags/x", json!({}))].into_iter().nth(spelling)
         }

@@ -7,7 +7,7 @@ use reqwest::Method;
 use safelight_tests::{
     harness::{
         client::{Account, Tenant},
-        pictures,
+        clips, pictures,
         remote::RemoteFiles,
         sdk,
         server::Dev,
@@ -118,6 +118,25 @@ async fn the_sdks_are_told_and_have_things_made_ahead() {
     let mut command = Command::new("node");
     command.arg(workspace::root().join("tests/sdk/node/told.js")).arg(&photo).arg(remote.url("/seaside.jpg"));
     command.env("NODE_PATH", sdk::node_modules());
+    done(&sdk::run(environment(&mut command, &server)));
+    assert_nothing_left(&server.tenant()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sdks_have_clips_and_say_who_may_have_what() {
+    let server = Dev::start_with(&["--seed", "none"], &[]).await;
+    let files = [("small.jpg", pictures::small_jpeg(1)), ("clip.mp4", clips::mp4()), ("tone.mp3", clips::mp3())];
+    let paths = files.map(|(name, bytes)| {
+        let path = server.folder().join(name);
+        std::fs::write(&path, bytes).expect("the file is written");
+        path
+    });
+    let mut command = Command::new(sdk::python());
+    command.arg(workspace::root().join("tests/sdk/python/media.py")).args(&paths);
+    done(&sdk::run(environment(&mut command, &server)));
+    assert_nothing_left(&server.tenant()).await;
+    let mut command = Command::new("node");
+    command.arg(workspace::root().join("tests/sdk/node/media.js")).args(&paths).env("NODE_PATH", sdk::node_modules());
     done(&sdk::run(environment(&mut command, &server)));
     assert_nothing_left(&server.tenant()).await;
 }

@@ -47,7 +47,7 @@ async fn all_settings_are_shown_to_people_and_to_keys() {
     let shown =
         server.set_environment(json!({"notification_url": "https://user:word@a.test/hook", "backup": true})).await;
     assert_eq!((&shown["notification_url"], &shown["backup"]), (&json!("https://user:word@a.test/hook"), &json!(true)));
-    assert_eq!(shown["without_effect"], json!(["backup", "default_video_preset"]));
+    assert_eq!(shown["without_effect"], json!(["backup"]));
     let config = tenant.get("config?settings=true").await.ok();
     let mut to_keys = config["settings"].clone();
     assert_eq!(to_keys["notification_url"], "https://a.test/hook");

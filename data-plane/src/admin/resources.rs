@@ -131,6 +131,12 @@ pub struct UpdateRequest {
     face_coordinates: Option<String>,
     /// Rectangles that a crop is to keep, in the place of all old ones.
     custom_coordinates: Option<String>,
+    /// Who may have it delivered: a list of rules, `token` or `anonymous` with `start` and `end`, in the place of all old ones.
+    access_control: Option<String>,
+    /// `public` or `authenticated`.
+    access_mode: Option<String>,
+    /// Whether its versions are to be kept.
+    backup: Option<bool>,
     /// Who is told, in the place of the triggers.
     notification_url: Option<String>,
     /// Folder; where folders follow from public ids it cannot be changed.

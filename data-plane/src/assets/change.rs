@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{
     AssetStore,
+    access_control::AccessChange,
     commit::{shown, target},
     coordinates::CoordinatesChange,
     happening::Happening,
@@ -43,6 +44,10 @@ pub struct AssetChanges {
     pub metadata: Option<MetadataChange>,
     /// What people mark in it.
     pub coordinates: CoordinatesChange,
+    /// Who may have it delivered.
+    pub access: AccessChange,
+    /// Whether its versions are to be kept.
+    pub backup: Option<bool>,
     /// What people say of it.
     pub moderation: Option<Status>,
     /// Name shown to people.
@@ -195,6 +200,7 @@ impl AssetStore<'_> {
         let metadata = changes.metadata.as_ref();
         let metadata = metadata.map_or_else(|| asset.metadata.clone(), |change| change.applied_to(&asset.metadata));
         let coordinates = changes.coordinates.applied_to(&asset.coordinates);
+        let access = changes.access.applied_to(&asset.access);
         let moderation = match changes.moderation {
             Some(status) if asset.moderation.is_none_or(|former| former.status != status) => {
                 Some(Moderation { status, updated_at: now })
@@ -220,6 +226,8 @@ impl AssetStore<'_> {
             context: Value::Object(context.clone()),
             metadata: Value::Object(metadata.clone()),
             coordinates: json!(coordinates),
+            access: json!(access),
+            backup: changes.backup.unwrap_or(asset.backup),
             moderation_kind: moderation.map(|_| MANUAL.to_owned()),
             moderation_status: moderation.map(|moderation| moderation.status.name().to_owned()),
             moderation_updated_at: moderation.map(|moderation| moderation.updated_at),
@@ -239,7 +247,9 @@ impl AssetStore<'_> {
             .col_expr(Column::Tags, Expr::value(row.tags.clone()))
             .col_expr(Column::Context, Expr::value(row.context.clone()))
             .col_expr(Column::Metadata, Expr::value(row.metadata.clone()))
-            .col_expr(Column::Coordinates, Expr::value(row.coordinates.clone()));
+            .col_expr(Column::Coordinates, Expr::value(row.coordinates.clone()))
+            .col_expr(Column::Access, Expr::value(row.access.clone()))
+            .col_expr(Column::Backup, Expr::value(row.backup));
         if changes.moderation.is_some() {
             update = update
                 .col_expr(Column::ModerationKind, Expr::value(row.moderation_kind.clone()))
@@ -260,6 +270,8 @@ impl AssetStore<'_> {
             context,
             metadata,
             coordinates,
+            access,
+            backup: row.backup,
             moderation,
             ..asset
         })

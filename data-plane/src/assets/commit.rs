@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::{
     AssetStore,
+    access_control::AccessChange,
     coordinates::Coordinates,
     early::Ahead,
     happening::Happening,
@@ -32,6 +33,7 @@ use crate::{
     audit,
     folders::{self, Hold},
     jobs::{self, Claim},
+    media::facts::MediaFacts,
     metering::outbox,
     permitted::Permitted,
     storage::ObjectKey,
@@ -62,6 +64,10 @@ pub struct NewVersion {
     pub metadata: serde_json::Map<String, Value>,
     /// What people have marked in it.
     pub coordinates: Coordinates,
+    /// Who may have it delivered, as far as the call says so.
+    pub access: AccessChange,
+    /// Whether its versions are to be kept; as before where nothing is said.
+    pub backup: Option<bool>,
     /// Whether people are to look at it.
     pub is_moderated: bool,
     /// Format.
@@ -74,6 +80,8 @@ pub struct NewVersion {
     pub sha256: String,
     /// What is known of a picture.
     pub source: Option<SourceMeta>,
+    /// What is known of sound and moving pictures.
+    pub media: Option<MediaFacts>,
     /// `upload`, `fetch`, `upload_mapping` or `internal`.
     pub origin: &'static str,
     /// The access key that uploaded it, if one did.
@@ -224,6 +232,10 @@ impl AssetStore<'_> {
             new.coordinates = existing.coordinates.clone();
             moderation = existing.moderation;
         }
+        // Whoever uploads other bytes and says nothing of who may have them opens nothing.
+        let access =
+            new.access.applied_to(&existing.as_ref().map(|existing| existing.access.clone()).unwrap_or_default());
+        let backup = new.backup.unwrap_or_else(|| existing.as_ref().is_some_and(|existing| existing.backup));
         let mut usage = vec![
             self.upload_record(&name, &new, now),
             self.record(
@@ -255,6 +267,8 @@ impl AssetStore<'_> {
             context: Value::Object(new.context.clone()),
             metadata: Value::Object(new.metadata),
             coordinates: json!(new.coordinates),
+            access: json!(access),
+            backup,
             moderation_kind: moderation.map(|_| MANUAL.to_owned()),
             moderation_status: moderation.map(|moderation| moderation.status.name().to_owned()),
             moderation_updated_at: moderation.map(|moderation| moderation.updated_at),
@@ -272,6 +286,7 @@ impl AssetStore<'_> {
             md5: new.md5,
             sha256: new.sha256,
             source: new.source.as_ref().map(|source| json!(source)),
+            media: new.media.as_ref().map(|media| json!(media)),
             origin: new.origin.into(),
             epoch: 0,
             uploaded_at: now,
@@ -418,14 +433,16 @@ impl AssetStore<'_> {
     fn upload_record(&self, name: &AssetName, new: &NewVersion, now: DateTime<Utc>) -> UsageRecord {
         let is_counted = name.resource_type != ResourceType::Raw && new.origin != "internal";
         let source = new.source.as_ref();
+        let video = new.media.as_ref().and_then(|media| media.video.as_ref());
         let facts = json!({
             "asset_version": new.id,
             "public_id": name.public_id,
             "resource_type": name.resource_type.name(),
             "format": new.format,
             "bytes": new.bytes,
-            "width": source.map(|source| source.width),
-            "height": source.map(|source| source.height),
+            "width": source.map(|source| source.width).or(video.map(|video| video.width)),
+            "height": source.map(|source| source.height).or(video.map(|video| video.height)),
+            "duration": new.media.as_ref().map(|media| media.duration),
             "request": new.request,
         });
         self.record(Meter::Uploads, i64::from(is_counted), new.access_key.clone(), now, new.origin, facts)
@@ -484,6 +501,8 @@ pub(super) fn shown(asset: &AssetRecord) -> Value {
         "context": asset.context,
         "metadata": asset.metadata,
         "coordinates": asset.coordinates,
+        "access_mode": asset.access.mode.name(),
+        "access_control": asset.access.shown(),
         "moderation": asset.moderation.map(|moderation| moderation.status.name()),
     })
 }
@@ -503,6 +522,8 @@ async fn put_asset(transaction: &DatabaseTransaction, asset: assets::Model, is_c
             Column::Context,
             Column::Metadata,
             Column::Coordinates,
+            Column::Access,
+            Column::Backup,
             Column::ModerationKind,
             Column::ModerationStatus,
             Column::ModerationUpdatedAt,

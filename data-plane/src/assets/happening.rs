@@ -32,6 +32,13 @@ pub enum Happening<'a> {
         /// The asset as it is now.
         asset: &'a AssetRecord,
     },
+    /// An asset is of the delivery type `upload` now.
+    Published {
+        /// Its former name.
+        from: &'a AssetName,
+        /// The asset as it is now.
+        asset: &'a AssetRecord,
+    },
     /// Something else is said of assets: before and after.
     Changed(&'a [(AssetRecord, AssetRecord)]),
     /// A folder was made.

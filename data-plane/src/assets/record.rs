@@ -10,10 +10,14 @@ use serde_json::Value;
 use transform::source::SourceMeta;
 
 use super::{
+    access_control::AccessControl,
     coordinates::Coordinates,
     moderation::{Moderation, Status},
 };
-use crate::tables::{asset_versions, assets};
+use crate::{
+    media::facts::MediaFacts,
+    tables::{asset_versions, assets},
+};
 
 /// The kind of an asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -157,6 +161,10 @@ pub struct AssetRecord {
     pub metadata: serde_json::Map<String, Value>,
     /// What people have marked in it.
     pub coordinates: Coordinates,
+    /// Who may have it delivered.
+    pub access: AccessControl,
+    /// Whether its versions are to be kept.
+    pub backup: bool,
     /// What people said of it, if they are to look at it.
     pub moderation: Option<Moderation>,
     /// When the asset was first uploaded.
@@ -180,12 +188,22 @@ pub struct VersionRecord {
     pub md5: String,
     /// What is known of a picture.
     pub source: Option<SourceMeta>,
+    /// What is known of sound and moving pictures.
+    pub media: Option<MediaFacts>,
     /// Where it came from: `upload`, `fetch`, or `internal` for samples that the program made.
     pub origin: String,
     /// Grows when all derived assets are dropped, so that they count again.
     pub epoch: u64,
     /// When it was uploaded.
     pub uploaded_at: DateTime<Utc>,
+}
+
+impl VersionRecord {
+    /// Width and height in pixels, as it is shown.
+    pub fn size(&self) -> Option<(u32, u32)> {
+        let picture = self.source.as_ref().map(|source| (source.width, source.height));
+        picture.or_else(|| self.media.as_ref()?.video.as_ref().map(|video| (video.width, video.height)))
+    }
 }
 
 impl AssetRecord {
@@ -204,6 +222,10 @@ impl AssetRecord {
             Some(value) => Some(serde_json::from_value(value).map_err(|_| unreadable("its source"))?),
             None => None,
         };
+        let media = match version.media {
+            Some(value) => Some(serde_json::from_value(value).map_err(|_| unreadable("what is known of it"))?),
+            None => None,
+        };
         let tags = serde_json::from_value(asset.tags.clone()).map_err(|_| unreadable("its tags"))?;
         let context = match &asset.context {
             Value::Object(pairs) => pairs.clone(),
@@ -215,6 +237,7 @@ impl AssetRecord {
         };
         let coordinates =
             serde_json::from_value(asset.coordinates.clone()).map_err(|_| unreadable("its coordinates"))?;
+        let access = serde_json::from_value(asset.access.clone()).map_err(|_| unreadable("its access control"))?;
         let moderation = match (&asset.moderation_status, asset.moderation_updated_at) {
             (Some(status), Some(updated_at)) => {
                 let status = Status::from_name(status).ok_or_else(|| unreadable("its moderation"))?;
@@ -233,6 +256,8 @@ impl AssetRecord {
             context,
             metadata,
             coordinates,
+            access,
+            backup: asset.backup,
             moderation,
             created_at: asset.created_at,
             version: VersionRecord {
@@ -242,6 +267,7 @@ impl AssetRecord {
                 bytes: u64::try_from(version.bytes).unwrap_or(0),
                 md5: version.md5,
                 source,
+                media,
                 origin: version.origin,
                 epoch: u64::try_from(version.epoch).unwrap_or(0),
                 uploaded_at: version.uploaded_at,

@@ -268,6 +268,15 @@ impl AssetStore<'_> {
         Ok((gone, of, orphans))
     }
 
+    /// The names of what a selection is of, in the order of their ids; nothing when there are more than `limit`.
+    pub async fn chosen(&self, selection: &Selection, limit: usize) -> Result<Option<Vec<AssetName>>, DbErr> {
+        let most = u64::try_from(limit + 1).unwrap_or(u64::MAX);
+        let query = self.selected(selection).order_by_asc(assets::Column::Id).limit(most);
+        let found = query.all(self.database.reader()).await?;
+        let names: Vec<_> = found.into_iter().filter_map(AssetName::of_row).collect();
+        Ok((names.len() <= limit).then_some(names))
+    }
+
     fn selected(&self, selection: &Selection) -> Select<assets::Entity> {
         use assets::Column;
         let mut query = self.base();

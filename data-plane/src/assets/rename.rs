@@ -31,15 +31,19 @@ pub enum RenameOutcome {
     OutOfScope,
 }
 
+/// The operation that gives assets the delivery type `upload`.
+pub const PUBLISH: &str = "publish_resources";
+
 impl AssetStore<'_> {
     /// Gives an asset another name. What was made of it stays, because that depends on its bytes. `folder` is where it lies afterwards,
-    /// where that follows from the name.
+    /// where that follows from the name. `operation` is what the audit log says was done.
     pub async fn rename(
         &self,
         from: Permitted<AssetName>,
         to: AssetName,
         overwrite: bool,
         folder: Option<&str>,
+        operation: &'static str,
         now: DateTime<Utc>,
     ) -> Result<RenameOutcome, DbErr> {
         let Permitted { thing: from, by, told } = from;
@@ -75,7 +79,7 @@ impl AssetStore<'_> {
                 .exec(&transaction)
                 .await?;
             outbox::put(&transaction, self.region, &[usage]).await?;
-            let entry = Entry::removed("rename", target(&to), shown(&existing));
+            let entry = Entry::removed(operation, target(&to), shown(&existing));
             self.audit(&transaction, &by, entry, now).await?;
             told.of(&transaction, &by, Happening::Deleted(&[existing]), now).await?;
         }
@@ -105,9 +109,12 @@ impl AssetStore<'_> {
             version: super::record::VersionRecord { version, ..asset.version },
             ..asset
         };
-        let entry = Entry::changed("rename", target(&from), before, shown(&renamed));
+        let entry = Entry::changed(operation, target(&from), before, shown(&renamed));
         self.audit(&transaction, &by, entry, now).await?;
-        let happening = Happening::Renamed { from: &from, asset: &renamed };
+        let happening = match operation {
+            PUBLISH => Happening::Published { from: &from, asset: &renamed },
+            _ => Happening::Renamed { from: &from, asset: &renamed },
+        };
         told.of(&transaction, &by, happening, now).await?;
         transaction.commit().await?;
         Ok(RenameOutcome::Renamed(Box::new(renamed), orphans))

@@ -240,6 +240,11 @@ impl<'a> AdmittedDelivery<'a> {
         self.url.candidates().into_iter().map(|(name, _)| name).collect::<Vec<_>>().into_iter()
     }
 
+    /// Whether the owner asks, by a signed call.
+    pub fn is_by_signed_call(&self) -> bool {
+        self.only.is_some()
+    }
+
     /// Whether it carries a signature that holds.
     pub fn is_signed(&self) -> bool {
         self.is_signed

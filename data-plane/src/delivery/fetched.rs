@@ -30,6 +30,7 @@ use crate::{
     Plane,
     assets::{
         AssetStore,
+        access_control::AccessChange,
         commit::{DestroyOutcome, Ends, RemoteSource},
         coordinates::Coordinates,
         early::Ahead,
@@ -386,6 +387,8 @@ impl Work<'_> {
             context: Map::new(),
             metadata: Map::new(),
             coordinates: Coordinates::default(),
+            access: AccessChange::default(),
+            backup: None,
             keeps_folder: false,
             keeps_display_name: false,
             is_moderated: false,

@@ -17,6 +17,7 @@ use super::{
     Failure,
     admit::{AdmittedDelivery, Viewer},
     make::Occasion,
+    openness,
     prepare::{Prepared, prepare},
     strangers,
     url::DeliveryUrl,
@@ -68,6 +69,7 @@ async fn attempt(
 ) -> Result<Staged, Failure> {
     let asset = plane.located.locate(plane, admitted).await?;
     asset.refuse_rejected()?;
+    openness::check(admitted, &asset, plane.clock.now())?;
     let mut staging = plane.scratch.begin().map_err(ApiError::from)?;
     let prepared = prepare(plane, tenant, admitted, &asset, ClientHints::default)?;
     strangers::check(plane, tenant, admitted, &asset, &prepared).await?;

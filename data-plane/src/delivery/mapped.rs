@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     Plane,
-    assets::{commit::Ends, coordinates::Coordinates, early::Ahead, record::AssetName},
+    assets::{access_control::AccessChange, commit::Ends, coordinates::Coordinates, early::Ahead, record::AssetName},
     outbound::{Purpose, is_looping},
     permitted::{Permitted, Told},
     tenants::Tenant,
@@ -95,6 +95,8 @@ async fn fetch(work: &Work<'_>, name: AssetName, address: &str) -> Result<(), Ap
         context: Map::new(),
         metadata: Map::new(),
         coordinates: Coordinates::default(),
+        access: AccessChange::default(),
+        backup: None,
         keeps_folder: false,
         keeps_display_name: false,
         is_moderated: false,

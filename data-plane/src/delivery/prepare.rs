@@ -106,6 +106,9 @@ pub fn prepare(
     if url.resource_type == ResourceType::Raw {
         return Ok(Prepared::Original);
     }
+    if url.resource_type == ResourceType::Video {
+        return as_it_is(asset).map(|()| Prepared::Original);
+    }
     let Some(source) = &asset.record.version.source else {
         return Ok(Prepared::Original);
     };
@@ -150,6 +153,17 @@ pub fn prepare(
     tracing::trace!(cloud_name = tenant.snapshot.cloud_name, "planned");
     plane.plans.0.insert(key, prepared.clone());
     Ok(prepared)
+}
+
+/// Refuses another format of sound and moving pictures than the one they are stored in.
+fn as_it_is(asset: &LocatedAsset) -> Result<(), ApiError> {
+    let format = asset.record.version.format.as_str();
+    match &asset.extension {
+        Some(asked) if !asked.eq_ignore_ascii_case(format) => {
+            Err(ApiError::not_built(format!("Delivery of a {format} file as {asked}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What is wanted of a version.

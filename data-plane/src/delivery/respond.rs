@@ -1,6 +1,7 @@
 //! The answer of delivery, the only responder on its routes. It spends the usage ticket with the bytes that it hands over.
 
 use std::{
+    fmt,
     ops::Range,
     pin::Pin,
     task::{Context, Poll},
@@ -31,6 +32,7 @@ use super::{
 use crate::{
     Plane,
     assets::record::ResourceType,
+    media::content_type,
     metering::ticket::UsageTicket,
     storage::{ObjectKey, StorageError},
 };
@@ -95,13 +97,45 @@ impl Conditions {
     }
 }
 
-/// Whom an answer may be kept for.
+/// Whom an answer may be kept for, and how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum KeptFor {
-    /// Whoever asks the same.
-    Everybody,
+pub(crate) struct KeptFor {
+    is_shared: bool,
+    /// At most so many seconds.
+    seconds: Option<u64>,
+}
+
+impl KeptFor {
+    /// Whoever asks the same, for as long as it would be kept anyway.
+    pub const EVERYBODY: Self = Self { is_shared: true, seconds: None };
     /// Only who asked: it depended on the page that he came from.
-    Asker,
+    pub const ASKER: Self = Self { is_shared: false, seconds: None };
+
+    /// Only who asked, and at most so many seconds.
+    pub fn asker(seconds: u64) -> Self {
+        Self { is_shared: false, seconds: Some(seconds) }
+    }
+
+    /// What both allow.
+    pub fn and(self, other: Self) -> Self {
+        let seconds = self.seconds.into_iter().chain(other.seconds).min();
+        Self { is_shared: self.is_shared && other.is_shared, seconds }
+    }
+}
+
+/// What `Cache-Control` says.
+struct Keeping {
+    is_shared: bool,
+    seconds: u64,
+    is_immutable: bool,
+}
+
+impl fmt::Display for Keeping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scope = if self.is_shared { "public" } else { "private" };
+        let immutable = if self.is_immutable { ", immutable" } else { "" };
+        write!(f, "{scope}, no-transform, max-age={}{immutable}", self.seconds)
+    }
 }
 
 /// An answer under construction: its head is known, its body perhaps not yet.
@@ -115,7 +149,7 @@ pub struct Answer {
 struct Head {
     etag: String,
     content_type: HeaderValue,
-    cache_control: String,
+    keeping: Keeping,
     vary: Vary,
     changed_at: Option<DateTime<Utc>>,
     attachment: Option<String>,
@@ -142,13 +176,14 @@ impl Answer {
         let version = &asset.record.version;
         let content_type = match (asset.record.name.resource_type, Format::from_name(&version.format)) {
             (ResourceType::Image, Some(format)) => format.content_type(),
+            (ResourceType::Video, _) => content_type(&version.format),
             _ => mime_guess::from_path(&asset.record.name.public_id).first_raw().unwrap_or("application/octet-stream"),
         };
         let is_document = content_type.contains("html") || content_type.contains("xml");
         let head = Head {
             etag: version.md5.clone(),
             content_type: HeaderValue::from_static(content_type),
-            cache_control: cache_control(plane, admitted, Vary::default()),
+            keeping: keeping(plane, admitted, Vary::default()),
             vary: Vary::default(),
             changed_at: Some(version.uploaded_at),
             attachment: attachment(admitted, asset, &version.format),
@@ -170,7 +205,7 @@ impl Answer {
         let head = Head {
             etag: derived.etag.clone(),
             content_type: HeaderValue::from_static(format.content_type()),
-            cache_control: cache_control(plane, admitted, derived.vary),
+            keeping: keeping(plane, admitted, derived.vary),
             vary: derived.vary,
             changed_at: None,
             attachment: attachment(admitted, asset, format.name()),
@@ -195,8 +230,11 @@ impl Answer {
 
     /// The same, for whomever it may be kept for.
     pub(crate) fn kept_for(mut self, kept_for: KeptFor) -> Self {
-        if kept_for == KeptFor::Asker {
-            self.head.cache_control = self.head.cache_control.replace("public", "private");
+        let keeping = &mut self.head.keeping;
+        keeping.is_shared &= kept_for.is_shared;
+        if let Some(seconds) = kept_for.seconds {
+            keeping.seconds = keeping.seconds.min(seconds);
+            keeping.is_immutable = false;
         }
         self
     }
@@ -306,7 +344,7 @@ impl Head {
     fn write_to(self, response: &mut HttpResponseBuilder, status: StatusCode) {
         response
             .insert_header((header::ETAG, format!("\"{}\"", self.etag)))
-            .insert_header((header::CACHE_CONTROL, self.cache_control));
+            .insert_header((header::CACHE_CONTROL, self.keeping.to_string()));
         for (name, value) in ALWAYS {
             response.insert_header((name, HeaderValue::from_static(value)));
         }
@@ -334,20 +372,18 @@ impl Head {
 }
 
 /// How long the answer may be kept, and by whom.
-fn cache_control(plane: &Plane, admitted: &AdmittedDelivery<'_>, vary: Vary) -> String {
+fn keeping(plane: &Plane, admitted: &AdmittedDelivery<'_>, vary: Vary) -> Keeping {
     if !admitted.is_public() {
-        return "private, no-transform, max-age=0".into();
+        return Keeping { is_shared: false, seconds: 0, is_immutable: false };
     }
     let seconds = u64::from(plane.settings.delivery.max_age_days) * 86_400;
     let url = admitted.url();
     // `v1` is what clients write when they know no version; it names whatever is current.
     // What a name stands for may change while the address stays.
     let is_fixed = !url.transformation.had_names();
-    let is_versioned =
+    let is_immutable =
         is_fixed && (url.version.is_some_and(|version| version > 1) || url.transformation.immutable_cache());
-    let scope = if vary.is_empty() { "public" } else { "private" };
-    let immutable = if is_versioned { ", immutable" } else { "" };
-    format!("{scope}, no-transform, max-age={seconds}{immutable}")
+    Keeping { is_shared: vary.is_empty(), seconds, is_immutable }
 }
 
 /// What the file of a download is called.

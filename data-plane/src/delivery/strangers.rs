@@ -34,7 +34,7 @@ pub(crate) async fn check(
 ) -> Result<KeptFor, ApiError> {
     let settings = &tenant.snapshot.settings;
     if !are_bound(tenant, admitted) {
-        return Ok(KeptFor::Everybody);
+        return Ok(KeptFor::EVERYBODY);
     }
     if let Some(format) = restricted_format(&settings.restricted_types, admitted, asset, prepared) {
         let text = format!("Files of format {format} are restricted in this account - deny or ACL failure");
@@ -43,13 +43,13 @@ pub(crate) async fn check(
     let kind = asset.record.name.resource_type.name();
     let derived = match prepared {
         Prepared::Derived(derived) if settings.strict_transformations.iter().any(|strict| strict == kind) => derived,
-        _ => return Ok(KeptFor::Everybody),
+        _ => return Ok(KeptFor::EVERYBODY),
     };
     if is_allowed(plane, tenant, admitted, asset, derived).await? {
-        return Ok(KeptFor::Everybody);
+        return Ok(KeptFor::EVERYBODY);
     }
     if admitted.comes_from(&settings.strict_referral_domains) {
-        return Ok(KeptFor::Asker);
+        return Ok(KeptFor::ASKER);
     }
     let asked = derived.recorded.as_deref().unwrap_or_default();
     let text = format!("Transformation {asked} is not allowed, as transformations of this account are strict");

@@ -7,7 +7,7 @@ use plane_kit::{
 };
 use serde_json::Value;
 
-use crate::transformations::stored::StoredTransformation;
+use crate::{assets::record::ResourceType, transformations::stored::StoredTransformation};
 
 /// How many transformations a call may want ahead.
 const MOST: usize = 100;
@@ -35,11 +35,14 @@ pub fn read_items(params: &Params) -> Result<Vec<StoredTransformation>, ApiError
 }
 
 /// What is asked for ahead of something that has no pixels.
-pub fn not_a_picture() -> ApiError {
-    ApiError::new(
-        ErrorCode::InvalidTransformation,
-        "Invalid value for parameter eager: a raw file has no transformations",
-    )
+pub fn not_a_picture(parameter: &str, kind: ResourceType) -> ApiError {
+    match kind {
+        ResourceType::Video => ApiError::not_built("Transformations of video and audio"),
+        _ => ApiError::new(
+            ErrorCode::InvalidTransformation,
+            format!("Invalid value for parameter {parameter}: a raw file has no transformations"),
+        ),
+    }
 }
 
 /// What a call wants ahead.

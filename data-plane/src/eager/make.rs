@@ -41,6 +41,7 @@ impl<'a> Target<'a> {
     /// The current version of an asset.
     pub fn of(asset: &'a AssetRecord) -> Result<Self, ApiError> {
         let version = &asset.version;
+        let not_a_picture = || not_a_picture("eager", asset.name.resource_type);
         let source = version.source.as_ref().ok_or_else(not_a_picture)?;
         Ok(Self { version: version.id, epoch: version.epoch, source, bytes: version.bytes })
     }

@@ -47,6 +47,8 @@ pub enum Event {
     DeleteByToken,
     /// An asset has another name.
     Rename,
+    /// An asset is of the delivery type `upload` now.
+    Publish,
     /// Assets lie in another folder.
     Move,
     /// Tags changed.
@@ -55,6 +57,8 @@ pub enum Event {
     ContextChanged,
     /// Values of metadata fields changed.
     MetadataChanged,
+    /// Other people may have assets.
+    AccessChanged,
     /// People have said something of an asset.
     Moderation,
     /// Names shown to people changed.
@@ -71,7 +75,7 @@ pub enum Event {
 
 impl Event {
     /// All.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Upload,
         Self::Eager,
         Self::Delete,
@@ -81,6 +85,8 @@ impl Event {
         Self::TagsChanged,
         Self::ContextChanged,
         Self::MetadataChanged,
+        Self::AccessChanged,
+        Self::Publish,
         Self::Moderation,
         Self::DisplayNameChanged,
         Self::CreateFolder,
@@ -101,6 +107,8 @@ impl Event {
             Self::TagsChanged => "resource_tags_changed",
             Self::ContextChanged => "resource_context_changed",
             Self::MetadataChanged => "resource_metadata_changed",
+            Self::AccessChanged => "access_control_changed",
+            Self::Publish => "publish",
             Self::Moderation => "moderation",
             Self::DisplayNameChanged => "resource_display_name_changed",
             Self::CreateFolder => "create_folder",

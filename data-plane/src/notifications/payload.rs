@@ -29,6 +29,11 @@ pub fn bodies(
             let resources: Vec<Value> = assets.iter().map(identity).collect();
             vec![(deletion, object(json!({"resources": resources})))]
         }
+        Happening::Published { from, asset } => {
+            let mut body = object(identity(asset));
+            body.insert("from_type".into(), from.delivery_type.name().into());
+            vec![(Event::Publish, body)]
+        }
         Happening::Renamed { from, asset } => {
             let mut body = object(identity(asset));
             body.remove("public_id");
@@ -62,10 +67,11 @@ pub fn error(message: &str, public_id: &str, resource_type: &str) -> Map<String,
 type Difference = fn(&AssetRecord, &AssetRecord) -> Option<Value>;
 
 fn changes(pairs: &[(AssetRecord, AssetRecord)]) -> Vec<(Event, Map<String, Value>)> {
-    let kinds: [(Event, Difference); 5] = [
+    let kinds: [(Event, Difference); 6] = [
         (Event::TagsChanged, tags),
         (Event::ContextChanged, context),
         (Event::MetadataChanged, metadata),
+        (Event::AccessChanged, access),
         (Event::DisplayNameChanged, display_name),
         (Event::Move, moved),
     ];
@@ -128,6 +134,12 @@ fn pairs(before: &Map<String, Value>, after: &Map<String, Value>) -> Option<Valu
 fn display_name(before: &AssetRecord, after: &AssetRecord) -> Option<Value> {
     let (former, new) = (&before.display_name, &after.display_name);
     (former != new).then(|| json!({"previous_display_name": former, "new_display_name": new}))
+}
+
+fn access(before: &AssetRecord, after: &AssetRecord) -> Option<Value> {
+    let said =
+        |asset: &AssetRecord| json!({"access_mode": asset.access.mode.name(), "access_control": asset.access.shown()});
+    (before.access != after.access).then(|| json!({"previous": said(before), "new": said(after)}))
 }
 
 fn moved(before: &AssetRecord, after: &AssetRecord) -> Option<Value> {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     assets::{
+        access_control::{AccessChange, AccessControl},
         coordinates::CoordinatesChange,
         labels::{check_context, check_tags},
         moderation::is_wanted,
@@ -21,7 +22,8 @@ use crate::{
 };
 
 /// Parameters that are true or false.
-const BOOLEANS: [&str; 11] = [
+const BOOLEANS: [&str; 12] = [
+    "backup",
     "async",
     "eager_async",
     "use_filename",
@@ -66,7 +68,7 @@ pub fn read(params: &Params) -> Result<Map<String, Value>, ApiError> {
             .into_iter()
             .chain(LISTS)
             .chain(TEXTS)
-            .chain(["context", "eager", "metadata"])
+            .chain(["access_control", "access_mode", "context", "eager", "metadata"])
             .chain(OF_THE_CALL)
             .chain(NOT_BUILT)
     };
@@ -78,7 +80,15 @@ pub fn read(params: &Params) -> Result<Map<String, Value>, ApiError> {
     Incoming::read(params)?;
     is_wanted(params)?;
     CoordinatesChange::read(params)?;
+    let access = AccessChange::read(params)?;
     let mut settings = Map::new();
+    if let Some(mode) = access.mode {
+        settings.insert("access_mode".into(), mode.name().into());
+    }
+    if let Some(rules) = access.rules {
+        let shown = AccessControl { rules, ..AccessControl::default() }.shown();
+        settings.insert("access_control".into(), shown.into());
+    }
     for name in BOOLEANS {
         if let Some(value) = params.boolean(name)? {
             settings.insert(name.into(), value.into());

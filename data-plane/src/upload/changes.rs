@@ -11,6 +11,7 @@ use super::{
     parameters::{clean_folder, refuse_not_built},
 };
 use crate::assets::{
+    access_control::AccessChange,
     change::AssetChanges,
     coordinates::CoordinatesChange,
     labels::{ContextChange, TagChange, check_context, check_tags},
@@ -40,6 +41,7 @@ pub fn read_changes(params: &Params, folders_are_free: bool) -> Result<AssetChan
     refuse_not_built(params)?;
     // What is to be looked at waits, until it is said what was seen.
     let coordinates = CoordinatesChange::read(params)?;
+    let access = AccessChange::read(params)?;
     let moderation = match params.text("moderation_status")? {
         Some(status) => Some(Status::parse("moderation_status", &status)?),
         None => is_wanted(params)?.then_some(Status::Pending),
@@ -69,5 +71,16 @@ pub fn read_changes(params: &Params, folders_are_free: bool) -> Result<AssetChan
     if display_name.as_ref().is_some_and(|name| name.chars().count() > LONGEST_DISPLAY_NAME) {
         return Err(invalid_value("display_name", &json!(display_name)));
     }
-    Ok(AssetChanges { tags, context, metadata: None, coordinates, moderation, display_name, asset_folder, later: None })
+    Ok(AssetChanges {
+        tags,
+        context,
+        metadata: None,
+        coordinates,
+        access,
+        backup: params.boolean("backup")?,
+        moderation,
+        display_name,
+        asset_folder,
+        later: None,
+    })
 }

@@ -335,7 +335,8 @@ pub async fn rename(
     };
     let overwrite = params.boolean("overwrite")?.unwrap_or(false);
     let assets = AssetStore::of(&call, &plane.database, &plane.settings.region.name);
-    let outcome = assets.rename(permitted, to.clone(), overwrite, folder.as_deref(), plane.clock.now()).await?;
+    let outcome =
+        assets.rename(permitted, to.clone(), overwrite, folder.as_deref(), "rename", plane.clock.now()).await?;
     match outcome {
         RenameOutcome::Renamed(asset, orphans) => {
             plane.shipper.wake();

@@ -57,6 +57,12 @@ pub struct ExplicitRequest {
     face_coordinates: Option<String>,
     /// Rectangles that a crop is to keep, in the place of all old ones.
     custom_coordinates: Option<String>,
+    /// Who may have it delivered: a JSON list of rules, `token` or `anonymous` with `start` and `end`, in the place of all old ones.
+    access_control: Option<String>,
+    /// `public` or `authenticated`.
+    access_mode: Option<String>,
+    /// Whether its versions are to be kept.
+    backup: Option<bool>,
     /// Who is told, in the place of the triggers.
     notification_url: Option<String>,
     /// Transformations that are made now, joined by `|`; each may end in a slash and a format.
@@ -105,7 +111,7 @@ pub async fn explicit(
     refuse_upload_parameters(call.params(), "explicit", &["async", "callback", "format", "transformation"])?;
     let eager = Eager::read(call.params())?;
     if eager.is_some() && resource_type != ResourceType::Image {
-        return Err(not_a_picture());
+        return Err(not_a_picture("eager", resource_type));
     }
     if let Some(folder) = &changes.asset_folder {
         call.permit((), folder)?;

@@ -92,11 +92,17 @@ pub struct UploadRequest {
     face_coordinates: Option<String>,
     /// Rectangles that a crop is to keep.
     custom_coordinates: Option<String>,
+    /// Who may have it delivered: a JSON list of rules, `token` or `anonymous` with `start` and `end`; as before when absent.
+    access_control: Option<String>,
+    /// `public` or `authenticated`; as before when absent.
+    access_mode: Option<String>,
+    /// Whether its versions are to be kept.
+    backup: Option<bool>,
 }
 
 /// Upload a file
 ///
-/// Takes an image or a raw file, signed with an access key's secret or under an unsigned preset. `auto` as resource type decides
+/// Takes an image, video, audio or a raw file, signed with an access key's secret or under an unsigned preset. `auto` as resource type decides
 /// by the bytes. With `async` the answer is `{"status": "pending", "resource_type", "type", "public_id", "batch_id"}`.
 #[utoipa::path(
     post,
@@ -104,7 +110,7 @@ pub struct UploadRequest {
     tag = "Upload",
     params(
         ("cloud_name" = String, Path, description = "Cloud name of the product environment", example = "demo"),
-        ("resource_type" = String, Path, description = "`image`, `raw` or `auto`", example = "image"),
+        ("resource_type" = String, Path, description = "`image`, `video`, which is for audio too, `raw` or `auto`", example = "image"),
     ),
     request_body(content = UploadRequest, content_type = "multipart/form-data", description = "The form"),
     responses(

@@ -13,11 +13,13 @@ use crate::{
     Plane,
     assets::{
         AssetStore,
+        access_control::AccessChange,
         commit::{Ends, NewVersion, RemoteSource, UploadOutcome},
         coordinates::Coordinates,
         early::Ahead,
         record::{AssetName, AssetRecord, ResourceType},
     },
+    media::{content_type, facts::MediaFacts},
     permitted::Permitted,
     render::{RenderError, SourceFile},
     storage::ObjectKey,
@@ -29,6 +31,8 @@ use crate::{
 pub struct Seen {
     /// What is known of a picture.
     pub source: Option<SourceMeta>,
+    /// What is known of sound and moving pictures.
+    pub media: Option<MediaFacts>,
     /// Format by the bytes, or the extension of a raw file's name; may be empty.
     pub format: String,
     content_type: &'static str,
@@ -57,6 +61,10 @@ pub struct Wanted {
     pub metadata: Map<String, Value>,
     /// What people have marked in it.
     pub coordinates: Coordinates,
+    /// Who may have it delivered, as far as the call says so.
+    pub access: AccessChange,
+    /// Whether its versions are to be kept; as before where nothing is said.
+    pub backup: Option<bool>,
     /// Whether people are to look at it.
     pub is_moderated: bool,
     /// `upload`, `fetch` or `upload_mapping`.
@@ -99,10 +107,20 @@ pub async fn look_into(
     resource_type: ResourceType,
     extension: Option<&str>,
 ) -> Result<Seen, ApiError> {
-    if resource_type != ResourceType::Image {
-        let format = extension.unwrap_or_default().to_owned();
-        return Ok(Seen { source: None, format, content_type: "application/octet-stream" });
+    match resource_type {
+        ResourceType::Image => look_into_picture(plane, tenant, staged).await,
+        ResourceType::Video => {
+            let (format, facts) = plane.media.probe(&staged.file, &staged.head, extension).await?;
+            Ok(Seen { source: None, media: Some(facts), content_type: content_type(&format), format })
+        }
+        ResourceType::Raw => {
+            let format = extension.unwrap_or_default().to_owned();
+            Ok(Seen { source: None, media: None, format, content_type: "application/octet-stream" })
+        }
     }
+}
+
+async fn look_into_picture(plane: &Plane, tenant: &Tenant, staged: &Staged) -> Result<Seen, ApiError> {
     let limit = tenant.most_pixels();
     if let Some((width, height)) = staged.claimed_size() {
         check_pixels(u64::from(width) * u64::from(height), limit)?;
@@ -111,7 +129,7 @@ pub async fn look_into(
     let meta = plane.render.probe(tenant.id().0.as_u128().into(), source).await.map_err(refused_file)?;
     check_pixels(u64::from(meta.width) * u64::from(meta.height) * u64::from(meta.pages), limit)?;
     let (format, content_type) = (meta.format.name().to_owned(), meta.format.content_type());
-    Ok(Seen { source: Some(meta), format, content_type })
+    Ok(Seen { source: Some(meta), media: None, format, content_type })
 }
 
 /// Stores the bytes under the id of the version and commits the asset. What becomes of other nodes' and of our own memory of the name is done here too.
@@ -139,12 +157,15 @@ pub async fn keep(
         context: wanted.context,
         metadata: wanted.metadata,
         coordinates: wanted.coordinates,
+        access: wanted.access,
+        backup: wanted.backup,
         is_moderated: wanted.is_moderated,
         format: seen.format,
         bytes: staged.bytes,
         md5: staged.md5,
         sha256: staged.sha256,
         source: seen.source,
+        media: seen.media,
         origin: wanted.origin,
         access_key: wanted.access_key,
         request: wanted.request.to_string(),

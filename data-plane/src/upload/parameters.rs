@@ -12,12 +12,14 @@ use serde_json::{Map, Value};
 use super::{authorize::AuthorizedUpload, context::read_context, incoming::Incoming};
 use crate::{
     assets::{
+        access_control::AccessChange,
         coordinates::{Coordinates, CoordinatesChange},
         labels::{check_context, check_tags},
         moderation::is_wanted,
         record::{AssetName, DeliveryType, ResourceType},
     },
     eager::ask::{Eager, not_a_picture},
+    media::sniff::is_media,
 };
 
 /// Longest public id in characters.
@@ -26,15 +28,13 @@ const PUBLIC_ID_LIMIT: usize = 255;
 const PUBLIC_ID_FORBIDDEN: &[char] = &['?', '&', '#', '\\', '%', '<', '>', '+'];
 
 /// Parameters of the wire that are not built yet. Saying them at a value other than their default is refused by name.
-pub const NOT_BUILT: [&str; 37] = [
+pub const NOT_BUILT: [&str; 34] = [
     "responsive_breakpoints",
     "raw_convert",
     "quality_override",
     "proxy",
     "regions",
     "headers",
-    "access_control",
-    "access_mode",
     "faces",
     "colors",
     "exif",
@@ -53,7 +53,6 @@ pub const NOT_BUILT: [&str; 37] = [
     "visual_search",
     "auto_transcription",
     "auto_chaptering",
-    "backup",
     "eval",
     "on_success",
     "unique_display_name",
@@ -93,6 +92,10 @@ pub struct ResolvedUpload {
     pub extension: Option<String>,
     /// What people have marked in it.
     pub coordinates: Coordinates,
+    /// Who may have it delivered, as far as the call says so.
+    pub access: AccessChange,
+    /// Whether its versions are to be kept; as before where nothing is said.
+    pub backup: Option<bool>,
     /// Whether people are to look at it.
     pub is_moderated: bool,
     /// What is made of the file before it is stored.
@@ -149,12 +152,11 @@ pub fn resolve(upload: &AuthorizedUpload, file: FileFacts<'_>) -> Result<Resolve
     };
     let eager = Eager::read(params)?;
     if eager.is_some() && resource_type != ResourceType::Image {
-        return Err(not_a_picture());
+        return Err(not_a_picture("eager", resource_type));
     }
     let incoming = Incoming::read(params)?;
     if incoming.is_some() && resource_type != ResourceType::Image {
-        let text = "Invalid value for parameter transformation or format: a raw file has no transformations";
-        return Err(ApiError::new(ErrorCode::InvalidTransformation, text));
+        return Err(not_a_picture("transformation or format", resource_type));
     }
     params.boolean("async")?;
     let tags = check_tags(params.list("tags")?.unwrap_or_default())?;
@@ -172,6 +174,8 @@ pub fn resolve(upload: &AuthorizedUpload, file: FileFacts<'_>) -> Result<Resolve
         allowed_formats: params.list("allowed_formats")?.unwrap_or_default(),
         extension,
         coordinates: CoordinatesChange::read(params)?.applied_to(&Coordinates::default()),
+        access: AccessChange::read(params)?,
+        backup: params.boolean("backup")?.or_else(|| upload.tenant().snapshot.settings.backup.then_some(true)),
         is_moderated: is_wanted(params)?,
         incoming,
         eager,
@@ -193,9 +197,7 @@ pub fn refuse_not_built(params: &Params) -> Result<(), ApiError> {
     let asked = NOT_BUILT.into_iter().find(|name| {
         params.get(name).is_some_and(|value| {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let is_default =
-                matches!(text.as_str(), "0" | "false" | "[]" | "{}") || (*name == "access_mode" && text == "public");
-            !is_default
+            !matches!(text.as_str(), "0" | "false" | "[]" | "{}")
         })
     });
     match asked {
@@ -207,15 +209,15 @@ pub fn refuse_not_built(params: &Params) -> Result<(), ApiError> {
 /// The kind of a file. `asked` is that of the path, `auto` among them, which goes by the first bytes.
 pub fn resource_type(asked: &str, head: &[u8]) -> Result<ResourceType, ApiError> {
     match asked {
-        "auto" if is_video(head) => Err(ApiError::not_built("Upload of video and audio")),
+        "auto" if is_media(head) => Ok(ResourceType::Video),
         "auto" if is_picture(head) => Ok(ResourceType::Image),
         "auto" => Ok(ResourceType::Raw),
-        "video" => Err(ApiError::not_built("Upload of video and audio")),
+        "video" => Ok(ResourceType::Video),
         "image" => Ok(ResourceType::Image),
         "raw" => Ok(ResourceType::Raw),
-        other => {
-            Err(ApiError::invalid(format!("Invalid value {other} for parameter resource_type: image, raw or auto")))
-        }
+        other => Err(ApiError::invalid(format!(
+            "Invalid value {other} for parameter resource_type: image, video, raw or auto"
+        ))),
     }
 }
 
@@ -239,17 +241,6 @@ fn is_picture(head: &[u8]) -> bool {
         || is_heif
         || head.starts_with(&[0xff, 0x0a])
         || head.starts_with(b"\0\0\0\x0cJXL ")
-}
-
-/// Whether the first bytes are those of a video or audio container.
-fn is_video(head: &[u8]) -> bool {
-    let is_mp4 = head.get(4..8) == Some(b"ftyp") && !is_picture(head);
-    let is_riff = head.starts_with(b"RIFF") && matches!(head.get(8..12), Some(b"AVI " | b"WAVE"));
-    is_mp4
-        || is_riff
-        || head.starts_with(&[0x1a, 0x45, 0xdf, 0xa3])
-        || head.starts_with(b"OggS")
-        || head.starts_with(b"ID3")
 }
 
 fn split_filename(filename: &str) -> (String, Option<String>) {
@@ -368,7 +359,12 @@ pub fn check_format(resolved: &ResolvedUpload, format: &str) -> Result<(), ApiEr
     if is_allowed {
         return Ok(());
     }
-    Err(ApiError::new(ErrorCode::InvalidFile, format!("Image file format {format} not allowed")))
+    let kind = match resolved.name.resource_type {
+        ResourceType::Image => "Image",
+        ResourceType::Video => "Video",
+        ResourceType::Raw => "Raw",
+    };
+    Err(ApiError::new(ErrorCode::InvalidFile, format!("{kind} file format {format} not allowed")))
 }
 
 #[cfg(test)]
@@ -388,7 +384,7 @@ mod tests {
 
     #[test]
     fn parameters_that_are_not_built_are_refused_by_name_unless_at_their_default() {
-        for text in ["colors=0", "faces=false", "access_mode=public", "unknown=1", "invalidate=1"] {
+        for text in ["colors=0", "faces=false", "unknown=1", "invalidate=1"] {
             assert!(refuse_not_built(&Params::from_urlencoded(text)).is_ok(), "{text}");
         }
         let refused = refuse_not_built(&Params::from_urlencoded("phash=1")).unwrap_err();
@@ -399,8 +395,8 @@ mod tests {
     fn kinds_are_told_by_bytes() {
         let mp4 = b"\0\0\0\x20ftypisom\0\0\0\0";
         let avif = b"\0\0\0\x20ftypavif\0\0\0\0";
-        assert!(is_video(mp4) && !is_picture(mp4));
-        assert!(is_picture(avif) && !is_video(avif));
+        assert_eq!(resource_type("auto", mp4).unwrap(), ResourceType::Video);
+        assert_eq!(resource_type("auto", avif).unwrap(), ResourceType::Image);
         assert_eq!(resource_type("auto", b"hello").unwrap(), ResourceType::Raw);
         assert_eq!(resource_type("auto", &[0xff, 0xd8, 0xff, 0xe0]).unwrap(), ResourceType::Image);
     }

@@ -86,6 +86,8 @@ pub async fn store(
         context: resolved.context,
         metadata,
         coordinates: resolved.coordinates,
+        access: resolved.access,
+        backup: resolved.backup,
         is_moderated: resolved.is_moderated,
         origin: "upload",
         access_key: upload.access_key().map(str::to_owned),
