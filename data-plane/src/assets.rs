@@ -1,6 +1,7 @@
 //! Assets: their names, their rows, and the store that reads and changes them for one tenant.
 
 pub mod access_control;
+pub mod analyses;
 pub mod change;
 pub mod commit;
 pub mod coordinates;

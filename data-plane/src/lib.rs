@@ -6,6 +6,7 @@
 pub mod access;
 pub mod admin;
 pub mod admin_quota;
+pub mod analyses;
 pub mod assets;
 pub mod audit;
 pub mod carrier;

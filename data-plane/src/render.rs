@@ -24,6 +24,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use transform::{
+    analysis::Analysis,
     plan::Plan,
     protocol::{Answer, Job, Outcome, Refused, RefusedKind, Setup, Work},
     source::SourceMeta,
@@ -216,6 +217,7 @@ struct Task {
 #[derive(Debug)]
 enum Done {
     Probed(SourceMeta),
+    Described(Box<Analysis>),
     Rendered(Rendition),
 }
 
@@ -279,7 +281,7 @@ impl RenderPool {
         let work = Work::Render { plan, max_pixels: self.shared.config.max_pixels };
         match self.submit(tenant, cost, work, source).await? {
             Done::Rendered(rendition) => Ok(rendition),
-            Done::Probed(_) => Err(general_error()),
+            _ => Err(general_error()),
         }
     }
 
@@ -292,7 +294,19 @@ impl RenderPool {
         // A probe reads the bytes and computes few pixels.
         match self.submit(tenant, source.len(), work, source).await? {
             Done::Probed(meta) => Ok(meta),
-            Done::Rendered(_) => Err(general_error()),
+            _ => Err(general_error()),
+        }
+    }
+
+    /// Finds out what a source shows and what its file says of it.
+    ///
+    /// # Errors
+    /// See [`RenderError`].
+    pub async fn describe(&self, tenant: TenantTag, source: SourceFile) -> Result<Analysis, RenderError> {
+        let work = Work::Describe { max_pixels: self.shared.config.max_pixels };
+        match self.submit(tenant, source.len(), work, source).await? {
+            Done::Described(analysis) => Ok(*analysis),
+            _ => Err(general_error()),
         }
     }
 
@@ -565,6 +579,7 @@ impl Slot {
         let done = match (outcome, &task.work) {
             (Outcome::Refused { refused }, _) => Err(refused),
             (Outcome::Probed { meta }, Work::Probe { .. }) => Ok(Done::Probed(meta)),
+            (Outcome::Described { analysis }, Work::Describe { .. }) => Ok(Done::Described(analysis)),
             (Outcome::Rendered { width, height, frames, .. }, Work::Render { .. }) => {
                 let bytes = result.seal().map_err(Fault::Crashed)?;
                 let cpu = Duration::from_micros(cpu_micros);

@@ -96,6 +96,7 @@ pub async fn ensure(plane: &Plane, environment: EnvironmentId, public_id: &str, 
         replaces: None,
         ends: Ends::default(),
         ahead: Ahead::default(),
+        analysis: None,
     };
     assets.commit_upload(Permitted::by_decision(name, Origin::PROGRAM, Told::NOBODY), new, now).await?;
     Ok(())

@@ -450,3 +450,13 @@ table! {
         pub updated_at: DateTimeUtc,
     }
 }
+
+table! {
+    /// What a version of a picture shows.
+    asset_analyses, "asset_analyses" {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub version_id: Uuid,
+        pub environment_id: Uuid,
+        pub facts: Json,
+    }
+}

@@ -14,8 +14,9 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::{
+    analyses::AnalysisView,
     assets::{
-        coordinates::Coordinates,
+        coordinates::{Coordinates, Rectangle},
         derived::Derived,
         early::{Early, Outcome},
         moderation::{MANUAL, Moderation},
@@ -177,6 +178,9 @@ pub struct UploadResult {
     /// What is known of sound and moving pictures.
     #[serde(flatten)]
     pub media: Option<MediaView>,
+    /// What it shows, where that was asked for.
+    #[serde(flatten)]
+    pub analysis: Option<AnalysisView>,
     /// The access key that uploaded it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api_key: Option<String>,
@@ -235,6 +239,7 @@ impl UploadResult {
             access_control: asset.access.shown(),
             moderation: ModerationView::all(asset),
             media: MediaView::of(asset),
+            analysis: None,
             api_key: api_key.map(str::to_owned),
             damaged: source.filter(|source| source.damaged).map(|_| true),
             eager: Vec::new(),
@@ -515,6 +520,9 @@ pub struct ResourceDetail {
     /// What is known of sound and moving pictures.
     #[serde(flatten)]
     pub media: Option<MediaView>,
+    /// What it shows, where that was asked for.
+    #[serde(flatten)]
+    pub analysis: Option<AnalysisView>,
     /// MD5 of the stored bytes, in hexadecimal digits.
     pub etag: String,
     /// Always false: the asset is there.
@@ -530,6 +538,10 @@ pub struct ResourceDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub coordinates: Option<Coordinates>,
+    /// The rectangles of marked faces, if they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub faces: Option<Vec<Rectangle>>,
     /// The assets that it is related to, if they were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub related_assets: Option<Vec<RelatedView>>,
@@ -578,6 +590,7 @@ impl ResourceDetail {
             version_id: asset.version.id.to_string(),
             pages: asset.version.source.as_ref().map(|source| source.pages),
             media: MediaView::of(asset),
+            analysis: None,
             etag: asset.version.md5.clone(),
             placeholder: false,
             backup: asset.backup,
@@ -587,6 +600,7 @@ impl ResourceDetail {
                 .collect(),
             derived_next_cursor: None,
             coordinates: None,
+            faces: None,
             related_assets: None,
             related_next_cursor: None,
         }

@@ -14,8 +14,10 @@ use super::paging::cursor;
 use crate::{
     DataPlane,
     access::{ReadAssets, TenantGrant, WriteAssets},
+    analyses,
     assets::{
         ActsFor, AssetStore,
+        analyses::Questions,
         list::fingerprint,
         record::{AssetName, AssetRecord, DeliveryType, ResourceType},
     },
@@ -25,6 +27,8 @@ use crate::{
     views::{RelatedView, ResourceDetail},
 };
 
+/// What a detail would show and cannot yet.
+const DETAILS_NOT_BUILT: [&str; 3] = ["quality_analysis", "accessibility_analysis", "cinemagraph_analysis"];
 /// How many related assets are shown at once.
 const MOST_RELATED: u64 = 500;
 
@@ -74,6 +78,12 @@ pub async fn list_resource_types(_: Allow<ReadAssets>) -> HttpResponse {
         ("max_results" = Option<u32>, Query, description = "How many derived assets are shown, 1 to 500; 10 when absent"),
         ("derived_next_cursor" = Option<String>, Query, description = "Where the last page of derived assets ended"),
         ("coordinates" = Option<bool>, Query, description = "Whether marked rectangles are shown"),
+        ("faces" = Option<bool>, Query, description = "Whether the rectangles of marked faces are shown"),
+        ("colors" = Option<bool>, Query, description = "Whether the colours are shown"),
+        ("phash" = Option<bool>, Query, description = "Whether a hash of the looks is shown"),
+        ("exif" = Option<bool>, Query, description = "Whether EXIF is shown"),
+        ("image_metadata" = Option<bool>, Query, description = "Whether everything is shown that the file says of itself"),
+        ("media_metadata" = Option<bool>, Query, description = "The same; of sound and moving pictures their streams"),
         ("related" = Option<bool>, Query, description = "Whether the assets are shown that it is related to, at most 500 at once"),
         ("related_next_cursor" = Option<String>, Query, description = "Where the last page of related assets ended"),
     ),
@@ -270,6 +280,7 @@ async fn detail(
     params: &Params,
 ) -> Result<HttpResponse, ApiError> {
     let limit = params.integer_in("max_results", 1..=500, 10)?.unsigned_abs();
+    refuse_upload_parameters(params, "a detail", &DETAILS_NOT_BUILT)?;
     let not_found = || ApiError::not_found(format!("Resource not found - {named}"));
     let asset = asset.ok_or_else(|| grant.authority().not_within_reach(folder, not_found()))?;
     grant.authority().note_folder(&asset.asset_folder);
@@ -278,6 +289,11 @@ async fn detail(
     let (derived, next) = store(plane, grant).derived(asset.version.id.0, cursor, limit).await?;
     let mut view = ResourceDetail::new(&plane.links, grant.tenant(), &asset, &derived);
     view.derived_next_cursor = next.map(|cursor| cursor.print(listing));
+    let wanted = Questions::read(params)?;
+    view.analysis = analyses::shown(plane, grant.tenant(), &store(plane, grant), &asset, wanted).await?;
+    if params.boolean("faces")? == Some(true) {
+        view.faces = Some(asset.coordinates.faces.clone());
+    }
     if params.boolean("coordinates")? == Some(true) {
         view.coordinates = Some(asset.coordinates.clone());
     }

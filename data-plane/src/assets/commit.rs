@@ -15,12 +15,13 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 use serde_json::{Value, json};
-use transform::source::SourceMeta;
+use transform::{analysis::Analysis, source::SourceMeta};
 use uuid::Uuid;
 
 use super::{
     AssetStore,
     access_control::AccessChange,
+    analyses::Questions,
     coordinates::Coordinates,
     early::Ahead,
     happening::Happening,
@@ -98,6 +99,8 @@ pub struct NewVersion {
     pub ends: Ends,
     /// What was made of it ahead.
     pub ahead: Ahead,
+    /// What it shows, where the call wants to know.
+    pub analysis: Option<(Analysis, Questions)>,
 }
 
 /// What an upload ends, in the transaction in which it gets its name, so that it comes to that once.
@@ -188,7 +191,8 @@ impl AssetStore<'_> {
             let kept = existing.clone();
             // An upload in chunks and a job have ended with what was there, too, and who waits for a job hears of it.
             if new.ends.job.is_some() {
-                let happening = Happening::Uploaded { asset: existing, early: &new.ahead.early, is_existing: true };
+                let early = &new.ahead.early;
+                let happening = Happening::Uploaded { asset: existing, early, is_existing: true, analysis: None };
                 told.of(&transaction, &by, happening, now).await?;
             }
             let has_later = new.ahead.later.is_some();
@@ -319,8 +323,12 @@ impl AssetStore<'_> {
         if let Some(later) = later {
             jobs::put(&transaction, self.environment, later, now).await?;
         }
-        told.of(&transaction, &by, Happening::Uploaded { asset: &asset, early: &early, is_existing: false }, now)
-            .await?;
+        let analysis = new.analysis.as_ref().map(|(analysis, wanted)| (analysis, *wanted));
+        if let Some((analysis, _)) = analysis {
+            self.put_analysis(&transaction, asset.version.id, analysis).await?;
+        }
+        let happening = Happening::Uploaded { asset: &asset, early: &early, is_existing: false, analysis };
+        told.of(&transaction, &by, happening, now).await?;
         transaction.commit().await?;
         Ok(UploadOutcome::Stored(Box::new(asset), orphans))
     }

@@ -5,8 +5,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use plane_kit::audit::Origin;
 use sea_orm::{DatabaseTransaction, DbErr};
+use transform::analysis::Analysis;
 
 use super::{
+    analyses::Questions,
     early::Early,
     record::{AssetName, AssetRecord},
 };
@@ -22,6 +24,8 @@ pub enum Happening<'a> {
         early: &'a [Early],
         /// Whether it was there before and was to be kept; told of who was answered before that was known.
         is_existing: bool,
+        /// What it shows, where the call wanted to know.
+        analysis: Option<(&'a Analysis, Questions)>,
     },
     /// Assets were taken away.
     Deleted(&'a [AssetRecord]),

@@ -400,6 +400,7 @@ impl Work<'_> {
             replaces,
             ends: Ends::default(),
             ahead: Ahead::default(),
+            analysis: None,
         };
         let permitted = Permitted::by_decision(name, self.origin.clone(), Told::NOBODY);
         match keep::keep(self.plane, &self.assets(), permitted, staged, seen, wanted).await? {

@@ -13,7 +13,7 @@ use plane_kit::{
     ids::{EnvironmentId, VersionId},
     policy::Scope,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use transform::{key::RenditionKey, source::Format};
 
 use super::{Failure, prepare::Derived};
@@ -254,13 +254,7 @@ impl Work<'_> {
     }
 
     async fn make(&self, assets: &AssetStore<'_>) -> Result<Arc<Made>, MakeError> {
-        // Sources are read before they queue; without a bound on that, a queue of large ones would fill the memory.
-        let mebibytes = u32::try_from(self.record.version.bytes >> 20).unwrap_or(u32::MAX).saturating_add(1);
-        let room = self.plane.renditions.sources.try_acquire_many(mebibytes.min(SOURCES_MEBIBYTES as u32));
-        let _room = room.map_err(|_| MakeError::Busy)?;
-        let original = ObjectKey::original(self.tenant.0, self.record.version.id);
-        let source = self.plane.storage.read(&original).await?;
-        let source = SourceFile::from_chunks(source).map_err(|error| MakeError::Unavailable(chain(&error)))?;
+        let (source, _room) = original(self.plane, self.record).await?;
         let version = self.record.version.id;
         let (new, bytes) = render(self.plane, self.tenant.0, version, self.derived, source, self.occasion).await?;
         let now = self.plane.clock.now();
@@ -272,6 +266,24 @@ impl Work<'_> {
         self.occasion.note(self.plane, "made");
         Ok(Arc::new(Made { bytes, format: self.derived.plan.encode.format, made_at: now }))
     }
+}
+
+/// The original of an asset in memory, and the room that it takes there.
+pub(crate) async fn original_of<'a>(
+    plane: &'a Plane,
+    asset: &AssetRecord,
+) -> Result<(SourceFile, SemaphorePermit<'a>), Failure> {
+    original(plane, asset).await.map_err(|error| Failure::from(&error))
+}
+
+async fn original<'a>(plane: &'a Plane, asset: &AssetRecord) -> Result<(SourceFile, SemaphorePermit<'a>), MakeError> {
+    // Sources are read before they queue; without a bound on that, a queue of large ones would fill the memory.
+    let mebibytes = u32::try_from(asset.version.bytes >> 20).unwrap_or(u32::MAX).saturating_add(1);
+    let room = plane.renditions.sources.try_acquire_many(mebibytes.min(SOURCES_MEBIBYTES as u32));
+    let room = room.map_err(|_| MakeError::Busy)?;
+    let source = plane.storage.read(&ObjectKey::original(asset.environment, asset.version.id)).await?;
+    let source = SourceFile::from_chunks(source).map_err(|error| MakeError::Unavailable(chain(&error)))?;
+    Ok((source, room))
 }
 
 /// Makes a rendition of a version that has no name yet, from its staged file, and stores it. No row says so until the version is

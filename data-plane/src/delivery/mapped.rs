@@ -108,6 +108,7 @@ async fn fetch(work: &Work<'_>, name: AssetName, address: &str) -> Result<(), Ap
         replaces: None,
         ends: Ends::default(),
         ahead: Ahead::default(),
+        analysis: None,
     };
     let permitted = Permitted::by_decision(name.clone(), work.origin.clone(), Told::NOBODY);
     match keep::keep(work.plane, &work.assets(), permitted, staged, seen, wanted).await? {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::event::Event;
 use crate::{
+    analyses::AnalysisView,
     assets::{early::Early, happening::Happening, moderation::MANUAL, record::AssetRecord},
     tenants::Tenant,
     views::{EagerView, Links, UploadResult, wire_time},
@@ -19,9 +20,10 @@ pub fn bodies(
     api_key: Option<&str>,
 ) -> Vec<(Event, Map<String, Value>)> {
     match happening {
-        Happening::Uploaded { asset, early, is_existing } => {
+        Happening::Uploaded { asset, early, is_existing, analysis } => {
             let mut result = UploadResult::new(links, tenant, asset, api_key).with_early(links, tenant, asset, early);
             result.existing = is_existing.then_some(true);
+            result.analysis = analysis.map(|(analysis, wanted)| AnalysisView::new(wanted, Some(analysis), None));
             vec![(Event::Upload, object(json!(result)))]
         }
         Happening::Deleted([]) => Vec::new(),

@@ -22,7 +22,12 @@ use crate::{
 };
 
 /// Parameters that are true or false.
-const BOOLEANS: [&str; 12] = [
+const BOOLEANS: [&str; 17] = [
+    "colors",
+    "exif",
+    "image_metadata",
+    "media_metadata",
+    "phash",
     "backup",
     "async",
     "eager_async",
@@ -137,7 +142,7 @@ mod tests {
     #[test]
     fn settings_are_kept_in_one_form_and_only_what_was_said() {
         let form =
-            "name=p&unsigned=1&timestamp=1&tags=b,a&overwrite=0&context=alt%3Dx%7Cb%3Dc&folder=/a/b/&colors=false";
+            "name=p&unsigned=1&timestamp=1&tags=b,a&overwrite=0&context=alt%3Dx%7Cb%3Dc&folder=/a/b/&faces=false";
         let expected =
             json!({"overwrite": false, "folder": "a/b", "tags": ["a", "b"], "context": {"alt": "x", "b": "c"}});
         assert_eq!(Value::Object(read(&Params::from_urlencoded(form)).unwrap()), expected);
@@ -154,7 +159,7 @@ mod tests {
             ("transformation=w_many", "transformation"),
             ("format=mp4", "format"),
             ("callback=javascript:x", "callback"),
-            ("phash=1", "phash"),
+            ("ocr=1", "ocr"),
             ("overwrite=perhaps", "overwrite"),
             ("folder=../a", "folder"),
             ("type=fetch", "fetch"),

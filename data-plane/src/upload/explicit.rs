@@ -14,9 +14,10 @@ use super::{
     parameters::check_public_id,
 };
 use crate::{
-    DataPlane,
+    DataPlane, analyses,
     assets::{
         AssetStore,
+        analyses::Questions,
         record::{AssetName, DeliveryType, ResourceType},
     },
     delivery::fetched,
@@ -57,6 +58,17 @@ pub struct ExplicitRequest {
     face_coordinates: Option<String>,
     /// Rectangles that a crop is to keep, in the place of all old ones.
     custom_coordinates: Option<String>,
+    /// Whether the colours are told, a hash of the looks (`phash`), EXIF, and everything that the file says of itself
+    /// (`image_metadata`, `media_metadata`).
+    colors: Option<bool>,
+    /// See `colors`.
+    phash: Option<bool>,
+    /// See `colors`.
+    exif: Option<bool>,
+    /// See `colors`.
+    image_metadata: Option<bool>,
+    /// See `colors`.
+    media_metadata: Option<bool>,
     /// Who may have it delivered: a JSON list of rules, `token` or `anonymous` with `start` and `end`, in the place of all old ones.
     access_control: Option<String>,
     /// `public` or `authenticated`.
@@ -110,6 +122,7 @@ pub async fn explicit(
     changes.metadata = metadata::of_change(&plane, call.tenant().id(), call.params()).await?;
     refuse_upload_parameters(call.params(), "explicit", &["async", "callback", "format", "transformation"])?;
     let eager = Eager::read(call.params())?;
+    let wanted = Questions::read(call.params())?;
     if eager.is_some() && resource_type != ResourceType::Image {
         return Err(not_a_picture("eager", resource_type));
     }
@@ -148,5 +161,7 @@ pub async fn explicit(
     let asset = changed.ok_or_else(not_found)?;
     ahead::tell(&plane, &call, &asset, &early).await?;
     let result = UploadResult::new(&plane.links, call.tenant(), &asset, call.access_key());
-    Ok(HttpResponse::Ok().json(result.with_early(&plane.links, call.tenant(), &asset, &early)))
+    let mut result = result.with_early(&plane.links, call.tenant(), &asset, &early);
+    result.analysis = analyses::shown(&plane, call.tenant(), &assets, &asset, wanted).await?;
+    Ok(HttpResponse::Ok().json(result))
 }

@@ -26,7 +26,8 @@ use super::{
 use crate::{
     DataPlane,
     access::named_operation,
-    assets::{AssetStore, commit::Ends, record::ResourceType},
+    analyses,
+    assets::{AssetStore, analyses::Questions, commit::Ends, record::ResourceType},
     views::UploadResult,
 };
 
@@ -92,6 +93,16 @@ pub struct UploadRequest {
     face_coordinates: Option<String>,
     /// Rectangles that a crop is to keep.
     custom_coordinates: Option<String>,
+    /// Whether the colours are told.
+    colors: Option<bool>,
+    /// Whether a hash of the looks is told.
+    phash: Option<bool>,
+    /// Whether EXIF is told.
+    exif: Option<bool>,
+    /// Whether everything is told that the file says of itself.
+    image_metadata: Option<bool>,
+    /// The same; of sound and moving pictures their streams.
+    media_metadata: Option<bool>,
     /// Who may have it delivered: a JSON list of rules, `token` or `anonymous` with `start` and `end`; as before when absent.
     access_control: Option<String>,
     /// `public` or `authenticated`; as before when absent.
@@ -181,18 +192,21 @@ async fn take_upload(
             let resolved = resolve(&upload, facts)?;
             let kept = store(plane, &upload, resolved, file.staged, Ends::default()).await?;
             let stored = kept.ok_or_else(|| ApiError::new(ErrorCode::Internal, "General Error"))?;
-            Taken::Asset(Box::new(shown(plane, &upload, &stored)?))
+            Taken::Asset(Box::new(shown(plane, &upload, &stored).await?))
         }
     };
     Ok((taken, callback))
 }
 
 /// The answer to an upload.
-fn shown(plane: &DataPlane, upload: &AuthorizedUpload, stored: &Stored) -> Result<UploadResult, ApiError> {
+async fn shown(plane: &DataPlane, upload: &AuthorizedUpload, stored: &Stored) -> Result<UploadResult, ApiError> {
     let Stored { asset, is_existing, early } = stored;
     let result = UploadResult::new(&plane.links, upload.tenant(), asset, upload.access_key());
     let mut result = result.with_early(&plane.links, upload.tenant(), asset, early);
     result.existing = is_existing.then_some(true);
+    let assets = AssetStore::of(upload, &plane.database, &plane.settings.region.name);
+    let wanted = Questions::read(upload.params())?;
+    result.analysis = analyses::shown(plane, upload.tenant(), &assets, asset, wanted).await?;
     // Nobody takes away by a token what was there before he came.
     if !is_existing && upload.params().boolean("return_delete_token")? == Some(true) {
         result.delete_token = delete_token::issue(upload.tenant(), asset.version.id, plane.clock.now());
@@ -263,7 +277,7 @@ async fn take_chunk(
         return ended(plane, upload, &resolved, version.ok_or_else(gone)?).await;
     };
     plane.remove_objects(assembly::objects(environment, &collected));
-    let mut result = shown(plane, upload, &stored)?;
+    let mut result = shown(plane, upload, &stored).await?;
     result.done = Some(true);
     Ok(Taken::Asset(Box::new(result)))
 }

@@ -6,7 +6,7 @@ use plane_kit::{
     ids::VersionId,
 };
 use serde_json::{Map, Value};
-use transform::source::SourceMeta;
+use transform::{analysis::Analysis, source::SourceMeta};
 
 use super::stage::Staged;
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     assets::{
         AssetStore,
         access_control::AccessChange,
+        analyses::Questions,
         commit::{Ends, NewVersion, RemoteSource, UploadOutcome},
         coordinates::Coordinates,
         early::Ahead,
@@ -83,6 +84,8 @@ pub struct Wanted {
     pub ends: Ends,
     /// What was made of it ahead.
     pub ahead: Ahead,
+    /// What it shows, where the call wants to know.
+    pub analysis: Option<(Analysis, Questions)>,
 }
 
 /// What became of it.
@@ -174,6 +177,7 @@ pub async fn keep(
         replaces: wanted.replaces,
         ends: wanted.ends,
         ahead: wanted.ahead,
+        analysis: wanted.analysis,
     };
     let mut unused = vec![object];
     unused.extend(new.ahead.renditions.iter().map(|(new, _)| ObjectKey::rendition(assets.environment(), id, &new.key)));
@@ -201,7 +205,7 @@ fn check_pixels(pixels: u64, limit: u64) -> Result<(), ApiError> {
 }
 
 /// A picture that cannot be taken is the client's error; a pool that cannot work is ours.
-pub(super) fn refused_file(error: RenderError) -> ApiError {
+pub(crate) fn refused_file(error: RenderError) -> ApiError {
     match error {
         RenderError::Refused(refused) => {
             ApiError::new(ErrorCode::InvalidFile, format!("Invalid image file: {}", refused.message))

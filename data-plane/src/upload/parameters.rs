@@ -13,6 +13,7 @@ use super::{authorize::AuthorizedUpload, context::read_context, incoming::Incomi
 use crate::{
     assets::{
         access_control::AccessChange,
+        analyses::Questions,
         coordinates::{Coordinates, CoordinatesChange},
         labels::{check_context, check_tags},
         moderation::is_wanted,
@@ -28,7 +29,7 @@ const PUBLIC_ID_LIMIT: usize = 255;
 const PUBLIC_ID_FORBIDDEN: &[char] = &['?', '&', '#', '\\', '%', '<', '>', '+'];
 
 /// Parameters of the wire that are not built yet. Saying them at a value other than their default is refused by name.
-pub const NOT_BUILT: [&str; 34] = [
+pub const NOT_BUILT: [&str; 29] = [
     "responsive_breakpoints",
     "raw_convert",
     "quality_override",
@@ -36,11 +37,6 @@ pub const NOT_BUILT: [&str; 34] = [
     "regions",
     "headers",
     "faces",
-    "colors",
-    "exif",
-    "image_metadata",
-    "media_metadata",
-    "phash",
     "quality_analysis",
     "accessibility_analysis",
     "cinemagraph_analysis",
@@ -102,6 +98,8 @@ pub struct ResolvedUpload {
     pub incoming: Option<Incoming>,
     /// What is made of it before anybody asks for it.
     pub eager: Option<Eager>,
+    /// What the call wants to know of it.
+    pub analyses: Questions,
 }
 
 /// What is known of the file before its bytes were looked into.
@@ -179,6 +177,7 @@ pub fn resolve(upload: &AuthorizedUpload, file: FileFacts<'_>) -> Result<Resolve
         is_moderated: is_wanted(params)?,
         incoming,
         eager,
+        analyses: Questions::read(params)?,
     })
 }
 
@@ -384,11 +383,11 @@ mod tests {
 
     #[test]
     fn parameters_that_are_not_built_are_refused_by_name_unless_at_their_default() {
-        for text in ["colors=0", "faces=false", "unknown=1", "invalidate=1"] {
+        for text in ["ocr=0", "faces=false", "unknown=1", "invalidate=1"] {
             assert!(refuse_not_built(&Params::from_urlencoded(text)).is_ok(), "{text}");
         }
-        let refused = refuse_not_built(&Params::from_urlencoded("phash=1")).unwrap_err();
-        assert!(refused.message().contains("phash"), "{refused}");
+        let refused = refuse_not_built(&Params::from_urlencoded("ocr=adv_ocr")).unwrap_err();
+        assert!(refused.message().contains("ocr"), "{refused}");
     }
 
     #[test]

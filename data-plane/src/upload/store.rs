@@ -10,7 +10,7 @@ use super::{
     stage::Staged,
 };
 use crate::{
-    DataPlane,
+    DataPlane, analyses,
     assets::{
         AssetStore,
         commit::Ends,
@@ -75,6 +75,11 @@ pub async fn store(
         };
     }
     let early = ahead.early.clone();
+    let is_looked_at = resolved.analyses.is_any() && seen.source.is_some();
+    let analysis = match is_looked_at {
+        true => Some((analyses::of_staged(plane, tenant, &staged).await?, resolved.analyses)),
+        false => None,
+    };
     let wanted = Wanted {
         id,
         display_name: resolved.display_name,
@@ -97,6 +102,7 @@ pub async fn store(
         replaces: None,
         ends,
         ahead,
+        analysis,
     };
     match keep::keep(plane, &assets, permitted, staged, seen, wanted).await? {
         Kept::Stored(asset) => Ok(Some(Stored { asset, is_existing: false, early })),

@@ -7,7 +7,7 @@
 use crate::{
     container::{self, Container},
     mask,
-    plan::{Chroma, Colour, Encode, Plan, Step},
+    plan::{Chroma, Colour, Decode, Encode, Plan, Step},
     profile,
     protocol::{Refused, RefusedKind},
     source::{Format, SourceMeta},
@@ -88,6 +88,30 @@ pub fn probe(bytes: &[u8], max_pixels: u64) -> Result<SourceMeta, Refused> {
 /// As [`probe`], except that what is truncated or damaged is decoded as far as it goes; [`RefusedKind::Failed`] when the plan
 /// does not fit the source or the encoder; [`RefusedKind::Damaged`] when pixels cannot be decoded at all.
 pub fn render(bytes: &[u8], plan: &Plan, max_pixels: u64) -> Result<Rendered, Refused> {
+    draw(bytes, plan, max_pixels)?.encode(&plan.encode)
+}
+
+/// The first frame as its picture of so many pixels is, eight bits a band, colours not multiplied by alpha: the samples and how many
+/// bands there are.
+///
+/// # Errors
+/// As [`render`].
+pub(crate) fn miniature(bytes: &[u8], side: u32, max_pixels: u64) -> Result<(Encoded, u32), Refused> {
+    let plan = Plan {
+        decode: Decode { format: sniff(bytes)?, page: 0, pages: 1, auto_orient: true },
+        steps: vec![Step::Resize { width: side, height: side }],
+        encode: Encode { format: Format::Png, quality: 100, chroma: Chroma::Auto, palette: false, strip_profile: true },
+        width: side,
+        height: side,
+    };
+    let mut canvas = draw(bytes, &plan, max_pixels)?;
+    canvas.unpremultiply()?;
+    let frame = &canvas.frames[0];
+    Ok((frame.samples().map_err(undecodable)?, frame.bands()))
+}
+
+/// Carries a plan out as far as its pixels.
+fn draw<'a>(bytes: &'a [u8], plan: &Plan, max_pixels: u64) -> Result<Canvas<'a>, Refused> {
     start()?;
     let format = sniff(bytes)?;
     if format != plan.decode.format {
@@ -128,19 +152,19 @@ pub fn render(bytes: &[u8], plan: &Plan, max_pixels: u64) -> Result<Rendered, Re
     for step in rest {
         canvas.apply(step)?;
     }
-    canvas.encode(&plan.encode)
+    Ok(canvas)
 }
 
-fn start() -> Result<(), Refused> {
+pub(crate) fn start() -> Result<(), Refused> {
     vips::start().map_err(|fault| Refused::new(RefusedKind::Failed, fault.to_string()))
 }
 
-fn sniff(bytes: &[u8]) -> Result<Format, Refused> {
+pub(crate) fn sniff(bytes: &[u8]) -> Result<Format, Refused> {
     container::sniff(bytes)
         .ok_or_else(|| Refused::new(RefusedKind::NotAnImage, "the bytes are no image of a known format"))
 }
 
-fn open(format: Format, bytes: &[u8], page: u32) -> Result<Image<'_>, Refused> {
+pub(crate) fn open(format: Format, bytes: &[u8], page: u32) -> Result<Image<'_>, Refused> {
     Image::load(format, bytes, Load { page, ..Load::FIRST_PAGE }).map_err(not_an_image)
 }
 

@@ -4,6 +4,7 @@
 //! clock, no randomness. Only the modules behind the feature `render` touch pixels, and they run in render workers, never in
 //! a server process.
 
+pub mod analysis;
 pub mod autos;
 pub mod colour;
 pub mod effects;
@@ -22,7 +23,11 @@ pub mod protocol;
 #[cfg(feature = "render")]
 mod confine;
 #[cfg(feature = "render")]
+mod describe;
+#[cfg(feature = "render")]
 pub mod execute;
+#[cfg(feature = "render")]
+mod labels;
 #[cfg(feature = "render")]
 mod mask;
 #[cfg(feature = "render")]

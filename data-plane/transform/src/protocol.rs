@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{plan::Plan, source::SourceMeta};
+use crate::{analysis::Analysis, plan::Plan, source::SourceMeta};
 
 /// Longest message in bytes, its length prefix not counted. Plans are lists of small numbers, so anything longer is a fault.
 pub const MAX_MESSAGE: usize = 1 << 20;
@@ -53,6 +53,11 @@ pub enum Work {
         /// Refuse sources of more pixels than this, all frames together.
         max_pixels: u64,
     },
+    /// Find out what the source shows and what its file says of it.
+    Describe {
+        /// Refuse sources of more pixels than this, all frames together.
+        max_pixels: u64,
+    },
     /// Carry out a plan and write the outcome to the result file.
     Render {
         /// The plan.
@@ -83,6 +88,11 @@ pub enum Outcome {
     Probed {
         /// The facts.
         meta: SourceMeta,
+    },
+    /// What the source shows.
+    Described {
+        /// What was found.
+        analysis: Box<Analysis>,
     },
     /// The result file is written.
     Rendered {

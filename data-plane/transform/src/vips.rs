@@ -417,7 +417,11 @@ impl<'a> Image<'a> {
 
     /// The embedded colour profile.
     pub fn profile(&self) -> Option<&[u8]> {
-        let name = c"icc-profile-data";
+        self.blob(c"icc-profile-data")
+    }
+
+    /// Bytes of a field.
+    pub fn blob(&self, name: &CStr) -> Option<&[u8]> {
         let (mut data, mut length) = (ptr::null(), 0);
         if !self.has(name) {
             return None;
@@ -431,6 +435,24 @@ impl<'a> Image<'a> {
             }
             Some(slice::from_raw_parts(data.cast(), length as usize))
         }
+    }
+
+    /// All samples, row after row, the bands of a pixel side by side.
+    ///
+    /// # Errors
+    /// When pixels cannot be decoded.
+    pub fn samples(&self) -> Result<Encoded> {
+        let mut length = 0;
+        // SAFETY: the object is alive and the out parameter a local; what is returned is ours to free by GLib.
+        let data = unsafe { ffi::vips_image_write_to_memory(self.raw(), &mut length) };
+        let data = NonNull::new(data.cast()).ok_or_else(Fault::take)?;
+        Ok(Encoded { data, length: length as usize })
+    }
+
+    /// Samples of a unit of length, a millimetre, across and down.
+    pub fn resolution(&self) -> (f64, f64) {
+        // SAFETY: reads fields of a live object.
+        unsafe { (ffi::vips_image_get_xres(self.raw()), ffi::vips_image_get_yres(self.raw())) }
     }
 
     /// The same picture with metadata of its own: only what `keep` wants of the optional fields.
@@ -888,7 +910,7 @@ pub struct Save {
     pub strip: bool,
 }
 
-/// Encoded bytes in memory of GLib's.
+/// Encoded bytes, or samples, in memory of GLib's.
 #[derive(Debug)]
 pub struct Encoded {
     data: NonNull<u8>,

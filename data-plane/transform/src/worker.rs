@@ -15,7 +15,7 @@ use std::{
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
 use crate::{
-    confine, execute,
+    confine, describe, execute,
     protocol::{self, Answer, Job, Outcome, PREFIX, Ready, Refused, RefusedKind, Setup, Work},
     vips,
 };
@@ -93,6 +93,10 @@ fn work(job: &Job, source: &OwnedFd, result: OwnedFd, result_bytes: u64) -> Resu
     let source = Mapping::new(source, job.source_len).map_err(failed)?;
     match &job.work {
         Work::Probe { max_pixels } => Ok(Outcome::Probed { meta: execute::probe(source.bytes(), *max_pixels)? }),
+        Work::Describe { max_pixels } => {
+            let analysis = Box::new(describe::describe(source.bytes(), *max_pixels)?);
+            Ok(Outcome::Described { analysis })
+        }
         Work::Render { plan, max_pixels } => {
             let rendered = execute::render(source.bytes(), plan, *max_pixels)?;
             let bytes = rendered.bytes.len() as u64;

@@ -33,6 +33,14 @@ async function main() {
   assert.equal(streamed.etag, stored.etag);
   assert.deepEqual((await api.resource('media/clip', { resource_type: 'video' })).video, stored.video);
 
+  // What a picture shows.
+  const shown = await uploader.upload(photo, { public_id: 'media/shown', colors: true, phash: true, media_metadata: true });
+  const detail = await api.resource('media/shown', { colors: true, phash: true, media_metadata: true });
+  for (const name of ['colors', 'predominant', 'phash', 'media_metadata']) {
+    assert.deepEqual(detail[name], shown[name]);
+  }
+  assert.equal(shown.media_metadata.Colorspace, 'RGB');
+
   // Access rules.
   const end = new Date(Date.now() - 3600_000).toISOString();
   await uploader.upload(photo, { public_id: 'media/late', access_control: { access_type: 'anonymous', end } });

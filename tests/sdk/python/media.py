@@ -51,6 +51,17 @@ def main(photo, clip, tone):
     status, headers, _ = fetch(address("media/clip.mp4", resource_type="video", width=100, crop="scale"))
     assert status == 400 and "video" in headers["X-Cld-Error"], headers
 
+    # What a picture shows.
+    shown = uploader.upload(photo, public_id="media/shown", colors=True, phash=True, image_metadata=True, faces=False)
+    assert len(shown["phash"]) == 16 and shown["colors"][0][0].startswith("#"), shown
+    assert set(shown["predominant"]) == {"google", "cloudinary"}, shown
+    detail = api.resource("media/shown", colors=True, phash=True, image_metadata=True)
+    for name in ["phash", "colors", "predominant", "image_metadata"]:
+        assert detail[name] == shown[name], (name, detail, shown)
+    assert uploader.explicit("media/shown", type="upload", phash=True)["phash"] == shown["phash"]
+    streams = uploader.upload(clip, public_id="media/clip", resource_type="video", media_metadata=True)["media_metadata"]
+    assert streams["audio_codec"] == "aac", streams
+
     # Who may have a picture.
     hour = 3600
     moment = lambda seconds: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))

@@ -149,3 +149,31 @@ pub fn format(bytes: &[u8]) -> &'static str {
         _ => "unknown",
     }
 }
+
+/// The same JPEG with EXIF that names the maker and the model of the camera.
+pub fn with_exif(jpeg: &[u8], make: &str, model: &str) -> Vec<u8> {
+    let texts = [make, model].map(|text| [text.as_bytes(), b"\0"].concat());
+    // The header, a directory of two entries and no next one; texts stand behind.
+    let mut tiff = b"II\x2a\0\x08\0\0\0\x02\0".to_vec();
+    let mut place = 8 + 2 + 2 * 12 + 4;
+    for (tag, text) in [(0x010f_u16, &texts[0]), (0x0110, &texts[1])] {
+        tiff.extend(tag.to_le_bytes());
+        tiff.extend(2_u16.to_le_bytes());
+        let count = u32::try_from(text.len()).expect("a short text");
+        tiff.extend(count.to_le_bytes());
+        match <[u8; 4]>::try_from([text.as_slice(), &[0; 4]].concat().get(..4).unwrap_or_default()) {
+            Ok(inline) if text.len() <= 4 => tiff.extend(inline),
+            _ => {
+                tiff.extend(u32::try_from(place).expect("a near place").to_le_bytes());
+                place += text.len();
+            }
+        }
+    }
+    tiff.extend([0; 4]);
+    for text in texts.iter().filter(|text| text.len() > 4) {
+        tiff.extend(text);
+    }
+    let segment = [b"Exif\0\0".as_slice(), &tiff].concat();
+    let length = u16::try_from(segment.len() + 2).expect("a short segment");
+    [&jpeg[..2], &[0xff, 0xe1], &length.to_be_bytes(), &segment, &jpeg[2..]].concat()
+}
