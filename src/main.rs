@@ -10,9 +10,10 @@ mod samples;
 mod serve;
 mod settings;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use data_plane::media::probe::NOT_STARTED;
 
 /// A media platform that anyone can host: provisions, stores, transforms, delivers and counts.
 #[derive(Debug, Parser)]
@@ -71,12 +72,22 @@ enum Command {
     /// Run a render worker; started by the server itself
     #[command(hide = true)]
     RenderWorker,
+    /// Confine this process and become another program; started by the server itself
+    #[command(hide = true)]
+    Confined,
 }
 
 fn main() -> ExitCode {
     // A render worker confines itself before anything else of this program has run.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == "render-worker") {
         return transform::worker::run(0);
+    }
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == "confined") {
+        let others: Vec<OsString> = std::env::args_os().skip(2).collect();
+        let Some((program, arguments)) = others.split_first() else { return ExitCode::FAILURE };
+        let error = transform::confine::become_confined(program, arguments);
+        eprintln!("safelight: {}: {error}", program.display());
+        return ExitCode::from(NOT_STARTED);
     }
     // Two providers are linked, so rustls has to be told which one is meant before anybody uses it.
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
@@ -102,7 +113,7 @@ fn main() -> ExitCode {
             Command::Doctor(arguments) => commands::doctor::run(given, arguments).await,
             Command::Policy(command) => commands::policy::run(command),
             Command::Openapi(arguments) => commands::openapi::run(arguments),
-            Command::RenderWorker => Ok(()),
+            Command::RenderWorker | Command::Confined => Ok(()),
         }
     });
     match outcome {

@@ -3,6 +3,7 @@
 use plane_kit::{
     config::ConfigError,
     seal::{SealingKey, SealingRing},
+    seam::snapshot::Limits,
 };
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,8 @@ pub struct ControlConfig {
     pub public_url: String,
     /// Whether strangers may make accounts for themselves, of the plan Free.
     pub anonymous_signup: bool,
+    /// Limits that new product environments get; `safelight environment limits` changes those of one that is there.
+    pub limits: Limits,
 }
 
 impl Default for ControlConfig {
@@ -59,6 +62,7 @@ impl Default for ControlConfig {
             call_records_days: 30,
             public_url: String::new(),
             anonymous_signup: false,
+            limits: Limits::default(),
         }
     }
 }
@@ -93,6 +97,11 @@ impl ControlConfig {
         }
         if !(1..=3_650).contains(&self.call_records_days) {
             return invalid("control.call_records_days must be between 1 and 3650".to_owned());
+        }
+        if self.limits.upload_bytes == 0 || self.limits.image_pixels == 0 {
+            return invalid(
+                "control.limits.upload_bytes and control.limits.image_pixels must be at least 1".to_owned(),
+            );
         }
         let is_web = ["http://", "https://"].iter().any(|scheme| self.public_url.starts_with(scheme));
         if !self.public_url.is_empty() && !is_web {

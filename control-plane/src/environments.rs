@@ -1,6 +1,6 @@
 //! Product environments of one account.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use plane_kit::{
@@ -75,6 +75,11 @@ impl Environment {
             serde_json::from_value(self.row.settings.clone()).map_err(IssueError::from)?;
         let mode = FolderMode::from_name(&self.row.folder_mode).unwrap_or(FolderMode::Dynamic);
         Ok(SettingsView::new(mode, settings))
+    }
+
+    /// What it may do at most.
+    pub(crate) fn limits(&self) -> Result<Limits, StoreError> {
+        Ok(serde_json::from_value(self.row.limits.clone()).map_err(IssueError::from)?)
     }
 
     /// When it was made.
@@ -336,7 +341,7 @@ impl<'a> Environments<'a> {
             },
             limits: match &base {
                 Some(base) => base.limits.clone(),
-                None => serde_json::to_value(Limits::default()).map_err(IssueError::from)?,
+                None => serde_json::to_value(&self.foundation.config.limits).map_err(IssueError::from)?,
             },
             settings: match &base {
                 Some(base) => base.settings.clone(),
@@ -416,6 +421,27 @@ impl<'a> Environments<'a> {
         let entry = Entry::changed("update_environment_settings", target(row), before, all_settings(row));
         let row = change.commit(self.origin, entry).await?;
         self.with_keys(row).await
+    }
+
+    /// Sets limits by their names and leaves the others.
+    pub(crate) async fn limit(
+        &self,
+        environment: &Environment,
+        changes: &BTreeMap<String, u64>,
+    ) -> Result<Limits, StoreError> {
+        let mut change = Change::of(self.foundation, self.account, environment.row.id).await?;
+        let mut row = change.environment().clone();
+        let before = row.limits.clone();
+        let mut after = before.as_object().cloned().unwrap_or_default();
+        after.extend(changes.iter().map(|(name, value)| (name.clone(), json!(value))));
+        row.limits = Value::Object(after);
+        let limits = serde_json::from_value(row.limits.clone()).map_err(IssueError::from)?;
+        row.updated_at = self.foundation.clock.now();
+        change.write(row).await?;
+        let row = change.environment();
+        let entry = Entry::changed("update_environment_limits", target(row), before, row.limits.clone());
+        change.commit(self.origin, entry).await?;
+        Ok(limits)
     }
 
     /// Deletes an environment. Its row stays as a tombstone, its keys go with their secrets, no user has it any more, and its

@@ -39,7 +39,7 @@ mod store_error;
 mod tables;
 mod users;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use actix_web::web;
 use chrono::{DateTime, Utc};
@@ -51,7 +51,7 @@ use plane_kit::{
     http::{params::Params, routes::Routes},
     ids::{AccountId, EnvironmentId},
     seal::SealingRing,
-    seam::ControlLink,
+    seam::{ControlLink, snapshot::Limits},
     secret::Secret,
     settings::SettingsView,
 };
@@ -311,6 +311,36 @@ impl ControlPlane {
             environment = environments.set(&environment, changes).await?;
         }
         Ok(environment.settings()?)
+    }
+
+    /// The limits of a product environment, after `changes` by their names, if there are any: `upload_bytes` and `image_pixels`, each at least
+    /// 1, and `admin_calls_per_hour`, where 0 is no limit.
+    pub async fn environment_limits(
+        &self,
+        account: AccountId,
+        cloud_name: &str,
+        changes: &BTreeMap<String, u64>,
+    ) -> Result<Limits, ApiError> {
+        for (name, value) in changes {
+            let (least, most) = match name.as_str() {
+                "upload_bytes" | "image_pixels" => (1, i64::MAX.unsigned_abs()),
+                "admin_calls_per_hour" => (0, u64::from(u32::MAX)),
+                unknown => {
+                    let known = "upload_bytes, image_pixels, admin_calls_per_hour";
+                    return Err(ApiError::invalid(format!("There is no limit {unknown}; there are {known}")));
+                }
+            };
+            if !(least..=most).contains(value) {
+                return Err(ApiError::invalid(format!("Invalid value {value} for limit {name}: {least} to {most}")));
+            }
+        }
+        let environments = Environments::for_operator(&self.foundation, account);
+        let environment = environments.find_by_cloud_name(cloud_name).await?;
+        let environment = environment.ok_or_else(|| StoreError::CloudNotFound(cloud_name.to_owned()))?;
+        match changes.is_empty() {
+            true => Ok(environment.limits()?),
+            false => Ok(environments.limit(&environment, changes).await?),
+        }
     }
 
     /// Takes an access key over that was made elsewhere, so that what was signed with it in the past stays valid. It is enabled and

@@ -11,7 +11,7 @@ use crate::{
     assets::{AssetStore, analyses::Questions, record::AssetRecord},
     delivery::{Failure, make::original_of},
     media::facts::MediaFacts,
-    render::SourceFile,
+    render::{RenderError, SourceFile},
     tenants::Tenant,
     upload::{keep::refused_file, stage::Staged},
 };
@@ -59,6 +59,7 @@ impl AnalysisView {
             let all = analysis.labels.iter().chain(&analysis.exif);
             Value::Object(all.map(|(name, text)| (name.clone(), text.as_str().into())).collect())
         });
+        let analysis = analysis.filter(|analysis| **analysis != Analysis::default());
         let colours = analysis.filter(|_| wanted.colors);
         Self {
             colors: colours.map(|analysis| analysis.colors.clone()),
@@ -115,9 +116,24 @@ pub async fn of_asset(
         return Ok(Some(known));
     }
     let (source, _room) = original_of(plane, asset).await.map_err(Failure::into_error)?;
-    let seen = plane.render.describe(tenant.id().0.as_u128().into(), source).await.map_err(refused_file)?;
+    let seen = match plane.render.describe(tenant.id().0.as_u128().into(), source).await {
+        // What cannot be looked at shows nothing, and is not looked at again.
+        Err(RenderError::Refused(_)) => Analysis::default(),
+        seen => seen.map_err(refused_file)?,
+    };
     assets.keep_analysis(asset.version.id, &seen).await?;
     Ok(Some(seen))
+}
+
+/// What a call that has changed an asset wants to know of it. What cannot be found out now is left out: the change was made.
+pub async fn shown_after(
+    plane: &Plane,
+    tenant: &Tenant,
+    assets: &AssetStore<'_>,
+    asset: &AssetRecord,
+    questions: Questions,
+) -> Option<AnalysisView> {
+    shown(plane, tenant, assets, asset, questions).await.ok().flatten()
 }
 
 /// What a call wants to know of an asset.

@@ -131,6 +131,8 @@ pub struct Opening<'a> {
     pub metrics: Arc<Metrics>,
     /// How render workers are started.
     pub worker: WorkerCommand,
+    /// How programs of others are started, confined; see [`MediaProbe::new`].
+    pub confined: WorkerCommand,
 }
 
 /// An open data plane, shared by its HTTP workers.
@@ -229,7 +231,7 @@ pub enum OpenError {
 impl Plane {
     /// Opens a data plane: loads its tenants, takes over what an earlier run had counted, starts its render workers.
     pub async fn open(opening: Opening<'_>) -> Result<DataPlane, OpenError> {
-        let Opening { settings, data, database, link, region_key, trusted, clock, metrics, worker } = opening;
+        let Opening { settings, data, database, link, region_key, trusted, clock, metrics, worker, confined } = opening;
         let region = settings.region.name.clone();
         let storage = Storage::open(&settings.storage, data, &metrics)?;
         let scratch = Scratch::open(&data.join("scratch"))?;
@@ -266,7 +268,7 @@ impl Plane {
             poll_waits: PollWaits::default(),
             links: Links::new(&settings.delivery.public_url, Arc::clone(&clock)),
             plans: Plans::default(),
-            media: MediaProbe::new(settings.media.clone()),
+            media: MediaProbe::new(settings.media.clone(), confined),
             policies: Policies::default(),
             admin_quota: AdminQuota::default(),
             failed_attempts: FailedAttempts::new(

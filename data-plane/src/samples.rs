@@ -8,13 +8,13 @@ use plane_kit::{
     ids::{EnvironmentId, VersionId},
     policy::Scope,
 };
-use sha2::Sha256;
 
 use crate::{
     Plane,
     assets::{
         ActsFor, AssetStore,
         access_control::AccessChange,
+        analyses::Questions,
         commit::{Ends, NewVersion},
         coordinates::Coordinates,
         early::Ahead,
@@ -85,7 +85,6 @@ pub async fn ensure(plane: &Plane, environment: EnvironmentId, public_id: &str, 
         format: source.format.name().into(),
         bytes: bytes.len() as u64,
         md5: hex::encode(Md5::digest(&bytes)),
-        sha256: hex::encode(Sha256::digest(&bytes)),
         source: Some(source),
         media: None,
         origin: "internal",
@@ -97,6 +96,7 @@ pub async fn ensure(plane: &Plane, environment: EnvironmentId, public_id: &str, 
         ends: Ends::default(),
         ahead: Ahead::default(),
         analysis: None,
+        questions: Questions::default(),
     };
     assets.commit_upload(Permitted::by_decision(name, Origin::PROGRAM, Told::NOBODY), new, now).await?;
     Ok(())

@@ -5,7 +5,7 @@
 
 mod disk;
 
-use std::{ops::Range, path::Path, sync::Arc, time::Duration};
+use std::{fs::File, ops::Range, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt, TryStreamExt};
@@ -187,19 +187,31 @@ impl Storage {
         Ok(())
     }
 
-    /// Writes an object from a file, from its present position to its end. When this is answered, it outlives a power cut.
-    pub async fn write_file(
-        &self,
-        key: &ObjectKey,
-        file: &mut tokio::fs::File,
-        content_type: &str,
-    ) -> Result<(), StorageError> {
+    /// Writes an object from a file that nobody changes any more, from its beginning to its end. When this is answered, it outlives a power
+    /// cut. Where objects are files of this machine, a file that has no name yet becomes the object as it is.
+    pub async fn write_file(&self, key: &ObjectKey, file: File, content_type: &str) -> Result<(), StorageError> {
+        let file = match self.disk.clone() {
+            None => file,
+            Some(disk) => {
+                let path = key.path().to_owned();
+                let adopted = tokio::task::spawn_blocking(move || disk.adopt(file, &path)).await;
+                match adopted
+                    .map_err(std::io::Error::other)
+                    .and_then(|adopted| adopted)
+                    .map_err(StorageError::Settle)?
+                {
+                    None => return Ok(()),
+                    Some(file) => file,
+                }
+            }
+        };
+        let mut file = tokio::fs::File::from_std(file);
         let writer = self.operator.writer_with(key.path()).chunk(8 * CHUNK);
         let mut writer = match self.operator.info().capability().write_with_content_type {
             true => writer.content_type(content_type).await?,
             false => writer.await?,
         };
-        match copy(file, &mut writer).await {
+        match copy(&mut file, &mut writer).await {
             Ok(()) => {
                 writer.close().await?;
                 self.settle(key).await

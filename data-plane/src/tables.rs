@@ -200,6 +200,7 @@ table! {
         pub format: String,
         pub bytes: i64,
         pub md5: String,
+        /// Empty: nothing ever asked for it. The column stays while nodes may run that write it.
         pub sha256: String,
         pub source: Option<Json>,
         pub media: Option<Json>,

@@ -43,6 +43,11 @@ pub fn worker_command() -> Outcome<WorkerCommand> {
     Ok(WorkerCommand { program: std::env::current_exe()?, args: vec!["render-worker".into()] })
 }
 
+/// How this program confines itself and becomes another.
+pub fn confined_command() -> Outcome<WorkerCommand> {
+    Ok(WorkerCommand { program: std::env::current_exe()?, args: vec!["confined".into()] })
+}
+
 fn required<'a>(key: &str, value: &'a str) -> Outcome<&'a str> {
     match value {
         "" => Err(Failure::new(format!("{key} must be set; `safelight region add` prints it"))),
@@ -103,6 +108,7 @@ pub async fn run(given: Given, arguments: Arguments) -> Outcome {
         clock: Arc::new(SystemClock),
         metrics: Arc::clone(&metrics),
         worker: worker_command()?,
+        confined: confined_command()?,
     })
     .await?;
     let (stop, stopping) = watch::channel(false);

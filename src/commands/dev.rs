@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use super::{
     Failure, Outcome,
     control_plane::close_unclaimed_clouds,
-    data_plane::{listening_url, settle_public_url, worker_command},
+    data_plane::{confined_command, listening_url, settle_public_url, worker_command},
     migrate::open_regional,
     print,
 };
@@ -230,6 +230,7 @@ async fn open_data(
         clock: Arc::clone(clock),
         metrics: Arc::clone(metrics),
         worker: worker_command()?,
+        confined: confined_command()?,
     };
     Ok(Plane::open(opening).await?)
 }

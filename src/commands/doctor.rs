@@ -6,7 +6,12 @@ use clap::Args;
 use data_plane::{media::probe::MediaProbe, render::RenderPool, storage::Storage};
 use plane_kit::{database::Database, ids::AccountId, telemetry::metrics::Metrics};
 
-use super::{Failure, Outcome, account::control as control_plane, data_plane::worker_command, print};
+use super::{
+    Failure, Outcome,
+    account::control as control_plane,
+    data_plane::{confined_command, worker_command},
+    print,
+};
 use crate::{
     installation, samples,
     settings::{Given, Says, Settings, load},
@@ -100,7 +105,8 @@ async fn renders(settings: &Settings) -> Outcome {
 
 /// Says whether video and audio can be looked into. Everything else works without.
 async fn look_into_media(settings: &Settings) {
-    match MediaProbe::new(settings.media.clone()).version().await {
+    let Ok(confined) = confined_command() else { return };
+    match MediaProbe::new(settings.media.clone(), confined).version().await {
         Ok(version) => print(format_args!("ok    video and audio can be looked into ({version})")),
         Err(error) => print(format_args!(
             "note  video and audio cannot be looked into, and uploads of them are refused: {}",

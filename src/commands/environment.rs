@@ -11,6 +11,24 @@ use crate::{installation, settings::Given};
 pub enum Command {
     /// Show the settings of a product environment, or change some of them
     Settings(SettingsArguments),
+    /// Show what a product environment may do at most, or change some of that; its settings can only narrow it
+    Limits(LimitsArguments),
+}
+
+#[derive(Debug, Args)]
+pub struct LimitsArguments {
+    /// Id of the account
+    #[arg(long, value_name = "ID")]
+    account: AccountId,
+    /// Cloud name of the product environment
+    #[arg(long, value_name = "NAME")]
+    cloud: String,
+    /// A limit and its value: upload_bytes, image_pixels, or admin_calls_per_hour (0 is no limit)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = number)]
+    set: Vec<(String, u64)>,
+    /// Answer with one line of JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -34,8 +52,28 @@ fn pair(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_owned(), value.to_owned()))
 }
 
+fn number(text: &str) -> Result<(String, u64), String> {
+    let (name, value) = pair(text)?;
+    let value = value.trim().parse().map_err(|_| format!("{value} is no whole number"))?;
+    Ok((name, value))
+}
+
 pub async fn run(given: Given, command: Command) -> Outcome {
-    let Command::Settings(arguments) = command;
+    match command {
+        Command::Settings(arguments) => show_settings(given, arguments).await,
+        Command::Limits(arguments) => show_limits(given, arguments).await,
+    }
+}
+
+async fn show_limits(given: Given, arguments: LimitsArguments) -> Outcome {
+    let control = control(&installation::load(given)?).await?;
+    let changes = arguments.set.into_iter().collect();
+    let found = control.environment_limits(arguments.account, &arguments.cloud, &changes).await;
+    let found = found.map_err(|error| Failure::new(error.message().to_owned()))?;
+    show(serde_json::to_value(found).map_err(|error| Failure::new(error.to_string()))?, arguments.json)
+}
+
+async fn show_settings(given: Given, arguments: SettingsArguments) -> Outcome {
     let settings = installation::load(given)?;
     let mut changes = Params::new();
     for (name, value) in &arguments.set {
@@ -45,7 +83,11 @@ pub async fn run(given: Given, command: Command) -> Outcome {
     let found = control.environment_settings(arguments.account, &arguments.cloud, &changes).await;
     let found = found.map_err(|error| Failure::new(error.message().to_owned()))?;
     let found = serde_json::to_value(found).map_err(|error| Failure::new(error.to_string()))?;
-    if arguments.json {
+    show(found, arguments.json)
+}
+
+fn show(found: Value, is_json: bool) -> Outcome {
+    if is_json {
         print(found);
         return Ok(());
     }

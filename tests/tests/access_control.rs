@@ -148,6 +148,37 @@ async fn rules_can_be_changed_and_stay_when_other_bytes_come() {
 }
 
 #[tokio::test]
+async fn its_own_address_is_no_way_round() {
+    let (server, tenant) = start().await;
+    let token = r#"[{"access_type":"token"}]"#;
+    put(&tenant, "a", &[("access_control", token)]).await;
+    let [open, closed] =
+        [signed(&tenant, "", "a.jpg"), "image/upload/a.jpg".to_owned()].map(|path| tenant.delivery_url(&path));
+    let from = |address: &str, public_id: &str| {
+        let upload = tenant.signed("image/upload").parameter("file", address);
+        upload.public_id(public_id).send()
+    };
+    assert_eq!(from(&closed, "copy").await.status, 400);
+    from(&open, "copy").await.ok();
+    let escaped = closed.replace(':', "%3A");
+    assert_ne!(tenant.fetch(&format!("image/fetch/{escaped}")).await.status, 200);
+    // Neither is that of somebody else in the same installation.
+    let other = server.account().create_environment("Other").await;
+    let cloud = other["cloud_name"].as_str().unwrap();
+    let key = &other["api_access_keys"][0];
+    let (key, secret) = (key["key"].as_str().unwrap(), key["secret"].as_str().unwrap());
+    let stranger = Tenant::new(
+        &server.ready.api_url,
+        &tenant.delivery_url("").replace("/demo/", &format!("/{cloud}")),
+        cloud,
+        key,
+        secret,
+    );
+    let taken = stranger.signed("image/upload").parameter("file", &closed).public_id("copy").send().await;
+    assert_eq!(taken.status, 400, "{}", taken.text());
+}
+
+#[tokio::test]
 async fn the_access_mode_of_many_changes_at_once_and_is_told() {
     let (_server, tenant) = start().await;
     tenant

@@ -114,6 +114,7 @@ async fn what_is_no_video_is_refused_and_nothing_is_kept() {
     for (what, bytes) in [
         ("text", b"a text, and no video at all".to_vec()),
         ("a picture", pictures::small_jpeg(1)),
+        ("a picture in a container of videos", clips::avif()),
         ("a playlist", clips::playlist(other)),
         ("a list of files", list),
         ("a clip without an end", cut),

@@ -11,7 +11,7 @@ use safelight_tests::harness::{
     client::{Answer, Tenant},
     eventually, pictures,
     receiver::Receiver,
-    server::Dev,
+    server::{self, Dev},
 };
 use serde_json::{Value, json};
 
@@ -369,4 +369,37 @@ async fn folders_become_independent_and_stay_that() {
     assert_eq!((&detail["asset_folder"], &detail["public_id"]), (&json!("a"), &json!("a/b")));
     let back = account.call(Method::PUT, &settings, Some(json!({"folder_mode": "fixed"}))).await;
     assert_eq!(back.status, 400, "{}", back.text());
+}
+
+#[tokio::test]
+async fn an_operator_widens_what_settings_can_only_narrow() {
+    let installation = [("SAFELIGHT_CONTROL__LIMITS__UPLOAD_BYTES", "2000")];
+    let mut server = Dev::start_with(&["--seed", "none"], &installation).await;
+    let (tenant, ready) = (server.tenant(), server.ready.clone());
+    let picture = pictures::small_jpeg(1);
+    let size = picture.len().to_string();
+    let refused = tenant.upload(picture.clone()).public_id("a").send().await;
+    assert!(refused.status == 400 && refused.message().contains("Maximum is 2000"), "{}", refused.message());
+    // A setting does not widen it.
+    server.set_environment(json!({"max_upload_bytes": 10_000_000})).await;
+    assert_eq!(tenant.upload(picture.clone()).public_id("a").send().await.status, 400);
+    let _ = server.process().stop().await;
+    let folder = server.folder().to_owned();
+    let data = ready.data_dir.to_str().expect("a path").to_owned();
+    let of = |more: &[&str]| {
+        let account =
+            ["environment", "limits", "--data", &data, "--account", &ready.account_id, "--cloud", &ready.cloud_name];
+        server::run(&folder, &[&account, more].concat(), &[])
+    };
+    assert!(of(&[]).stdout.contains("upload_bytes = 2000"), "{}", of(&[]).stdout);
+    let done = of(&["--set", &format!("upload_bytes={size}"), "--json"]);
+    assert!(done.stdout.contains(&format!("\"upload_bytes\":{size}")), "{} {}", done.stdout, done.stderr);
+    for (set, part) in
+        [("upload_bytes=0", "upload_bytes"), ("uploads=1", "no limit uploads"), ("upload_bytes=x", "x is no whole")]
+    {
+        let refused = of(&["--set", set]);
+        assert!(!refused.status.success() && refused.stderr.contains(part), "{set}: {}", refused.stderr);
+    }
+    server.restart().await;
+    server.tenant().upload(picture).public_id("a").send().await.ok();
 }

@@ -9,7 +9,6 @@ use plane_kit::{
     },
 };
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{listings::check_label, resources::store};
@@ -112,31 +111,47 @@ pub async fn publish_resources(
     let overwrite = params.boolean("overwrite")?.unwrap_or(false);
     let wishes = Wishes::read(&params)?;
     let which = Which::read(&params)?;
-    let mut names = Vec::new();
+    let (mut names, all_types) = (Vec::new(), types.len());
     for delivery_type in types {
         names.extend(which.names(&plane, grant, resource_type, delivery_type).await?);
     }
+    if names.len() > MOST {
+        return Err(too_many());
+    }
     let mut result = PublishResult { published: Vec::new(), failed: Vec::new() };
+    let failed = |public_id: &str, error: &str| Failed { public_id: public_id.to_owned(), error: error.to_owned() };
+    if let (Which::Ids(ids), 1..) = (&which, all_types) {
+        let nowhere = ids.iter().filter(|id| names.iter().all(|name| name.public_id != **id));
+        result.failed.extend(nowhere.map(|id| failed(id, "no private or authenticated asset has this name")));
+    }
     let assets = store(&plane, grant);
     for from in names {
+        // Of two that would get one name the second does not replace the first.
+        if result.published.iter().any(|published| published.public_id == from.public_id) {
+            result.failed.push(failed(&from.public_id, "another asset of this name was published by the same call"));
+            continue;
+        }
         let to = AssetName { delivery_type: DeliveryType::Upload, ..from.clone() };
         let permitted = grant.permit_and_tell(from.clone(), wishes.clone(), &request);
-        let outcome = assets.rename(permitted, to.clone(), overwrite, None, PUBLISH, plane.clock.now()).await?;
+        let outcome = assets.rename(permitted, to.clone(), overwrite, None, PUBLISH, plane.clock.now()).await;
         let error = match outcome {
-            RenameOutcome::Renamed(asset, orphans) => {
+            Ok(RenameOutcome::Renamed(asset, orphans)) => {
                 plane.located.forget_all_of(grant.tenant().id(), [from, to].into_iter());
                 plane.remove_objects(orphans);
                 result.published.push(Resource::new(&plane.links, grant.tenant(), &asset, SHOWN));
                 continue;
             }
             // Taken away or renamed meanwhile.
-            RenameOutcome::NotFound => continue,
-            RenameOutcome::Taken => "an asset of type upload has the name; overwrite replaces it",
-            RenameOutcome::OutOfScope => {
+            Ok(RenameOutcome::NotFound) => continue,
+            Ok(RenameOutcome::Taken) => "an asset of type upload has the name; overwrite replaces it",
+            Ok(RenameOutcome::OutOfScope) => {
                 "an asset of type upload has the name, in a folder that this key may not change"
             }
+            // What was published so far is told all the same.
+            Err(error) if result.published.is_empty() => return Err(error.into()),
+            Err(_) => "it could not be published now; try again",
         };
-        result.failed.push(Failed { public_id: from.public_id, error: error.to_owned() });
+        result.failed.push(failed(&from.public_id, error));
     }
     plane.shipper.wake();
     Ok(HttpResponse::Ok().json(result))
@@ -257,11 +272,10 @@ impl Which {
             Self::Tag(tag) => fitting(None, Some(tag.clone())),
         };
         let names = store(plane, grant).chosen(&selection, MOST).await?;
-        names.ok_or_else(|| {
-            let all = Value::from(MOST);
-            ApiError::invalid(format!(
-                "More than {all} assets fit; name fewer of them with a longer prefix or public_ids"
-            ))
-        })
+        names.ok_or_else(too_many)
     }
+}
+
+fn too_many() -> ApiError {
+    ApiError::invalid(format!("More than {MOST} assets fit; name fewer of them with a longer prefix or public_ids"))
 }

@@ -77,8 +77,6 @@ pub struct NewVersion {
     pub bytes: u64,
     /// MD5 in hexadecimal digits.
     pub md5: String,
-    /// SHA-256 in hexadecimal digits.
-    pub sha256: String,
     /// What is known of a picture.
     pub source: Option<SourceMeta>,
     /// What is known of sound and moving pictures.
@@ -99,8 +97,10 @@ pub struct NewVersion {
     pub ends: Ends,
     /// What was made of it ahead.
     pub ahead: Ahead,
-    /// What it shows, where the call wants to know.
-    pub analysis: Option<(Analysis, Questions)>,
+    /// What it shows, where the call wants to know that of a picture.
+    pub analysis: Option<Analysis>,
+    /// What the call wants to know.
+    pub questions: Questions,
 }
 
 /// What an upload ends, in the transaction in which it gets its name, so that it comes to that once.
@@ -192,7 +192,9 @@ impl AssetStore<'_> {
             // An upload in chunks and a job have ended with what was there, too, and who waits for a job hears of it.
             if new.ends.job.is_some() {
                 let early = &new.ahead.early;
-                let happening = Happening::Uploaded { asset: existing, early, is_existing: true, analysis: None };
+                let questions = new.questions;
+                let happening =
+                    Happening::Uploaded { asset: existing, early, is_existing: true, questions, analysis: None };
                 told.of(&transaction, &by, happening, now).await?;
             }
             let has_later = new.ahead.later.is_some();
@@ -288,7 +290,7 @@ impl AssetStore<'_> {
             format: new.format,
             bytes: signed(new.bytes),
             md5: new.md5,
-            sha256: new.sha256,
+            sha256: String::new(),
             source: new.source.as_ref().map(|source| json!(source)),
             media: new.media.as_ref().map(|media| json!(media)),
             origin: new.origin.into(),
@@ -323,11 +325,11 @@ impl AssetStore<'_> {
         if let Some(later) = later {
             jobs::put(&transaction, self.environment, later, now).await?;
         }
-        let analysis = new.analysis.as_ref().map(|(analysis, wanted)| (analysis, *wanted));
-        if let Some((analysis, _)) = analysis {
+        let (questions, analysis) = (new.questions, new.analysis.as_ref());
+        if let Some(analysis) = analysis {
             self.put_analysis(&transaction, asset.version.id, analysis).await?;
         }
-        let happening = Happening::Uploaded { asset: &asset, early: &early, is_existing: false, analysis };
+        let happening = Happening::Uploaded { asset: &asset, early: &early, is_existing: false, questions, analysis };
         told.of(&transaction, &by, happening, now).await?;
         transaction.commit().await?;
         Ok(UploadOutcome::Stored(Box::new(asset), orphans))
@@ -509,6 +511,7 @@ pub(super) fn shown(asset: &AssetRecord) -> Value {
         "context": asset.context,
         "metadata": asset.metadata,
         "coordinates": asset.coordinates,
+        "backup": asset.backup,
         "access_mode": asset.access.mode.name(),
         "access_control": asset.access.shown(),
         "moderation": asset.moderation.map(|moderation| moderation.status.name()),

@@ -24,8 +24,10 @@ pub enum Happening<'a> {
         early: &'a [Early],
         /// Whether it was there before and was to be kept; told of who was answered before that was known.
         is_existing: bool,
-        /// What it shows, where the call wanted to know.
-        analysis: Option<(&'a Analysis, Questions)>,
+        /// What the call wants to know of what it shows,
+        questions: Questions,
+        /// and what a picture was seen to show.
+        analysis: Option<&'a Analysis>,
     },
     /// Assets were taken away.
     Deleted(&'a [AssetRecord]),

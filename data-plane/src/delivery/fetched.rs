@@ -31,6 +31,7 @@ use crate::{
     assets::{
         AssetStore,
         access_control::AccessChange,
+        analyses::Questions,
         commit::{DestroyOutcome, Ends, RemoteSource},
         coordinates::Coordinates,
         early::Ahead,
@@ -333,13 +334,11 @@ impl Work<'_> {
         ask(IF_MODIFIED_SINCE, &source.last_modified);
         match self.get(&record.name.public_id, conditions).await {
             Ok(Got::Unchanged) => assets.note_there(record.id).await?,
-            // A server without conditional requests sends what we have.
-            Ok(Got::File(staged, _)) if staged.md5 == record.version.md5 => {
-                assets.note_there(record.id).await?;
-            }
-            Ok(Got::File(staged, remote)) => {
-                self.keep(record.name.clone(), staged, remote, Some(record.version.id)).await?;
-            }
+            Ok(Got::File(mut staged, remote)) => match staged.md5().await? == record.version.md5 {
+                // A server without conditional requests sends what we have.
+                true => assets.note_there(record.id).await?,
+                false => self.keep(record.name.clone(), staged, remote, Some(record.version.id)).await?,
+            },
             Err(NotHad::Remote(OutboundError::Status(StatusCode::NOT_FOUND | StatusCode::GONE))) => {
                 if assets.note_missing(record.id).await? >= TIMES_MISSING {
                     self.give_up(record).await?;
@@ -401,6 +400,7 @@ impl Work<'_> {
             ends: Ends::default(),
             ahead: Ahead::default(),
             analysis: None,
+            questions: Questions::default(),
         };
         let permitted = Permitted::by_decision(name, self.origin.clone(), Told::NOBODY);
         match keep::keep(self.plane, &self.assets(), permitted, staged, seen, wanted).await? {

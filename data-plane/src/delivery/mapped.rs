@@ -20,7 +20,10 @@ use super::{
 };
 use crate::{
     Plane,
-    assets::{access_control::AccessChange, commit::Ends, coordinates::Coordinates, early::Ahead, record::AssetName},
+    assets::{
+        access_control::AccessChange, analyses::Questions, commit::Ends, coordinates::Coordinates, early::Ahead,
+        record::AssetName,
+    },
     outbound::{Purpose, is_looping},
     permitted::{Permitted, Told},
     tenants::Tenant,
@@ -109,6 +112,7 @@ async fn fetch(work: &Work<'_>, name: AssetName, address: &str) -> Result<(), Ap
         ends: Ends::default(),
         ahead: Ahead::default(),
         analysis: None,
+        questions: Questions::default(),
     };
     let permitted = Permitted::by_decision(name.clone(), work.origin.clone(), Told::NOBODY);
     match keep::keep(work.plane, &work.assets(), permitted, staged, seen, wanted).await? {

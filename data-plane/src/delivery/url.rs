@@ -8,7 +8,10 @@ use transform::{
     source::Format,
 };
 
-use crate::assets::record::{AssetName, DeliveryType, ResourceType};
+use crate::{
+    assets::record::{AssetName, DeliveryType, ResourceType},
+    media::facts::is_extension,
+};
 
 /// Prefixes of the wire that stand for a resource type and an SEO suffix; not built yet.
 const SEO_PREFIXES: [&str; 5] = ["images", "private_images", "authenticated_images", "videos", "files"];
@@ -162,7 +165,7 @@ impl<T> DeliveryUrl<T> {
         }
         let is_format = |extension: &str| match self.resource_type {
             // Whatever a container may be called; that of the asset is delivered, and others are asked about there.
-            ResourceType::Video => extension.len() <= 5 && extension.bytes().all(|b| b.is_ascii_alphanumeric()),
+            ResourceType::Video => is_extension(extension) || Format::from_name(extension).is_some(),
             _ => Format::from_name(extension).is_some(),
         };
         match self.decoded.rsplit_once('.') {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::sniff::is_webm;
+use super::sniff::{is_of_pictures, is_webm};
 
 /// What is known of a file with sound or moving pictures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,6 +92,9 @@ pub struct AudioFacts {
 /// Nothing where there is neither sound nor a moving picture.
 pub fn read(answer: &Value, head: &[u8], extension: Option<&str>) -> Option<(String, MediaFacts)> {
     let container = answer.get("format")?;
+    if container["tags"]["major_brand"].as_str().is_some_and(is_of_pictures) {
+        return None;
+    }
     let streams = answer.get("streams")?.as_array()?;
     let of_kind = |kind: &'static str| {
         let is_shown = move |stream: &&Value| {
@@ -143,6 +146,16 @@ fn format(demuxer: &str, container: &Value, head: &[u8], extension: Option<&str>
         "mpeg" => among(&["mpg", "mpeg"]).unwrap_or_else(|| "mpg".into()),
         other => other.to_owned(),
     }
+}
+
+/// Whether a format may be called so.
+pub fn is_extension(text: &str) -> bool {
+    const KNOWN: [&str; 36] = [
+        "mp4", "mov", "m4v", "m4a", "3gp", "3g2", "mj2", "webm", "mkv", "mka", "ogg", "ogv", "oga", "opus", "spx",
+        "wmv", "wma", "asf", "ts", "m2ts", "mts", "mpg", "mpeg", "avi", "flv", "mp3", "wav", "w64", "flac", "aac",
+        "aiff", "amr", "mxf", "caf", "m3u8", "mpd",
+    ];
+    KNOWN.contains(&text.to_ascii_lowercase().as_str())
 }
 
 fn video(stream: &Value) -> Option<VideoFacts> {

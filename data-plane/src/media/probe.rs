@@ -1,15 +1,15 @@
 //! ffprobe, which looks into sound and moving pictures: a child with a vector of arguments and no shell, that reads one file and nothing
-//! else, within limits of time, memory and output.
+//! else, confined as a render worker is, within limits of time, memory and output.
 
-use std::{fs::File, io, process::Stdio, time::Duration};
+use std::{fs::File, io, os::fd::AsRawFd, process::Stdio, time::Duration};
 
 use plane_kit::error::{ApiError, ErrorCode};
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::{io::AsyncReadExt, process::Command, sync::Semaphore};
 
 use super::facts::{MediaFacts, read};
+use crate::render::WorkerCommand;
 
 /// What files may be. Playlists and lists of other files are not among them: those would have other files read.
 const FORMATS: &str =
@@ -20,10 +20,8 @@ const ENTRIES: &str = "format=format_name,duration,bit_rate:format_tags=major_br
     channel_layout:stream_disposition=attached_pic:stream_tags=rotate:stream_side_data=rotation";
 /// Longest answer in bytes.
 const ANSWER: u64 = 1 << 20;
-/// Processor time in seconds.
-const CPU_SECONDS: u64 = 10;
-/// Address space in bytes.
-const ADDRESS_SPACE: u64 = 2 << 30;
+/// How a child ends that could not become ffprobe, as shells have it.
+pub const NOT_STARTED: u8 = 127;
 
 /// How files with sound and moving pictures are looked into.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +59,9 @@ pub enum ProbeError {
     /// It is none of the containers, or it is damaged.
     #[error("Unsupported video format or file")]
     Refused,
+    /// Too many others are looked into.
+    #[error("too many files are being looked into")]
+    Busy,
     /// It took too long.
     #[error("the file could not be looked into in time")]
     TimedOut,
@@ -78,6 +79,9 @@ impl From<ProbeError> for ApiError {
     fn from(error: ProbeError) -> Self {
         match error {
             ProbeError::Refused => Self::new(ErrorCode::InvalidFile, error.to_string()),
+            ProbeError::Busy => {
+                Self::new(ErrorCode::Busy, "Too many videos are being looked into; try again").with_retry_after(5)
+            }
             ProbeError::TimedOut => {
                 Self::new(ErrorCode::InvalidFile, "Unsupported video format or file: it takes too long to look into")
             }
@@ -91,20 +95,28 @@ impl From<ProbeError> for ApiError {
 #[derive(Debug)]
 pub struct MediaProbe {
     config: MediaConfig,
+    confined: WorkerCommand,
     room: Semaphore,
 }
 
 impl MediaProbe {
-    /// Nothing is started before there is a file.
-    pub fn new(config: MediaConfig) -> Self {
+    /// Nothing is started before there is a file. `confined` is a program that confines itself and becomes the one that its further
+    /// arguments name, or ends with [`NOT_STARTED`].
+    pub fn new(config: MediaConfig, confined: WorkerCommand) -> Self {
         let room = Semaphore::new(config.probes_at_once);
-        Self { config, room }
+        Self { config, confined, room }
     }
 
     /// Whether the program starts, and which version it is.
     pub async fn version(&self) -> Result<String, ProbeError> {
-        let output = Command::new(&self.config.ffprobe).arg("-version").stdin(Stdio::null()).output().await;
+        let output =
+            Command::new(&self.config.ffprobe).arg("-version").stdin(Stdio::null()).kill_on_drop(true).output();
+        let limit = Duration::from_millis(self.config.probe_timeout_ms);
+        let output = tokio::time::timeout(limit, output).await.map_err(|_| ProbeError::TimedOut)?;
         let output = output.map_err(|source| self.unavailable(source))?;
+        if !output.status.success() {
+            return Err(self.unavailable(io::Error::other(String::from_utf8_lossy(&output.stderr).trim().to_owned())));
+        }
         let text = String::from_utf8_lossy(&output.stdout);
         Ok(text.lines().next().unwrap_or_default().split(" Copyright").next().unwrap_or_default().to_owned())
     }
@@ -116,9 +128,9 @@ impl MediaProbe {
         head: &[u8],
         extension: Option<&str>,
     ) -> Result<(String, MediaFacts), ProbeError> {
-        let closed = |_| ProbeError::TimedOut;
-        let _place = self.room.acquire().await.map_err(closed)?;
         let limit = Duration::from_millis(self.config.probe_timeout_ms);
+        let place = tokio::time::timeout(limit, self.room.acquire()).await;
+        let _place = place.ok().and_then(Result::ok).ok_or(ProbeError::Busy)?;
         let answer = tokio::time::timeout(limit, self.ask(file)).await.map_err(|_| ProbeError::TimedOut)??;
         let answer: Value = serde_json::from_slice(&answer).map_err(|_| ProbeError::Refused)?;
         read(&answer, head, extension).ok_or(ProbeError::Refused)
@@ -126,9 +138,11 @@ impl MediaProbe {
 
     async fn ask(&self, file: &File) -> Result<Vec<u8>, ProbeError> {
         let failed = |source| self.unavailable(source);
-        let stdin = file.try_clone().map_err(failed)?;
-        // The file has no name; its descriptor is opened anew, so that it can be read from any place and moves nobody else's.
-        let mut child = Command::new(&self.config.ffprobe)
+        // The file has no name; its descriptor is opened anew, so that it can be read from any place, moves nobody else's, and writes nothing.
+        let stdin = File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(failed)?;
+        let mut child = Command::new(&self.confined.program)
+            .args(&self.confined.args)
+            .arg(&self.config.ffprobe)
             .args(["-v", "error", "-hide_banner", "-of", "json", "-show_entries", ENTRIES])
             .args(["-protocol_whitelist", "file", "-format_whitelist", FORMATS, "-i", "file:/dev/fd/0"])
             .env_clear()
@@ -141,24 +155,14 @@ impl MediaProbe {
             .kill_on_drop(true)
             .spawn()
             .map_err(failed)?;
-        if let Some(pid) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
-            for (resource, most) in [
-                (Resource::Cpu, CPU_SECONDS),
-                (Resource::As, ADDRESS_SPACE),
-                (Resource::Fsize, ANSWER),
-                (Resource::Core, 0),
-            ] {
-                // A child that has ended by now needs no limits.
-                let _ = prlimit(Some(pid), resource, Rlimit { current: Some(most), maximum: Some(most) });
-            }
-        }
         let mut answer = Vec::new();
         if let Some(stdout) = child.stdout.take() {
             stdout.take(ANSWER).read_to_end(&mut answer).await.map_err(failed)?;
         }
-        match child.wait().await.map_err(failed)?.success() {
-            true => Ok(answer),
-            false => Err(ProbeError::Refused),
+        match child.wait().await.map_err(failed)?.code() {
+            Some(0) => Ok(answer),
+            Some(code) if code == i32::from(NOT_STARTED) => Err(self.unavailable(io::ErrorKind::NotFound.into())),
+            _ => Err(ProbeError::Refused),
         }
     }
 
@@ -185,7 +189,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_is_not_there_is_our_fault_and_no_file_s() {
-        let probe = MediaProbe::new(MediaConfig { ffprobe: "/nowhere/ffprobe".into(), ..MediaConfig::default() });
+        let nowhere = WorkerCommand { program: "/nowhere/safelight".into(), args: Vec::new() };
+        let probe = MediaProbe::new(MediaConfig::default(), nowhere);
         let file = tempfile::tempfile().unwrap();
         let error = ApiError::from(probe.probe(&file, b"", None).await.unwrap_err());
         assert_eq!(error.code(), ErrorCode::Unavailable, "{error}");

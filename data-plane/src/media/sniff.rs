@@ -1,18 +1,10 @@
 //! Which files are sound or moving pictures, by their first bytes. Pure.
 
 /// Containers by what they begin with.
-const BEGINNINGS: [&[u8]; 12] = [
+const BEGINNINGS: [&[u8]; 6] = [
     // Matroska and WebM.
     &[0x1a, 0x45, 0xdf, 0xa3],
     b"OggS",
-    // MP3 with a tag, and three headers of frames without one.
-    b"ID3",
-    &[0xff, 0xfb],
-    &[0xff, 0xf3],
-    &[0xff, 0xf2],
-    // AAC.
-    &[0xff, 0xf1],
-    &[0xff, 0xf9],
     b"fLaC",
     b"FLV\x01",
     b"#!AMR",
@@ -20,7 +12,8 @@ const BEGINNINGS: [&[u8]; 12] = [
     &[0x30, 0x26, 0xb2, 0x75, 0x8e, 0x66, 0xcf, 0x11],
 ];
 /// The brands of `ftyp` boxes that hold pictures.
-const PICTURES: [&[u8]; 5] = [b"heic", b"heix", b"mif1", b"avif", b"avis"];
+const PICTURES: [&[u8]; 11] =
+    [b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis", b"crx "];
 /// Distance of packets in an MPEG transport stream.
 const PACKET: usize = 188;
 
@@ -34,7 +27,31 @@ pub fn is_media(head: &[u8]) -> bool {
         || (head.starts_with(b"FORM") && matches!(brand, b"AIFF" | b"AIFC"));
     let is_stream = head.len() > PACKET * 2 && [0, PACKET, PACKET * 2].iter().all(|at| head[*at] == 0x47);
     let is_program = head.starts_with(&[0, 0, 1, 0xba]);
-    is_iso || is_chunked || is_stream || is_program || BEGINNINGS.iter().any(|known| head.starts_with(known))
+    is_iso
+        || is_chunked
+        || is_stream
+        || is_program
+        || is_mpeg_audio(head)
+        || BEGINNINGS.iter().any(|known| head.starts_with(known))
+}
+
+/// Whether it is MP3 or AAC: a tag of a known version, or a whole header of a frame. Two bytes alone are those of too much else.
+fn is_mpeg_audio(head: &[u8]) -> bool {
+    match *head {
+        [b'I', b'D', b'3', version @ 2..=4, _, _, a, b, c, d, ..] => {
+            version > 0 && [a, b, c, d].iter().all(|size| size & 0x80 == 0)
+        }
+        // The sync word; then layer III with a bit rate and a sampling rate that there are,
+        [0xff, 0xfa | 0xfb | 0xf2 | 0xf3, rates, ..] => !matches!(rates >> 4, 0 | 15) && rates >> 2 & 3 != 3,
+        // or the header of AAC with a sampling rate that there is.
+        [0xff, 0xf0 | 0xf1 | 0xf8 | 0xf9, rates, ..] => rates >> 2 & 15 < 13,
+        _ => false,
+    }
+}
+
+/// Whether a brand of `ftyp` is that of pictures.
+pub fn is_of_pictures(brand: &str) -> bool {
+    PICTURES.contains(&brand.as_bytes())
 }
 
 /// Whether a Matroska file says that it is WebM.
@@ -50,12 +67,13 @@ mod tests {
     fn containers_are_told_from_everything_else() {
         let mut stream = vec![0; 600];
         [0, 188, 376].iter().for_each(|at| stream[*at] = 0x47);
-        let media: [&[u8]; 8] = [
+        let media: [&[u8]; 9] = [
             b"\0\0\0\x20ftypisom\0\0\0\0",
             b"\0\0\0\x08wide\0\0\0\0mdat",
             b"RIFF\0\0\0\0AVI LIST",
             b"RIFF\0\0\0\0WAVEfmt ",
-            b"ID3\x04",
+            b"ID3\x04\0\0\0\0\x01\x7f",
+            &[0xff, 0xfb, 0x90, 0x64],
             &[0x1a, 0x45, 0xdf, 0xa3, 0],
             b"fLaC",
             &stream,
@@ -63,7 +81,7 @@ mod tests {
         for head in media {
             assert!(is_media(head), "{head:?}");
         }
-        let others: [&[u8]; 8] = [
+        let others: [&[u8]; 11] = [
             b"",
             b"\0\0\0\x20ftypavif\0\0\0\0",
             b"\0\0\0\x18ftypheic\0\0\0\0",
@@ -71,6 +89,9 @@ mod tests {
             &[0xff, 0xd8, 0xff, 0xe0],
             b"GGGGGGGGGG",
             b"#EXTM3U\n",
+            b"ID3 text,csv",
+            &[0xff, 0xfb, 0xff, 0xff],
+            b"\0\0\0\x20ftyphevc\0\0\0\0",
             b"free text that is longer than eight",
         ];
         for head in others {

@@ -20,10 +20,10 @@ pub fn bodies(
     api_key: Option<&str>,
 ) -> Vec<(Event, Map<String, Value>)> {
     match happening {
-        Happening::Uploaded { asset, early, is_existing, analysis } => {
+        Happening::Uploaded { asset, early, is_existing, questions, analysis } => {
             let mut result = UploadResult::new(links, tenant, asset, api_key).with_early(links, tenant, asset, early);
             result.existing = is_existing.then_some(true);
-            result.analysis = analysis.map(|(analysis, wanted)| AnalysisView::new(wanted, Some(analysis), None));
+            result.analysis = Some(AnalysisView::new(questions, analysis, asset.version.media.as_ref()));
             vec![(Event::Upload, object(json!(result)))]
         }
         Happening::Deleted([]) => Vec::new(),

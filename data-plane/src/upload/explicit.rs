@@ -162,6 +162,6 @@ pub async fn explicit(
     ahead::tell(&plane, &call, &asset, &early).await?;
     let result = UploadResult::new(&plane.links, call.tenant(), &asset, call.access_key());
     let mut result = result.with_early(&plane.links, call.tenant(), &asset, &early);
-    result.analysis = analyses::shown(&plane, call.tenant(), &assets, &asset, wanted).await?;
+    result.analysis = analyses::shown_after(&plane, call.tenant(), &assets, &asset, wanted).await;
     Ok(HttpResponse::Ok().json(result))
 }

@@ -8,7 +8,7 @@ use plane_kit::{
 use serde_json::{Map, Value};
 use transform::{analysis::Analysis, source::SourceMeta};
 
-use super::stage::Staged;
+use super::stage::{Staged, StagingError};
 use crate::{
     Plane,
     assets::{
@@ -85,7 +85,9 @@ pub struct Wanted {
     /// What was made of it ahead.
     pub ahead: Ahead,
     /// What it shows, where the call wants to know.
-    pub analysis: Option<(Analysis, Questions)>,
+    pub analysis: Option<Analysis>,
+    /// What the call wants to know.
+    pub questions: Questions,
 }
 
 /// What became of it.
@@ -147,8 +149,11 @@ pub async fn keep(
     let now = plane.clock.now();
     let id = wanted.id;
     let object = ObjectKey::original(assets.environment(), id);
-    let mut file = tokio::fs::File::from_std(staged.file);
-    plane.storage.write_file(&object, &mut file, seen.content_type).await?;
+    let mut staged = staged;
+    let bytes = staged.bytes;
+    let file = staged.file.try_clone().map_err(StagingError::from)?;
+    plane.storage.write_file(&object, file, seen.content_type).await?;
+    let md5 = staged.md5().await?.to_owned();
     let new = NewVersion {
         id,
         display_name: wanted.display_name,
@@ -164,9 +169,8 @@ pub async fn keep(
         backup: wanted.backup,
         is_moderated: wanted.is_moderated,
         format: seen.format,
-        bytes: staged.bytes,
-        md5: staged.md5,
-        sha256: staged.sha256,
+        bytes,
+        md5,
         source: seen.source,
         media: seen.media,
         origin: wanted.origin,
@@ -178,6 +182,7 @@ pub async fn keep(
         ends: wanted.ends,
         ahead: wanted.ahead,
         analysis: wanted.analysis,
+        questions: wanted.questions,
     };
     let mut unused = vec![object];
     unused.extend(new.ahead.renditions.iter().map(|(new, _)| ObjectKey::rendition(assets.environment(), id, &new.key)));

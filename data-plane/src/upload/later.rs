@@ -143,8 +143,7 @@ pub(super) async fn accept(
     let has_file = staged.is_some();
     let (order, pending) = order(request, upload, asked, kind, source, id, None)?;
     if let Some(staged) = staged {
-        let mut file = tokio::fs::File::from_std(staged.file);
-        plane.storage.write_file(&object, &mut file, "application/octet-stream").await?;
+        plane.storage.write_file(&object, staged.file, "application/octet-stream").await?;
     }
     if let Err(error) = jobs::put_as(plane.database.writer(), id, environment, order, now).await {
         // If the row is there all the same, its job finds no file and says so.

@@ -1,17 +1,28 @@
 //! Staging: the bytes of an upload in a scratch file without a name, hashed and measured while they arrive.
 
 use std::{
-    io::{Cursor, Seek, SeekFrom, Write},
+    fs::File,
+    io::{self, Cursor, Seek, SeekFrom, Write},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
+use futures::FutureExt;
 use image::ImageReader;
-use md5::Md5;
+use md5::{Digest, Md5};
 use plane_kit::error::ApiError;
-use sha2::{Digest, Sha256};
+use rustix::{
+    fs::{Mode, OFlags},
+    io::Errno,
+};
+use tokio::task::JoinHandle;
 
 /// How many first bytes are kept to tell what a file is.
 const HEAD: usize = 64 * 1024;
+/// Once so many bytes have arrived that no digest was taken of, a thread takes it beside.
+const HASHED_AT_ONCE: u64 = 512 * 1024;
+/// How much is read at a time for that.
+const BUFFER: usize = 128 * 1024;
 
 /// Why staging failed on our side.
 #[derive(Debug, thiserror::Error)]
@@ -37,29 +48,84 @@ impl Scratch {
 
     /// Begins a file.
     pub fn begin(&self) -> Result<Staging, StagingError> {
-        let file = tempfile::tempfile_in(&self.0)?;
-        Ok(Staging { file, bytes: 0, md5: Md5::new(), sha256: Sha256::new(), head: Vec::new() })
+        Ok(Staging { file: self.nameless()?, bytes: 0, head: Vec::new(), hashed: 0, hashing: None })
+    }
+
+    /// A file without a name, which an object store on the same file system can give one.
+    fn nameless(&self) -> io::Result<File> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        match rustix::fs::open(&self.0, flags, Mode::from_raw_mode(0o666)) {
+            Ok(file) => Ok(file.into()),
+            // Some file systems have no such files; there it has a name for a moment.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => tempfile::tempfile_in(&self.0),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
 /// A file that is arriving.
 pub struct Staging {
-    file: std::fs::File,
+    file: File,
     bytes: u64,
-    md5: Md5,
-    sha256: Sha256,
     head: Vec<u8>,
+    /// How much of it a digest is, or is being, taken of.
+    hashed: u64,
+    hashing: Option<Hashing>,
+}
+
+/// A digest that is taken of what has arrived, beside the task that takes it in. A thread is asked for as much as there is and then let
+/// go: none ever waits for a client.
+struct Hashing(JoinHandle<io::Result<Progress>>);
+
+/// How far a digest is.
+struct Progress {
+    md5: Md5,
+    position: u64,
+}
+
+impl Progress {
+    /// Goes on to `end`.
+    fn reach(mut self, file: &File, end: u64) -> io::Result<Self> {
+        let mut buffer = vec![0; BUFFER];
+        while self.position < end {
+            let length = usize::try_from(end - self.position).unwrap_or(usize::MAX).min(buffer.len());
+            file.read_exact_at(&mut buffer[..length], self.position)?;
+            self.md5.update(&buffer[..length]);
+            self.position += length as u64;
+        }
+        Ok(self)
+    }
+}
+
+impl Hashing {
+    fn go_on(progress: Progress, file: File, end: u64) -> Self {
+        Self(tokio::task::spawn_blocking(move || progress.reach(&file, end)))
+    }
 }
 
 impl Staging {
     /// Takes the next bytes in. The page cache takes them; nothing here waits for a disk.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), StagingError> {
         self.file.write_all(bytes)?;
-        self.md5.update(bytes);
-        self.sha256.update(bytes);
         self.bytes += bytes.len() as u64;
         let missing = HEAD.saturating_sub(self.head.len()).min(bytes.len());
         self.head.extend_from_slice(&bytes[..missing]);
+        if self.bytes - self.hashed < HASHED_AT_ONCE {
+            return Ok(());
+        }
+        let progress = match self.hashing.take() {
+            None => Progress { md5: Md5::new(), position: 0 },
+            Some(mut hashing) => match (&mut hashing.0).now_or_never() {
+                Some(progress) => progress.map_err(io::Error::other)??,
+                // What is under way is not waited for; the next one takes more.
+                None => {
+                    self.hashing = Some(hashing);
+                    return Ok(());
+                }
+            },
+        };
+        self.hashing = Some(Hashing::go_on(progress, self.file.try_clone()?, self.bytes));
+        self.hashed = self.bytes;
         Ok(())
     }
 
@@ -71,27 +137,48 @@ impl Staging {
     /// Ends the file.
     pub fn finish(mut self) -> Result<Staged, StagingError> {
         self.file.seek(SeekFrom::Start(0))?;
-        Ok(Staged {
-            file: self.file,
-            bytes: self.bytes,
-            md5: hex::encode(self.md5.finalize()),
-            sha256: hex::encode(self.sha256.finalize()),
-            head: self.head,
-        })
+        let digest = match self.hashing {
+            Some(hashing) => FileDigest::UnderWay(hashing.0),
+            None => {
+                let progress = Progress { md5: Md5::new(), position: 0 };
+                FileDigest::Known(hex::encode(progress.reach(&self.file, self.bytes)?.md5.finalize()))
+            }
+        };
+        Ok(Staged { file: self.file, bytes: self.bytes, digest, head: self.head })
+    }
+}
+
+/// The MD5 of a file, which may still be worked on.
+enum FileDigest {
+    /// In hexadecimal digits.
+    Known(String),
+    /// A thread works on it, perhaps not to the end of the file.
+    UnderWay(JoinHandle<io::Result<Progress>>),
+}
+
+impl Staged {
+    /// Its MD5 in hexadecimal digits, when it is there.
+    pub async fn md5(&mut self) -> Result<&str, StagingError> {
+        if let FileDigest::UnderWay(digest) = &mut self.digest {
+            let progress = digest.await.map_err(io::Error::other)??;
+            let rest = Hashing::go_on(progress, self.file.try_clone()?, self.bytes);
+            let progress = rest.0.await.map_err(io::Error::other)??;
+            self.digest = FileDigest::Known(hex::encode(progress.md5.finalize()));
+        }
+        match &self.digest {
+            FileDigest::Known(text) => Ok(text),
+            FileDigest::UnderWay(_) => Err(io::Error::other("a digest was not taken").into()),
+        }
     }
 }
 
 /// A file that has arrived whole.
-#[derive(Debug)]
 pub struct Staged {
     /// The file, at its beginning.
-    pub file: std::fs::File,
+    pub file: File,
     /// Size.
     pub bytes: u64,
-    /// MD5 in hexadecimal digits.
-    pub md5: String,
-    /// SHA-256 in hexadecimal digits.
-    pub sha256: String,
+    digest: FileDigest,
     /// The first bytes.
     pub head: Vec<u8>,
 }
@@ -108,15 +195,30 @@ impl Staged {
 mod tests {
     use super::*;
 
-    #[test]
-    fn staging_measures_and_hashes_what_was_written() {
+    #[tokio::test]
+    async fn staging_measures_and_hashes_what_was_written() {
         let folder = tempfile::tempdir().unwrap();
-        let mut staging = Scratch::open(folder.path()).unwrap().begin().unwrap();
+        let scratch = Scratch::open(folder.path()).unwrap();
+        let mut staging = scratch.begin().unwrap();
         staging.write(b"hello ").unwrap();
         staging.write(b"world").unwrap();
-        let staged = staging.finish().unwrap();
+        let mut staged = staging.finish().unwrap();
         assert_eq!((staged.bytes, staged.head.as_slice()), (11, b"hello world".as_slice()));
-        assert_eq!(staged.md5, "5eb63bbbe01eeed093cb22bb8f5acdc3");
+        assert_eq!(staged.md5().await.unwrap(), "5eb63bbbe01eeed093cb22bb8f5acdc3");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "a scratch file has no name");
+    }
+
+    #[tokio::test]
+    async fn whatever_the_pieces_the_digest_is_of_the_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let scratch = Scratch::open(folder.path()).unwrap();
+        let bytes: Vec<u8> = (0..3_000_017_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let expected = hex::encode(Md5::digest(&bytes));
+        for length in [1000, 64 * 1024, 300_000, 3_000_017] {
+            let mut staging = scratch.begin().unwrap();
+            bytes.chunks(length).for_each(|piece| staging.write(piece).unwrap());
+            let mut staged = staging.finish().unwrap();
+            assert_eq!(staged.md5().await.unwrap(), expected, "in pieces of {length}");
+        }
     }
 }

@@ -75,9 +75,9 @@ pub async fn store(
         };
     }
     let early = ahead.early.clone();
-    let is_looked_at = resolved.analyses.is_any() && seen.source.is_some();
-    let analysis = match is_looked_at {
-        true => Some((analyses::of_staged(plane, tenant, &staged).await?, resolved.analyses)),
+    let questions = resolved.analyses;
+    let analysis = match questions.is_any() && seen.source.is_some() {
+        true => Some(analyses::of_staged(plane, tenant, &staged).await?),
         false => None,
     };
     let wanted = Wanted {
@@ -103,6 +103,7 @@ pub async fn store(
         ends,
         ahead,
         analysis,
+        questions,
     };
     match keep::keep(plane, &assets, permitted, staged, seen, wanted).await? {
         Kept::Stored(asset) => Ok(Some(Stored { asset, is_existing: false, early })),

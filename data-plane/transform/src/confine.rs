@@ -1,7 +1,12 @@
 //! What a render worker may not do. Decoders meet hostile bytes, so a worker gives up, before it reads any, everything that
 //! decoding does not need.
 
-use std::{io, os::fd::RawFd};
+use std::{
+    ffi::{OsStr, OsString},
+    io,
+    os::{fd::RawFd, unix::process::CommandExt},
+    process::Command,
+};
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal, set_dumpable_behavior, setrlimit};
 
@@ -93,6 +98,11 @@ const ARCHITECTURE: u32 = 0xc000_00b7;
 /// changes nothing, and neither does a processor whose call numbers are not known here.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub fn filter_calls() {
+    filter_calls_but(&[]);
+}
+
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+fn filter_calls_but(allowed: &[libc::c_long]) {
     // Offsets into the kernel's description of a call: its number, then the architecture whose numbers it counts by.
     const NUMBER: u32 = 0;
     const ARCH: u32 = 4;
@@ -112,7 +122,7 @@ pub fn filter_calls() {
         step(at_least, X32_BIT, 0, 1),
         step(verdict, deny, 0, 0),
     ];
-    for call in FORBIDDEN {
+    for call in FORBIDDEN.iter().filter(|call| !allowed.contains(call)) {
         program.push(step(equal, *call as u32, 0, 1));
         program.push(step(verdict, deny, 0, 0));
     }
@@ -133,3 +143,26 @@ pub fn filter_calls() {
 /// Without known call numbers there is nothing to filter by.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub fn filter_calls() {}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn filter_calls_but(_: &[libc::c_long]) {}
+
+/// Limits of a program of others.
+const CPU_SECONDS: u64 = 10;
+const ADDRESS_SPACE_BYTES: u64 = 2 << 30;
+const FILE_BYTES: u64 = 1 << 20;
+
+/// Becomes a program of others that meets hostile bytes, confined as a render worker is but for the one call that starts it. What it
+/// reads and writes are the standard descriptors; all others are closed. Comes back only where it cannot be started.
+pub fn become_confined(program: &OsStr, arguments: &[OsString]) -> io::Error {
+    let confined = || {
+        isolate(2)?;
+        limit(Resource::Cpu, CPU_SECONDS)?;
+        limit_memory(ADDRESS_SPACE_BYTES, FILE_BYTES)
+    };
+    if let Err(error) = confined() {
+        return error;
+    }
+    filter_calls_but(&[libc::SYS_execve]);
+    Command::new(program).args(arguments).exec()
+}

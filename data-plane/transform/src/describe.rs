@@ -13,8 +13,8 @@ use crate::{
 
 /// Longest text of one thing that a file says, in characters.
 const LONGEST: usize = 2_000;
-/// How many things are told.
-const MOST: usize = 400;
+/// How much of one kind is told, in bytes. Several kinds have to fit into a message, with what JSON adds.
+const MOST_BYTES: usize = 96 * 1024;
 /// Millimetres of an inch.
 const INCH: f64 = 25.4;
 
@@ -72,11 +72,30 @@ fn of_header(format: Format, image: &Image<'_>, bytes: &[u8]) -> BTreeMap<String
     said
 }
 
-/// Bounds what a file can say.
+/// Bounds what a file can say, and leaves out what no text holds everywhere.
 fn kept(said: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let short = |text: String| match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => text[..end].to_owned(),
-        None => text,
+    let mut room = MOST_BYTES;
+    let clean = |text: &str| -> String {
+        text.chars().filter(|c| !c.is_control() || *c == '\n' || *c == '\t').take(LONGEST).collect()
     };
-    said.into_iter().take(MOST).map(|(name, text)| (short(name), short(text))).collect()
+    let said = said.iter().map(|(name, text)| (clean(name), clean(text)));
+    let fits = |(name, text): &(String, String)| {
+        room = room.saturating_sub(name.len() + text.len());
+        room > 0
+    };
+    said.take_while(fits).filter(|(name, text)| !name.is_empty() && !text.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_file_says_is_bounded_and_clean() {
+        let said = kept(BTreeMap::from([("a\0".into(), "x\0y\u{1}z".into()), ("b".into(), "\0".into())]));
+        assert_eq!(said, BTreeMap::from([("a".to_owned(), "xyz".to_owned())]));
+        let long = (0..1000).map(|at| (format!("{at:04}"), "x".repeat(LONGEST * 2))).collect();
+        let bytes: usize = kept(long).iter().map(|(name, text)| name.len() + text.len()).sum();
+        assert!((MOST_BYTES / 2..=MOST_BYTES).contains(&bytes), "{bytes}");
+    }
 }

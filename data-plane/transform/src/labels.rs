@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use exif::{In, Reader, Tag, Value};
+use exif::{Error, In, Reader, Tag, Value};
 use roxmltree::Document;
 
 /// Names and texts.
@@ -10,14 +10,19 @@ pub type Labels = BTreeMap<String, String>;
 
 /// Longest XMP that is read, in bytes.
 const LONGEST_XMP: usize = 512 * 1024;
+/// How many items of a list are told.
+const MOST_ITEMS: usize = 200;
 /// Where the lists of XMP have their items.
 const RDF: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#";
 
 /// EXIF of the picture itself; that of an embedded thumbnail says nothing of it.
 pub fn exif(bytes: &[u8]) -> Labels {
     let bytes = bytes.strip_prefix(b"Exif\0\0").unwrap_or(bytes);
-    let Ok(read) = Reader::new().read_raw(bytes.to_vec()) else {
-        return Labels::new();
+    let read = match Reader::new().continue_on_error(true).read_raw(bytes.to_vec()) {
+        Ok(read) => read,
+        // A field that cannot be read takes none of the others along.
+        Err(Error::PartialResult(partial)) => partial.into_inner().0,
+        Err(_) => return Labels::new(),
     };
     let is_shown = |tag: Tag| tag.description().is_some() && !matches!(tag, Tag::MakerNote);
     read.fields()
@@ -86,7 +91,11 @@ pub fn xmp(bytes: &[u8]) -> Labels {
         return Labels::new();
     };
     let mut said = Labels::new();
-    for description in document.descendants().filter(|node| node.has_tag_name((RDF, "Description"))) {
+    let is_description = |node: &roxmltree::Node<'_, '_>| {
+        // Those of a structure within another are nested deeper, and each would tell all below it once more.
+        node.has_tag_name((RDF, "Description")) && node.parent().is_some_and(|parent| parent.has_tag_name((RDF, "RDF")))
+    };
+    for description in document.descendants().filter(is_description) {
         for attribute in description.attributes().filter(|attribute| attribute.namespace() != Some(RDF)) {
             if attribute.namespace().is_some() {
                 said.insert(attribute.name().to_owned(), attribute.value().trim().to_owned());
@@ -98,6 +107,7 @@ pub fn xmp(bytes: &[u8]) -> Labels {
                 .filter(|node| node.has_tag_name((RDF, "li")))
                 .filter_map(|item| item.text())
                 .map(str::trim)
+                .take(MOST_ITEMS)
                 .collect();
             let text = match items.is_empty() {
                 true => property.text().unwrap_or_default().trim().to_owned(),

@@ -21,7 +21,7 @@ pub mod container;
 pub mod protocol;
 
 #[cfg(feature = "render")]
-mod confine;
+pub mod confine;
 #[cfg(feature = "render")]
 mod describe;
 #[cfg(feature = "render")]

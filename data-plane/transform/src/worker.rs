@@ -51,7 +51,12 @@ fn serve(socket_fd: RawFd) -> io::Result<()> {
         let outcome =
             work(&job, &source, result, setup.result_bytes).unwrap_or_else(|refused| Outcome::Refused { refused });
         let cpu_micros = cpu_micros().saturating_sub(before);
-        protocol::send(&mut socket, &Answer { id: job.id, outcome, cpu_micros, max_rss_bytes: max_rss_bytes() })?;
+        let mut answer = Answer { id: job.id, outcome, cpu_micros, max_rss_bytes: max_rss_bytes() };
+        if protocol::frame(&answer).is_err() {
+            let refused = Refused::new(RefusedKind::Failed, "what was found is more than can be told");
+            answer.outcome = Outcome::Refused { refused };
+        }
+        protocol::send(&mut socket, &answer)?;
         if resident_bytes() > TRIM_ABOVE_BYTES {
             // SAFETY: asks the allocator to return free pages; no memory in use is touched.
             unsafe { libc::malloc_trim(0) };

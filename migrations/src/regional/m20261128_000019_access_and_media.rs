@@ -1,4 +1,4 @@
-//! Who may have an asset, whether its versions are to be kept, and what is known of sound and moving pictures.
+//! Who may have an asset, whether its versions are to be kept, what is known of sound and moving pictures, and what pictures show.
 
 use sea_orm_migration::{prelude::*, schema::*};
 

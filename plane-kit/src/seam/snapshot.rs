@@ -25,8 +25,9 @@ pub enum Standing {
     Deleted,
 }
 
-/// Limits of an environment.
+/// Limits of an environment, which its own settings can only narrow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Limits {
     /// Largest upload in bytes.
     pub upload_bytes: u64,

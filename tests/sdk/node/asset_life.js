@@ -231,6 +231,41 @@ async function main() {
   const { derived } = await api.resource(remote, { type: 'fetch' });
   assert.deepEqual(derived.map((item) => item.transformation), ['c_scale,w_50']);
   assert.deepEqual((await api.delete_derived_resources([derived[0].id])).deleted, { [derived[0].id]: 'deleted' });
+  assert.deepEqual((await api.resource_types()).resource_types, ['image', 'raw', 'video']);
+  assert.equal((await api.config({ settings: true })).settings.folder_mode, 'dynamic');
+  const extra = await uploader.upload(photo, { public_id: 'life/extra', eager: [{ width: 20, crop: 'scale' }] });
+  const derivedGone = await api.delete_derived_by_transformation('life/extra', [{ width: 20, crop: 'scale' }]);
+  assert.deepEqual(derivedGone.deleted_counts['life/extra'], { original: 0, derived: 1 });
+
+  // Streams and parts by every way there is, and forms that a browser sends.
+  const settled = (begin) => new Promise((done, failed) => begin((error, result) => (error ? failed(error) : done(result))));
+  const unsigned = await api.create_upload_preset({ name: 'life_form', unsigned: true, folder: 'life' });
+  const streamed = [
+    await settled((done) => fs.createReadStream(photo).pipe(uploader.unsigned_upload_stream(unsigned.name, done))),
+    await settled((done) => uploader.upload_chunked(photo, done, { resource_type: 'image', public_id: 'life/parts' })),
+  ];
+  const large = await settled((done) =>
+    fs.createReadStream(photo).pipe(uploader.upload_large_stream(null, done, { public_id: 'life/large.jpg' })));
+  assert.deepEqual([large.resource_type, large.etag], ['raw', extra.etag]);
+  assert.equal((await api.delete_resources(['life/large.jpg'], { resource_type: 'raw' })).partial, false);
+  const sent = (address, fields) => {
+    const form = new FormData();
+    Object.entries(fields).forEach(([name, value]) => form.append(name, String(value)));
+    form.append('file', new Blob([fs.readFileSync(photo)]), 'form.jpg');
+    return fetch(address, { method: 'POST', body: form, redirect: 'manual' });
+  };
+  const fields = JSON.parse(uploader.upload_tag_params({ public_id: 'life/form' }));
+  streamed.push(await (await sent(uploader.upload_url(), fields)).json());
+  const tag = uploader.unsigned_image_upload_tag('photo', unsigned.name);
+  assert.ok(tag.includes(unsigned.name) && uploader.image_upload_tag('photo').includes('data-form-data'), tag);
+  const direct = uploader.direct_upload('https://example.com/done', { public_id: 'life/direct' });
+  const callback = await sent(direct.form_attrs.action, direct.hidden_fields);
+  assert.ok([200, 302].includes(callback.status), `${callback.status} ${await callback.text()}`);
+  streamed.push(await api.resource('life/direct'));
+  assert.ok(streamed.every((stored) => stored.etag === extra.etag), JSON.stringify(streamed));
+  await api.delete_upload_preset(unsigned.name);
+  const byIds = await api.delete_resources_by_asset_ids([extra, ...streamed].map((stored) => stored.asset_id));
+  assert.equal(Object.values(byIds.deleted).filter((outcome) => outcome === 'deleted').length, 5);
   const gone = await api.delete_resources(['life/a', 'life/nobody']);
   assert.deepEqual(gone.deleted, { 'life/a': 'deleted', 'life/nobody': 'not_found' });
   assert.deepEqual(gone.deleted_counts['life/a'], { original: 1, derived: 0 });

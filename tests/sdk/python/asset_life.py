@@ -230,6 +230,14 @@ def main(photo, remote):
     derived = api.resource(remote, type="fetch")["derived"]
     assert [item["transformation"] for item in derived] == ["c_scale,w_50"], derived
     assert api.delete_derived_resources([derived[0]["id"]])["deleted"] == {derived[0]["id"]: "deleted"}
+    assert api.resource_types()["resource_types"] == ["image", "raw", "video"]
+    extra = uploader.upload_image(photo, public_id="life/extra", eager=[{"width": 20, "crop": "scale"}])
+    assert (extra.public_id, extra.metadata["eager"][0]["width"]) == ("life/extra", 20), extra.metadata
+    answer = api.delete_derived_by_transformation("life/extra", {"width": 20, "crop": "scale"})
+    assert answer["deleted_counts"]["life/extra"] == {"original": 0, "derived": 1}, answer
+    other = uploader.upload_resource(photo, public_id="life/other").metadata
+    answer = api.delete_resources_by_asset_ids([extra.metadata["asset_id"], other["asset_id"]])
+    assert set(answer["deleted"].values()) == {"deleted"} and len(answer["deleted"]) == 2, answer
     gone = api.delete_resources(["life/a", "life/nobody"])
     assert gone["deleted"] == {"life/a": "deleted", "life/nobody": "not_found"}, gone
     assert gone["deleted_counts"]["life/a"] == {"original": 1, "derived": 0} and gone["partial"] is False, gone

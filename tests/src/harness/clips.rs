@@ -17,6 +17,12 @@ pub fn mp3() -> Vec<u8> {
     made("tone.mp3", TONE, &["-c:a", "libmp3lame", "-b:a", "64k"])
 }
 
+/// A picture in a container that videos come in, too.
+pub fn avif() -> Vec<u8> {
+    let still = ["-f", "lavfi", "-i", "testsrc=size=64x64:rate=1:duration=1"];
+    made("still.avif", &still, &["-frames:v", "1", "-c:v", "libaom-av1", "-still-picture", "1"])
+}
+
 /// A playlist, which names another file.
 pub fn playlist(names: &str) -> Vec<u8> {
     format!("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n#EXTINF:1.0,\n{names}\n#EXT-X-ENDLIST\n").into_bytes()

@@ -4,6 +4,8 @@
 //! one the file is put together in a scratch file and goes the way of every upload; the transaction that names the asset also says
 //! that the upload is done, so a last chunk that is sent once more is answered with the asset that there is.
 
+use std::os::unix::fs::FileExt;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::TryStreamExt;
 use plane_kit::{
@@ -69,6 +71,21 @@ async fn find(
         .await
 }
 
+/// The digest of a chunk, in hexadecimal digits, by which the same bytes are known when they come again.
+async fn sha256_of(file: std::fs::File, bytes: u64) -> Result<String, StagingError> {
+    let digest = tokio::task::spawn_blocking(move || {
+        let (mut digest, mut buffer, mut position) = (Sha256::new(), vec![0; 256 * 1024], 0);
+        while position < bytes {
+            let length = usize::try_from(bytes - position).unwrap_or(usize::MAX).min(buffer.len());
+            file.read_exact_at(&mut buffer[..length], position)?;
+            digest.update(&buffer[..length]);
+            position += length as u64;
+        }
+        Ok(hex::encode(digest.finalize()))
+    });
+    digest.await.map_err(std::io::Error::other).and_then(|digest| digest).map_err(StagingError::from)
+}
+
 /// Takes a chunk. `public_id` is what the asset will be called, unless another chunk was faster.
 pub async fn collect(
     plane: &Plane,
@@ -79,11 +96,12 @@ pub async fn collect(
 ) -> Result<Collected, ApiError> {
     let now = plane.clock.now();
     let environment = upload.environment();
-    let new = Held { position: chunk.position(), bytes: staged.bytes, sha256: staged.sha256 };
+    let (file, bytes) = (staged.file, staged.bytes);
+    let sha256 = sha256_of(file.try_clone().map_err(StagingError::from)?, bytes).await?;
+    let new = Held { position: chunk.position(), bytes, sha256 };
     let id = uuid_at(now);
     let object = ObjectKey::chunk(environment, id);
-    let mut file = tokio::fs::File::from_std(staged.file);
-    plane.storage.write_file(&object, &mut file, "application/octet-stream").await?;
+    plane.storage.write_file(&object, file, "application/octet-stream").await?;
     match put(plane, upload, chunk, &new, id, public_id, now).await {
         Ok((collected, Admitted::New)) => Ok(collected),
         Ok((collected, Admitted::Known)) => {
