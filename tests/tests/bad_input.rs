@@ -109,7 +109,7 @@ async fn uploads_that_cannot_be_accepted_leave_nothing_behind() {
             ("name with a control character", tenant.upload(picture()).public_id("a\u{1}b"), 400, "public_id"),
             ("name that climbs", tenant.upload(picture()).public_id("../../etc/passwd"), 400, "public_id"),
             ("boolean that is none", tenant.upload(picture()).parameter("overwrite", "perhaps"), 400, "overwrite"),
-            ("not built: phash", tenant.upload(picture()).parameter("phash", "1"), 400, "phash"),
+            ("not built: ocr", tenant.upload(picture()).parameter("ocr", "adv_ocr"), 400, "ocr"),
             ("not built: moderation", tenant.upload(picture()).parameter("moderation", "aws_rek"), 400, "aws_rek"),
             (
                 "a chunk of no upload",

@@ -110,9 +110,9 @@ async fn what_could_never_be_is_refused_at_once(tenant: Tenant) {
     for (upload, part) in [
         (later().public_id("a?b"), "public_id"),
         (later().parameter("eager", "w_many"), "width"),
-        (later().parameter("phash", "1"), "phash"),
+        (later().parameter("ocr", "adv_ocr"), "ocr"),
         (later().parameter("transformation", "f_auto"), "f_auto"),
-        (later().action("video/upload"), "video"),
+        (later().action("video/upload").parameter("eager", "w_10"), "video"),
         (tenant.upload(Vec::new()).parameter("async", "1"), "Empty"),
         (tenant.upload(pictures::small_jpeg(1)).parameter("async", "perhaps"), "async"),
     ] {

@@ -90,6 +90,9 @@ async fn main() {
     if is_wanted("upload") {
         uploads::uploads(&photos).await;
     }
+    if is_wanted("upload-memory") {
+        uploads::memory().await;
+    }
 }
 
 /// The photos of all figures that take some.

@@ -8,10 +8,16 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
-use safelight_tests::harness::{client::Tenant, server::Dev};
+use safelight_tests::harness::{client::Tenant, pictures, server::Dev};
 
-use super::{PHOTOS_A_ROUND, ROUNDS, median, spread};
+use super::{PHOTOS_A_ROUND, ROUNDS, median, process::Sampler, spread};
 
+/// Small pictures of which memory is measured: those after which it should not grow any more, and all.
+const SETTLED: usize = 1_000;
+const SMALL: usize = 10_000;
+/// Bytes of a part of the large file, and how many parts it has.
+const PART: usize = 20_000_000;
+const PARTS: usize = 100;
 /// How many uploads are under way at once, in turn.
 const AT_ONCE: [usize; 2] = [1, 4];
 
@@ -72,4 +78,41 @@ async fn upload(tenant: &Tenant, bodies: Vec<Vec<u8>>, at_once: usize, name: &st
     });
     calls.buffer_unordered(at_once).collect::<Vec<()>>().await;
     count / started.elapsed().as_secs_f64()
+}
+
+/// Figure 10: memory while many small pictures and one large file are uploaded.
+pub async fn memory() {
+    println!("\n10. memory of the process tree while {SMALL} small pictures and a file of 2 GB are uploaded");
+    let limit = [("SAFELIGHT_CONTROL__LIMITS__UPLOAD_BYTES", "4000000000")];
+    let server = Dev::start_with(&["--seed", "none"], &limit).await;
+    let tenant = server.tenant();
+    let some: Vec<Vec<u8>> = (0..16).map(pictures::small_jpeg).collect();
+    let small = async |range: std::ops::Range<usize>| {
+        let bodies = range.clone().map(|at| some[at % some.len()].clone()).collect();
+        upload(&tenant, bodies, 4, &format!("small-{}", range.start)).await
+    };
+    let sampler = Sampler::start(server.ready.pid);
+    small(0..SETTLED).await;
+    let settled = sampler.finish().megabytes;
+    let sampler = Sampler::start(server.ready.pid);
+    small(SETTLED..SMALL).await;
+    let all = sampler.finish().megabytes;
+    println!(
+        "   small: {settled:.0} MB up to the first {SETTLED}, {all:.0} MB after them, growth {:.1} %, wanted at most 5 %",
+        (all / settled - 1.0) * 100.0
+    );
+    let sampler = Sampler::start(server.ready.pid);
+    for part in 0..PARTS {
+        let first = part * PART;
+        let range = format!("bytes {first}-{}/{}", first + PART - 1, PART * PARTS);
+        let bytes = vec![u8::try_from(part).expect("a small number"); PART];
+        let sent = tenant.upload(bytes).action("raw/upload").public_id("large");
+        sent.header("x-unique-upload-id", "large").header("content-range", &range).send().await.ok();
+    }
+    let large = sampler.finish().megabytes;
+    let part = PART as f64 / 1e6;
+    println!(
+        "   large: {large:.0} MB, {:+.0} MB beside the small ones, wanted at most a part ({part:.0} MB)",
+        large - all
+    );
 }
