@@ -38,6 +38,8 @@ pub struct Links {
     secure: String,
     /// Says which keys are accepted now and may sign an address.
     clock: Arc<dyn Clock>,
+    /// Whether addresses are signed that need it.
+    signs: bool,
 }
 
 impl fmt::Debug for Links {
@@ -50,7 +52,12 @@ impl Links {
     /// Links that begin with a public address, as in `http://127.0.0.1:7788`. The secure ones have the same host and port.
     pub fn new(public_url: &str, clock: Arc<dyn Clock>) -> Self {
         let rest = public_url.split_once("://").map_or(public_url, |(_, rest)| rest);
-        Self { plain: public_url.to_owned(), secure: format!("https://{rest}"), clock }
+        Self { plain: public_url.to_owned(), secure: format!("https://{rest}"), clock, signs: true }
+    }
+
+    /// The same for whoever may not have what a signed address opens.
+    pub fn for_strangers(&self) -> Self {
+        Self { signs: false, ..self.clone() }
     }
 
     /// `url` and `secure_url` of an asset's original, or of a derived asset of it.
@@ -71,7 +78,10 @@ impl Links {
             asset.name.delivery_type.name().to_owned(),
         ];
         let is_open = asset.name.delivery_type == DeliveryType::Upload && !asset.access.wants_signature();
-        if !is_open && let Some(secret) = tenant.delivery_secrets(self.clock.now()).next() {
+        if !is_open
+            && self.signs
+            && let Some(secret) = tenant.delivery_secrets(self.clock.now()).next()
+        {
             let algorithm = tenant.snapshot.settings.url_signature_algorithm.unwrap_or(Algorithm::Sha1);
             pieces.push(signature_piece(transformation, &source, secret, algorithm));
         }

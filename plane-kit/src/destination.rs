@@ -39,7 +39,12 @@ impl Destination {
             )));
         }
         match Url::parse(text) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.host_str().is_some() => {
+            // What the parser would take out of the middle, as line ends, is no part of an address.
+            Ok(url)
+                if matches!(url.scheme(), "http" | "https")
+                    && url.host_str().is_some()
+                    && !text.chars().any(char::is_control) =>
+            {
                 Ok(Self::Webhook(text.to_owned()))
             }
             _ => refused("an http or https address, or poll:// and a channel"),

@@ -23,7 +23,7 @@ pub struct LimitsArguments {
     /// Cloud name of the product environment
     #[arg(long, value_name = "NAME")]
     cloud: String,
-    /// A limit and its value: upload_bytes, image_pixels, or admin_calls_per_hour (0 is no limit)
+    /// A limit and its value: upload_bytes and image_pixels, at least 1, or admin_calls_per_hour, of which 0 is no limit
     #[arg(long, value_name = "NAME=VALUE", value_parser = number)]
     set: Vec<(String, u64)>,
     /// Answer with one line of JSON

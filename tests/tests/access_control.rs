@@ -144,6 +144,12 @@ async fn rules_can_be_changed_and_stay_when_other_bytes_come() {
         tenant.upload(pictures::small_jpeg(3)).unsigned("closed").public_id("c").parameter("access_mode", "public");
     assert_eq!(stranger.send().await.status, 400);
     tenant.upload(pictures::small_jpeg(3)).unsigned("closed").public_id("c").send().await.ok();
+    // What was there before a stranger is told of, and gets no address that would open it.
+    let body = json!({"name": "open", "unsigned": true, "eager": "w_10"});
+    tenant.send(Method::POST, "upload_presets", body).await.ok();
+    let known = tenant.upload(pictures::small_jpeg(3)).unsigned("open").public_id("c").send().await.ok();
+    assert_eq!(known["existing"], true);
+    assert!(!known.to_string().contains("s--"), "{known}");
     assert_eq!(tenant.fetch("image/upload/c.jpg").await.status, 401);
 }
 

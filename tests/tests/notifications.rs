@@ -241,7 +241,8 @@ async fn triggers_are_made_changed_and_taken_away(tenant: Tenant) {
         (json!({"uri": "https://a.test", "event_type": "uplod"}), "uplod"),
         (json!({"uri": "ftp://a.test", "event_type": "upload"}), "ftp://a.test"),
         (json!({"uri": "poll://*", "event_type": "upload"}), "poll://*"),
-        (json!({"uri": "https://a.test", "event_type": "publish"}), "publish"),
+        (json!({"uri": "https://a.test", "event_type": "explode"}), "explode"),
+        (json!({"uri": "https://a.test/one\nhttps://a.test/two", "event_type": "upload"}), "an http or https address"),
         (json!({"uri": "https://a.test", "event_type": "upload", "uri_type": "poll"}), "uri_type"),
         (json!({"uri": "https://a.test", "event_type": "upload", "uri_type": "flow"}), "flow"),
     ] {

@@ -401,5 +401,10 @@ async fn an_operator_widens_what_settings_can_only_narrow() {
         assert!(!refused.status.success() && refused.stderr.contains(part), "{set}: {}", refused.stderr);
     }
     server.restart().await;
-    server.tenant().upload(picture).public_id("a").send().await.ok();
+    let tenant = server.tenant();
+    eventually("a picture that is taken", LIMIT, async || {
+        let taken = tenant.upload(picture.clone()).public_id("a").send().await;
+        (taken.status == 200).then_some(())
+    })
+    .await;
 }

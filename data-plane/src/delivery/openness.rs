@@ -23,7 +23,7 @@ pub(crate) fn check(
         // Rounded down, so that nothing is kept when the window has closed.
         Openness::Window(Some(end)) => Ok(KeptFor::asker((end - now).num_seconds().unsigned_abs())),
         Openness::Signed if admitted.is_signed() => Ok(KeptFor::asker(0)),
-        Openness::Signed => refused("the address has to be signed"),
+        Openness::Signed => refused("the address has to be signed (tokens, `__cld_token__`, are not built yet)"),
         Openness::Closed => refused("it is outside of the time in which it is open"),
     }
 }

@@ -201,8 +201,13 @@ async fn take_upload(
 /// The answer to an upload.
 async fn shown(plane: &DataPlane, upload: &AuthorizedUpload, stored: &Stored) -> Result<UploadResult, ApiError> {
     let Stored { asset, is_existing, early } = stored;
-    let result = UploadResult::new(&plane.links, upload.tenant(), asset, upload.access_key());
-    let mut result = result.with_early(&plane.links, upload.tenant(), asset, early);
+    // Who has no key is told of what was there before, and gets no address that would open it.
+    let links = match *is_existing && !upload.is_signed() {
+        true => plane.links.for_strangers(),
+        false => plane.links.clone(),
+    };
+    let result = UploadResult::new(&links, upload.tenant(), asset, upload.access_key());
+    let mut result = result.with_early(&links, upload.tenant(), asset, early);
     result.existing = is_existing.then_some(true);
     let assets = AssetStore::of(upload, &plane.database, &plane.settings.region.name);
     let wanted = Questions::read(upload.params())?;
@@ -298,8 +303,10 @@ async fn ended(
         Some(eager) => Box::pin(of_existing(plane, upload, eager, &asset, false)).await?.0,
         None => Vec::new(),
     };
-    let result = UploadResult::new(&plane.links, upload.tenant(), &asset, upload.access_key());
-    let mut result = result.with_early(&plane.links, upload.tenant(), &asset, &early);
+    // It may be one that was there before and was kept.
+    let links = if upload.is_signed() { plane.links.clone() } else { plane.links.for_strangers() };
+    let result = UploadResult::new(&links, upload.tenant(), &asset, upload.access_key());
+    let mut result = result.with_early(&links, upload.tenant(), &asset, &early);
     result.done = Some(true);
     Ok(Taken::Asset(Box::new(result)))
 }
