@@ -1,20 +1,13 @@
-//! What pictures show and what their files say: found by a worker when somebody first wants to know, and kept with the version.
+//! What pictures show and what their files say, as calls are told of it.
 
-use plane_kit::error::ApiError;
+pub mod find;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use transform::analysis::Analysis;
 use utoipa::ToSchema;
 
-use crate::{
-    Plane,
-    assets::{AssetStore, analyses::Questions, record::AssetRecord},
-    delivery::{Failure, make::original_of},
-    media::facts::MediaFacts,
-    render::{RenderError, SourceFile},
-    tenants::Tenant,
-    upload::{keep::refused_file, stage::Staged},
-};
+use crate::{assets::analyses::Questions, media::facts::MediaFacts};
 
 /// What was found of what was wanted.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
@@ -94,59 +87,4 @@ fn streams(media: &MediaFacts) -> Value {
         say("dar", video.stream.dar.as_deref().map(Value::from));
     }
     Value::Object(said)
-}
-
-/// Looks at a picture that has no name yet.
-pub async fn of_staged(plane: &Plane, tenant: &Tenant, staged: &Staged) -> Result<Analysis, ApiError> {
-    let source = SourceFile::from_file(&staged.file).map_err(|error| ApiError::internal(&error))?;
-    plane.render.describe(tenant.id().0.as_u128().into(), source).await.map_err(refused_file)
-}
-
-/// What is known of an asset's picture; it is looked at if nobody has yet. Nothing of what is no picture.
-pub async fn of_asset(
-    plane: &Plane,
-    tenant: &Tenant,
-    assets: &AssetStore<'_>,
-    asset: &AssetRecord,
-) -> Result<Option<Analysis>, ApiError> {
-    if asset.version.source.is_none() {
-        return Ok(None);
-    }
-    if let Some(known) = assets.analysis(asset.version.id).await? {
-        return Ok(Some(known));
-    }
-    let (source, _room) = original_of(plane, asset).await.map_err(Failure::into_error)?;
-    let seen = match plane.render.describe(tenant.id().0.as_u128().into(), source).await {
-        // What cannot be looked at shows nothing, and is not looked at again.
-        Err(RenderError::Refused(_)) => Analysis::default(),
-        seen => seen.map_err(refused_file)?,
-    };
-    assets.keep_analysis(asset.version.id, &seen).await?;
-    Ok(Some(seen))
-}
-
-/// What a call that has changed an asset wants to know of it. What cannot be found out now is left out: the change was made.
-pub async fn shown_after(
-    plane: &Plane,
-    tenant: &Tenant,
-    assets: &AssetStore<'_>,
-    asset: &AssetRecord,
-    questions: Questions,
-) -> Option<AnalysisView> {
-    shown(plane, tenant, assets, asset, questions).await.ok().flatten()
-}
-
-/// What a call wants to know of an asset.
-pub async fn shown(
-    plane: &Plane,
-    tenant: &Tenant,
-    assets: &AssetStore<'_>,
-    asset: &AssetRecord,
-    wanted: Questions,
-) -> Result<Option<AnalysisView>, ApiError> {
-    if !wanted.is_any() {
-        return Ok(None);
-    }
-    let analysis = of_asset(plane, tenant, assets, asset).await?;
-    Ok(Some(AnalysisView::new(wanted, analysis.as_ref(), asset.version.media.as_ref())))
 }

@@ -14,7 +14,7 @@ use super::paging::cursor;
 use crate::{
     DataPlane,
     access::{ReadAssets, TenantGrant, WriteAssets},
-    analyses,
+    analyses::find,
     assets::{
         ActsFor, AssetStore,
         analyses::Questions,
@@ -290,7 +290,7 @@ async fn detail(
     let mut view = ResourceDetail::new(&plane.links, grant.tenant(), &asset, &derived);
     view.derived_next_cursor = next.map(|cursor| cursor.print(listing));
     let wanted = Questions::read(params)?;
-    view.analysis = analyses::shown(plane, grant.tenant(), &store(plane, grant), &asset, wanted).await?;
+    view.analysis = find::shown(plane, grant.tenant(), &store(plane, grant), &asset, wanted).await?;
     if params.boolean("faces")? == Some(true) {
         view.faces = Some(asset.coordinates.faces.clone());
     }

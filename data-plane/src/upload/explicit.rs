@@ -14,7 +14,8 @@ use super::{
     parameters::check_public_id,
 };
 use crate::{
-    DataPlane, analyses,
+    DataPlane,
+    analyses::find,
     assets::{
         AssetStore,
         analyses::Questions,
@@ -162,6 +163,6 @@ pub async fn explicit(
     ahead::tell(&plane, &call, &asset, &early).await?;
     let result = UploadResult::new(&plane.links, call.tenant(), &asset, call.access_key());
     let mut result = result.with_early(&plane.links, call.tenant(), &asset, &early);
-    result.analysis = analyses::shown_after(&plane, call.tenant(), &assets, &asset, wanted).await;
+    result.analysis = find::shown_after(&plane, call.tenant(), &assets, &asset, wanted).await;
     Ok(HttpResponse::Ok().json(result))
 }

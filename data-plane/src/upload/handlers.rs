@@ -26,7 +26,7 @@ use super::{
 use crate::{
     DataPlane,
     access::named_operation,
-    analyses,
+    analyses::find,
     assets::{AssetStore, analyses::Questions, commit::Ends, record::ResourceType},
     views::UploadResult,
 };
@@ -211,7 +211,7 @@ async fn shown(plane: &DataPlane, upload: &AuthorizedUpload, stored: &Stored) ->
     result.existing = is_existing.then_some(true);
     let assets = AssetStore::of(upload, &plane.database, &plane.settings.region.name);
     let wanted = Questions::read(upload.params())?;
-    result.analysis = analyses::shown_after(plane, upload.tenant(), &assets, asset, wanted).await;
+    result.analysis = find::shown_after(plane, upload.tenant(), &assets, asset, wanted).await;
     // Nobody takes away by a token what was there before he came.
     if !is_existing && upload.params().boolean("return_delete_token")? == Some(true) {
         result.delete_token = delete_token::issue(upload.tenant(), asset.version.id, plane.clock.now());

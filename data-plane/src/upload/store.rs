@@ -10,7 +10,8 @@ use super::{
     stage::Staged,
 };
 use crate::{
-    DataPlane, analyses,
+    DataPlane,
+    analyses::find,
     assets::{
         AssetStore,
         commit::Ends,
@@ -77,7 +78,7 @@ pub async fn store(
     let early = ahead.early.clone();
     let questions = resolved.analyses;
     let analysis = match questions.is_any() && seen.source.is_some() {
-        true => Some(analyses::of_staged(plane, tenant, &staged).await?),
+        true => Some(find::of_staged(plane, tenant, &staged).await?),
         false => None,
     };
     let wanted = Wanted {
