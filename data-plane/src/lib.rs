@@ -234,7 +234,7 @@ impl Plane {
         let Opening { settings, data, database, link, region_key, trusted, clock, metrics, worker, confined } = opening;
         let region = settings.region.name.clone();
         let storage = Storage::open(&settings.storage, data, &metrics)?;
-        let scratch = Scratch::open(&data.join("scratch"))?;
+        let scratch = Scratch::open(&data.join("scratch"))?.settling(storage.takes_files());
         let (counters, left) = Counters::open(&data.join("counters"), settings.metering.counter_slots, clock.now())
             .map_err(OpenError::Counters)?;
         let counters = Arc::new(counters);

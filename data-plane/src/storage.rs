@@ -187,6 +187,11 @@ impl Storage {
         Ok(())
     }
 
+    /// Whether objects are files of this machine, so that one that is there already may become an object as it is.
+    pub fn takes_files(&self) -> bool {
+        self.disk.is_some()
+    }
+
     /// Writes an object from a file that nobody changes any more, from its beginning to its end. When this is answered, it outlives a power
     /// cut. Where objects are files of this machine, a file that has no name yet becomes the object as it is.
     pub async fn write_file(&self, key: &ObjectKey, file: File, content_type: &str) -> Result<(), StorageError> {

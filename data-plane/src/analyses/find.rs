@@ -15,7 +15,7 @@ use crate::{
 
 /// Looks at a picture that has no name yet.
 pub async fn of_staged(plane: &Plane, tenant: &Tenant, staged: &Staged) -> Result<Analysis, ApiError> {
-    let source = SourceFile::from_file(&staged.file).map_err(|error| ApiError::internal(&error))?;
+    let source = SourceFile::from_file(staged.file()).map_err(|error| ApiError::internal(&error))?;
     plane.render.describe(tenant.id().0.as_u128().into(), source).await.map_err(refused_file)
 }
 

@@ -17,7 +17,7 @@ use super::{
     commit::{shown, target},
     coordinates::CoordinatesChange,
     happening::Happening,
-    labels::{ContextChange, MOST, TagChange, put_labels},
+    labels::{ContextChange, MOST, TagChange, put_labels, take_labels},
     list::folders_of,
     moderation::{MANUAL, Moderation, Status},
     record::{AssetName, AssetRecord},
@@ -234,6 +234,7 @@ impl AssetStore<'_> {
             created_at: asset.created_at,
         };
         if (&tags, &context) != (&asset.tags, &asset.context) {
+            take_labels(transaction, row.id).await?;
             put_labels(transaction, &row, &tags, &context).await?;
         }
         if let Some(folder) = &changes.asset_folder {

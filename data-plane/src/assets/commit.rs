@@ -25,7 +25,7 @@ use super::{
     coordinates::Coordinates,
     early::Ahead,
     happening::Happening,
-    labels::put_labels,
+    labels::{put_labels, take_labels},
     made::signed,
     moderation::{MANUAL, Moderation, Status},
     record::{AssetName, AssetRecord, ResourceType},
@@ -281,6 +281,9 @@ impl AssetStore<'_> {
             created_at,
         };
         put_asset(&transaction, asset.clone(), new.remote.is_some()).await?;
+        if existing.is_some() {
+            take_labels(&transaction, asset.id).await?;
+        }
         put_labels(&transaction, &asset, &new.tags, &new.context).await?;
         let row = asset_versions::Model {
             id: new.id.0,

@@ -3,6 +3,7 @@
 use plane_kit::error::ApiError;
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::tables::{asset_context, asset_tags, assets};
 
@@ -119,15 +120,20 @@ pub fn start_of(value: &str) -> String {
     value.chars().take(LONGEST).collect()
 }
 
-/// Writes the rows by which an asset is found, in the place of those that were there.
+/// Takes away the rows by which an asset is found.
+pub(super) async fn take_labels<C: ConnectionTrait>(connection: &C, asset: Uuid) -> Result<(), DbErr> {
+    asset_tags::Entity::delete_many().filter(asset_tags::Column::AssetId.eq(asset)).exec(connection).await?;
+    asset_context::Entity::delete_many().filter(asset_context::Column::AssetId.eq(asset)).exec(connection).await?;
+    Ok(())
+}
+
+/// Writes the rows by which an asset is found.
 pub(super) async fn put_labels<C: ConnectionTrait>(
     connection: &C,
     asset: &assets::Model,
     tags: &[String],
     context: &Map<String, Value>,
 ) -> Result<(), DbErr> {
-    asset_tags::Entity::delete_many().filter(asset_tags::Column::AssetId.eq(asset.id)).exec(connection).await?;
-    asset_context::Entity::delete_many().filter(asset_context::Column::AssetId.eq(asset.id)).exec(connection).await?;
     let found = tags.iter().filter(|tag| (1..=LONGEST).contains(&tag.chars().count()));
     let rows: Vec<_> = found
         .map(|tag| asset_tags::ActiveModel {

@@ -27,6 +27,8 @@ use crate::audit::{self, calls::Calls};
 const BATCH: u64 = 2000;
 /// How long to wait after the control plane did not take a batch.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// How long facts are gathered once there is one, so that many changes cost the databases no more than a few.
+const GATHERING: Duration = Duration::from_millis(100);
 
 /// Carries usage up.
 pub struct Shipper {
@@ -82,7 +84,7 @@ impl Shipper {
             loop {
                 let step = tokio::select! {
                     _ = windows.tick() => shipper.close_window().await,
-                    () = shipper.wake.notified() => shipper.ship(None).await,
+                    () = shipper.gathered() => shipper.ship(None).await,
                     () = stopped(&mut stop) => break,
                 };
                 match step {
@@ -100,6 +102,12 @@ impl Shipper {
                 tracing::warn!(error = chain(&error), "usage waits in the outbox for the next start");
             }
         })
+    }
+
+    /// Waits until there is something to ship, and then for what comes right behind it.
+    async fn gathered(&self) {
+        self.wake.notified().await;
+        tokio::time::sleep(GATHERING).await;
     }
 
     /// Writes the counters through once a second until `stop` is set, beside the shipping, which may have to wait.

@@ -41,7 +41,7 @@ pub(super) async fn wanted_ahead(
     let target = Target::staged(version, source, staged.bytes);
     if !eager.is_async {
         let occasion = Occasion::eager(upload.request());
-        return target.make(plane, upload.tenant(), &staged.file, &eager.items, occasion).await;
+        return target.make(plane, upload.tenant(), staged.file(), &eager.items, occasion).await;
     }
     let job = order(upload, eager, version, public_id, false);
     let early = target.put_off(plane, upload.tenant(), &eager.items, &job.batch).await?;

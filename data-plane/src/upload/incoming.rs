@@ -92,7 +92,7 @@ impl Incoming {
             Prepared::Original => return Ok(None),
             Prepared::Derived(derived) => derived,
         };
-        let file = SourceFile::from_file(&staged.file).map_err(|error| ApiError::internal(&error))?;
+        let file = SourceFile::from_file(staged.file()).map_err(|error| ApiError::internal(&error))?;
         let tag = tenant.id().0.as_u128().into();
         let made = plane.render.render(tag, derived.cost, derived.plan.clone(), file).await;
         let made = made.map_err(|error| match error {

@@ -8,7 +8,7 @@ use plane_kit::{
 use serde_json::{Map, Value};
 use transform::{analysis::Analysis, source::SourceMeta};
 
-use super::stage::{Staged, StagingError};
+use super::stage::Staged;
 use crate::{
     Plane,
     assets::{
@@ -115,7 +115,7 @@ pub async fn look_into(
     match resource_type {
         ResourceType::Image => look_into_picture(plane, tenant, staged).await,
         ResourceType::Video => {
-            let (format, facts) = plane.media.probe(&staged.file, &staged.head, extension).await?;
+            let (format, facts) = plane.media.probe(staged.file(), &staged.head, extension).await?;
             Ok(Seen { source: None, media: Some(facts), content_type: content_type(&format), format })
         }
         ResourceType::Raw => {
@@ -130,7 +130,7 @@ async fn look_into_picture(plane: &Plane, tenant: &Tenant, staged: &Staged) -> R
     if let Some((width, height)) = staged.claimed_size() {
         check_pixels(u64::from(width) * u64::from(height), limit)?;
     }
-    let source = SourceFile::from_file(&staged.file).map_err(|error| ApiError::internal(&error))?;
+    let source = SourceFile::from_file(staged.file()).map_err(|error| ApiError::internal(&error))?;
     let meta = plane.render.probe(tenant.id().0.as_u128().into(), source).await.map_err(refused_file)?;
     check_pixels(u64::from(meta.width) * u64::from(meta.height) * u64::from(meta.pages), limit)?;
     let (format, content_type) = (meta.format.name().to_owned(), meta.format.content_type());
@@ -151,7 +151,7 @@ pub async fn keep(
     let object = ObjectKey::original(assets.environment(), id);
     let mut staged = staged;
     let bytes = staged.bytes;
-    let file = staged.file.try_clone().map_err(StagingError::from)?;
+    let file = staged.settled().await?;
     plane.storage.write_file(&object, file, seen.content_type).await?;
     let md5 = staged.md5().await?.to_owned();
     let new = NewVersion {

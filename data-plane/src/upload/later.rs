@@ -142,8 +142,9 @@ pub(super) async fn accept(
     let object = ObjectKey::chunk(environment, id);
     let has_file = staged.is_some();
     let (order, pending) = order(request, upload, asked, kind, source, id, None)?;
-    if let Some(staged) = staged {
-        plane.storage.write_file(&object, staged.file, "application/octet-stream").await?;
+    if let Some(mut staged) = staged {
+        let file = staged.settled().await?;
+        plane.storage.write_file(&object, file, "application/octet-stream").await?;
     }
     if let Err(error) = jobs::put_as(plane.database.writer(), id, environment, order, now).await {
         // If the row is there all the same, its job finds no file and says so.

@@ -96,12 +96,13 @@ pub async fn collect(
 ) -> Result<Collected, ApiError> {
     let now = plane.clock.now();
     let environment = upload.environment();
-    let (file, bytes) = (staged.file, staged.bytes);
-    let sha256 = sha256_of(file.try_clone().map_err(StagingError::from)?, bytes).await?;
+    let mut staged = staged;
+    let bytes = staged.bytes;
+    let sha256 = sha256_of(staged.file().try_clone().map_err(StagingError::from)?, bytes).await?;
     let new = Held { position: chunk.position(), bytes, sha256 };
     let id = uuid_at(now);
     let object = ObjectKey::chunk(environment, id);
-    plane.storage.write_file(&object, file, "application/octet-stream").await?;
+    plane.storage.write_file(&object, staged.settled().await?, "application/octet-stream").await?;
     match put(plane, upload, chunk, &new, id, public_id, now).await {
         Ok((collected, Admitted::New)) => Ok(collected),
         Ok((collected, Admitted::Known)) => {
