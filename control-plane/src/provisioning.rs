@@ -82,14 +82,14 @@ fn wire_time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// A list that filters, of bounded length.
+/// A list that filters, of bounded length. One without entries filters nothing: official clients send it where nothing was said.
 fn filter_list(params: &Params, name: &str) -> Result<Option<Vec<String>>, ApiError> {
     let list = params.list(name)?;
     match &list {
         Some(items) if items.len() > LONGEST_FILTER => {
             Err(ApiError::invalid(format!("Invalid value for parameter {name}: at most {LONGEST_FILTER} entries")))
         }
-        _ => Ok(list),
+        _ => Ok(list.filter(|items| !items.is_empty())),
     }
 }
 

@@ -162,6 +162,8 @@ impl DeliveryConfig {
 pub struct UploadConfig {
     /// How many bytes of a file are staged before its credentials have been seen.
     pub unverified_bytes: u64,
+    /// How many larger files are staged at once whose credentials come behind them.
+    pub unverified_large_files: usize,
     /// How many seconds a signed request stays valid.
     pub signature_age_seconds: i64,
     /// Objects without a row are removed when they are older than this, in seconds.
@@ -176,6 +178,7 @@ impl Default for UploadConfig {
     fn default() -> Self {
         Self {
             unverified_bytes: 20_000_000,
+            unverified_large_files: 4,
             signature_age_seconds: 3600,
             sweep_grace_seconds: 3600,
             chunks_kept_seconds: 86_400,

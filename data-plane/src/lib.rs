@@ -168,6 +168,8 @@ pub struct Plane {
     pub scratch: Scratch,
     /// How many uploads in chunks may be put together at once.
     pub assemblies: tokio::sync::Semaphore,
+    /// Large files that are staged before their credentials have come.
+    pub trusted_files: tokio::sync::Semaphore,
     /// The way to what is outside.
     pub outbound: Outbound,
     /// The render workers.
@@ -255,6 +257,7 @@ impl Plane {
             Tenants::load(database.clone(), &region, region_key, trusted, Arc::clone(&link), Arc::clone(&metrics))
                 .await?;
         let outbound = Outbound::new(settings.outbound.clone(), &settings.delivery.public_url, Arc::new(SystemNames))?;
+        let trusted_files = tokio::sync::Semaphore::new(settings.uploads.unverified_large_files);
         let render = RenderPool::start(settings.render.clone(), worker).map_err(OpenError::Render)?;
         Ok(Arc::new(Self {
             located: Located::new(Duration::from_millis(settings.delivery.row_cache_ms)),
@@ -287,6 +290,7 @@ impl Plane {
             storage,
             scratch,
             assemblies: tokio::sync::Semaphore::new(ASSEMBLIES),
+            trusted_files,
             outbound,
             render,
             link,
@@ -567,6 +571,8 @@ pub fn routes() -> Routes {
             upload, explicit, destroy, delete_by_token, rename, update_tags, update_context, update_metadata);
         routes.add_spelling("upload", Method::POST, "/v1_1/{cloud_name}/upload", upload);
         routes.add_spelling("upload", Method::POST, "/v1_1/{cloud_name}/{resource_type}/upload_chunked", upload);
+        // The file is the whole body, as Active Storage sends it from a browser.
+        routes.add_spelling("upload", Method::PUT, "/v1_1/{cloud_name}/{resource_type}/upload", upload);
     }
     {
         use delivery::{__path_deliver, deliver};

@@ -19,6 +19,9 @@ use crate::secret::{Secret, constant_time_eq};
 /// Parameters that never take part in a request signature.
 const UNSIGNED_PARAMETERS: [&str; 5] = ["file", "cloud_name", "resource_type", "api_key", "signature"];
 
+/// How often a source may be decoded before it is signed.
+const DECODED_AT_MOST: usize = 10;
+
 /// The digest of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -163,7 +166,7 @@ pub fn verify_delivery(
     };
     let decoded_source = decode(source);
     let transformations = [transformation.to_owned(), transformation.replace("%20", " "), decode(transformation)];
-    let sources = [source.to_owned(), escape_source(&decoded_source), decoded_source];
+    let sources = [source.to_owned(), escape_source(&decoded_source), decode_all(&decoded_source), decoded_source];
     let mut valid = false;
     for transformation in &transformations {
         for source in &sources {
@@ -188,6 +191,19 @@ pub fn escape_source(source: &str) -> String {
         }
     }
     escaped
+}
+
+/// Decodes until nothing changes any more, as one official client does before it signs.
+fn decode_all(text: &str) -> String {
+    let mut text = text.to_owned();
+    for _ in 0..DECODED_AT_MOST {
+        let decoded = decode(&text);
+        if decoded == text {
+            break;
+        }
+        text = decoded;
+    }
+    text
 }
 
 fn decode(text: &str) -> String {

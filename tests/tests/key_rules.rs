@@ -335,6 +335,12 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
         let call = parameters.iter().fold(tenant.signed(action), |call, (name, value)| call.parameter(name, value));
         return Some(call.send().await);
     }
+    if operation == "upload" && spelling == 4 {
+        let fields = tenant.signed("image/upload").public_id("a/b").fields();
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
+        let put = tenant.http().put(format!("{}?{query}", tenant.api_url("image/upload")));
+        return Some(Answer::to(put.body(pictures::small_jpeg(3))).await.expect("the server answers"));
+    }
     let post = match operation {
         "upload" => ["image/upload", "auto/upload", "upload", "image/upload_chunked"].get(spelling),
         "destroy" => ["image/destroy", "asset/destroy"].get(spelling),

@@ -29,6 +29,8 @@ use crate::{
 
 /// So many product environments can be given to a user one by one.
 const MOST_ENVIRONMENTS: usize = 1_000;
+/// How clients write days.
+const DAYS: [&str; 2] = ["%Y-%m-%d", "%d-%m-%Y"];
 /// Formats of a moment that is no ISO 8601: what a client makes of its own time when it prints it.
 const PRINTED_MOMENTS: [&str; 2] = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"];
 
@@ -236,6 +238,8 @@ fn role(params: &Params) -> Result<Option<AccountRole>, ApiError> {
     })
 }
 
+/// The environments that a user is for. A list without entries says nothing: official clients send it where nothing was said, with every
+/// change of a name, too.
 fn environment_ids(params: &Params) -> Result<Option<Vec<String>>, ApiError> {
     let ids = params.list("sub_account_ids")?;
     match &ids {
@@ -243,7 +247,7 @@ fn environment_ids(params: &Params) -> Result<Option<Vec<String>>, ApiError> {
             let text = format!("Invalid value for parameter sub_account_ids: at most {MOST_ENVIRONMENTS} entries");
             Err(ApiError::invalid(text))
         }
-        _ => Ok(ids),
+        _ => Ok(ids.filter(|ids| !ids.is_empty())),
     }
 }
 
@@ -296,12 +300,13 @@ pub(super) fn moment(params: &Params, name: &str) -> Result<Option<Span>, ApiErr
 
 fn span(text: &str) -> Option<Span> {
     let text = text.trim();
-    let (first, behind) = match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        Ok(day) => {
+    let day = DAYS.into_iter().find_map(|format| NaiveDate::parse_from_str(text, format).ok());
+    let (first, behind) = match day {
+        Some(day) => {
             let next = day.checked_add_days(Days::new(1))?;
             (day.and_time(NaiveTime::MIN).and_utc(), next.and_time(NaiveTime::MIN).and_utc())
         }
-        Err(_) => {
+        None => {
             let printed = |format| NaiveDateTime::parse_from_str(text, format).ok();
             let zoned = DateTime::parse_from_rfc3339(text).ok().map(|moment| moment.to_utc());
             let at = zoned.or_else(|| PRINTED_MOMENTS.into_iter().find_map(printed).map(|moment| moment.and_utc()))?;

@@ -397,10 +397,11 @@ fn with_page(mut listing: Listing, params: &Params) -> Result<Listing, ApiError>
     Ok(listing)
 }
 
-/// A time as the clients write it: an HTTP date or ISO 8601.
+/// A time as the clients write it: an HTTP date, ISO 8601, or as a language prints its times.
 fn start_at(text: &str) -> Result<DateTime<Utc>, ApiError> {
     DateTime::parse_from_rfc2822(text)
         .or_else(|_| DateTime::parse_from_rfc3339(text))
+        .or_else(|_| DateTime::parse_from_str(&text.replace(" UTC", " +0000"), "%Y-%m-%d %H:%M:%S%.f %z"))
         .map(|time| time.with_timezone(&Utc))
         .map_err(|_| invalid_value("start_at", &text.into()))
 }

@@ -1,7 +1,7 @@
 //! Whether the service is there, what it used, and how it is set.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate};
 use plane_kit::{
     destination::without_credentials,
     error::{ApiError, chain},
@@ -173,6 +173,8 @@ async fn summary(plane: &DataPlane, grant: &TenantGrant) -> Result<UsageSummary,
 fn day(text: &str) -> Result<NaiveDate, ApiError> {
     NaiveDate::parse_from_str(text, "%Y-%m-%d")
         .or_else(|_| NaiveDate::parse_from_str(text, "%d-%m-%Y"))
+        // A moment is of its own day.
+        .or_else(|error| DateTime::parse_from_rfc3339(text).map(|moment| moment.date_naive()).map_err(|_| error))
         .map_err(|_| plane_kit::http::params::invalid_value("date", &text.into()))
 }
 

@@ -19,7 +19,7 @@ pub(super) async fn call_without_file(
     if params.get("signature").is_none() {
         return Err(ApiError::unauthorized("Must supply api_key, timestamp and signature"));
     }
-    authorize(plane, request, tenant, params).await
+    authorize(plane, request, tenant, params, None).await
 }
 
 /// The tenant that the path names.

@@ -27,6 +27,11 @@ pub enum Place {
         /// Length of the file, if the client knows it yet.
         total: Option<u64>,
     },
+    /// No byte at all, behind the last one: what a client sends whose file is a multiple of its chunks.
+    Behind {
+        /// Length of the file.
+        total: u64,
+    },
     /// A numbered part.
     Part {
         /// From 1.
@@ -91,8 +96,14 @@ impl Chunk {
     pub fn position(&self) -> u64 {
         match self.place {
             Place::Range { first, .. } => first,
+            Place::Behind { total } => total,
             Place::Part { number, .. } => number,
         }
+    }
+
+    /// Whether it says no more than that the file has ended.
+    pub fn is_behind(&self) -> bool {
+        matches!(self.place, Place::Behind { .. })
     }
 
     /// Whether it holds the beginning of the file.
@@ -104,6 +115,7 @@ impl Chunk {
     pub fn total(&self) -> Option<u64> {
         match self.place {
             Place::Range { total, .. } | Place::Part { total, .. } => total,
+            Place::Behind { total } => Some(total),
         }
     }
 
@@ -115,6 +127,11 @@ impl Chunk {
                 format!("File size too large. Got at least {bytes}. Maximum is {limit}."),
             )
         };
+        if self.is_behind() && bytes > 0 {
+            return Err(ApiError::invalid(format!(
+                "Invalid Content-Range: it names no byte, and the file has {bytes}"
+            )));
+        }
         let Place::Range { first, last, total } = self.place else {
             return if bytes > limit { Err(too_large(bytes)) } else { Ok(()) };
         };
@@ -159,6 +176,9 @@ fn range_of(text: &str) -> Result<Place, ApiError> {
         "-1" | "*" => None,
         total => Some(number(total)?),
     };
+    if first > 0 && total == Some(first) && last == first - 1 {
+        return Ok(Place::Behind { total: first });
+    }
     if last < first || total.is_some_and(|total| last >= total) {
         return Err(invalid());
     }
@@ -215,6 +235,7 @@ pub fn admit(held: &[Held], chunk: &Chunk, new: &Held, total: Option<u64>) -> Re
 fn named(chunk: &Chunk) -> String {
     match chunk.place {
         Place::Range { first, last, .. } => format!("bytes {first}-{last}"),
+        Place::Behind { total } => format!("no bytes behind {total}"),
         Place::Part { number, .. } => format!("part {number}"),
     }
 }

@@ -1,14 +1,24 @@
 //! Reading the form of an Upload API call as a stream.
 //!
-//! The official clients send the file last, so the signature is checked before its first byte is staged. A client that sends
-//! the file first goes to staging that is bounded more tightly, and is checked before anything looks at the file.
+//! Most official clients send the file last, so the signature is checked before its first byte is staged. What a client sends whose
+//! credentials come behind the file goes to staging that is bounded more tightly, and is checked before anything looks at the file.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    os::unix::fs::FileExt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-use actix_web::{HttpRequest, http::header::CONTENT_TYPE, web};
+use actix_web::{
+    HttpRequest,
+    http::{
+        Method,
+        header::{CONTENT_LENGTH, CONTENT_TYPE},
+    },
+    web,
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -16,11 +26,11 @@ use plane_kit::{
     error::{ApiError, ErrorCode},
     http::{edge::RequestId, params::Params},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{SemaphorePermit, mpsc};
 
 use super::{
     remote,
-    stage::{Staged, Staging},
+    stage::{Staged, Staging, StagingError},
 };
 use crate::{DataPlane, tenants::Tenant};
 
@@ -30,6 +40,8 @@ const FIELDS_LIMIT: usize = 1024 * 1024;
 const FIELD_COST: usize = 64;
 /// How much of a multipart body may come without a part or a piece of one ending.
 const UNFRAMED_LIMIT: usize = 4 * 1024 * 1024;
+/// How much of a part shows whether it is an address or a data URI.
+const LONGEST_BEGINNING: usize = 2048;
 /// How much of a refused body is read and thrown away, so that the client gets to read the answer.
 const DRAIN_LIMIT: usize = 256 * 1024 * 1024;
 
@@ -49,11 +61,22 @@ pub struct UploadFile {
     pub filename: Option<String>,
 }
 
+/// What the fields before a file prove of the caller's right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// He has it.
+    Authorized,
+    /// Nothing; what would prove it may come behind the file.
+    Unknown,
+    /// He does not have it, whatever comes.
+    Refused,
+}
+
 /// What is checked as soon as the fields before the file are known.
 pub trait EarlyCheck {
-    /// Whether these fields already prove the caller's right.
+    /// What these fields prove of the caller's right.
     #[expect(async_fn_in_trait, reason = "used within one thread of this crate, where nobody asks whether it is Send")]
-    async fn is_authorized(&self, params: &Params) -> bool;
+    async fn standing(&self, params: &Params) -> Standing;
 }
 
 /// Reads a whole form. `check` decides how much of a file is staged on trust.
@@ -68,15 +91,25 @@ pub async fn read(
         request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let body = pump(payload);
     let is_multipart = content_type.starts_with("multipart/");
-    let mut form = if is_multipart {
+    let asked = request.match_info().get("resource_type").unwrap_or("image");
+    let mut form = if request.method() == Method::PUT {
+        bare_file(request, body, plane, tenant, check).await?
+    } else if is_multipart {
         let boundary = multer::parse_boundary(&content_type)
             .map_err(|_| ApiError::invalid("Malformed multipart body: the Content-Type names no boundary"))?;
         let mut reader = Reader { plane, tenant, check, params: Params::new(), fields: 0, file: None };
         reader.multipart(body, boundary).await?;
-        UploadForm { params: reader.params, file: reader.file }
+        let mut form = UploadForm { params: reader.params, file: reader.file };
+        if let Some(file) = &form.file
+            && let Some(source) = source_in(file, asked)?
+        {
+            form.params.set("file", source.into());
+            form.file = None;
+        }
+        form
     } else {
         // Nothing of such a body is known before all of it is, so it is bounded like a file without credentials.
-        let limit = text_limit(tenant, plane, false) + FIELDS_LIMIT;
+        let limit = text_limit(tenant, plane, Standing::Unknown) + FIELDS_LIMIT;
         let bytes = collect(body, limit, tenant).await?;
         let is_form = content_type.is_empty() || content_type.starts_with("application/x-www-form-urlencoded");
         let params = if content_type.starts_with("application/json") {
@@ -189,14 +222,14 @@ impl<C: EarlyCheck> Reader<'_, C> {
             let Some(name) = part.name().map(str::to_owned) else {
                 return Err(ApiError::invalid("Malformed multipart body: a part has no name"));
             };
-            if name == "file" && part.file_name().is_some() {
+            if name == "file" && is_file(&part) {
                 if self.file.is_some() {
                     return Err(ApiError::invalid("Malformed multipart body: more than one file"));
                 }
                 self.file = Some(self.stage(part, &unframed).await?);
             } else {
                 let limit = if name == "file" {
-                    text_limit(self.tenant, self.plane, self.check.is_authorized(&self.params).await)
+                    text_limit(self.tenant, self.plane, self.check.standing(&self.params).await)
                 } else {
                     FIELDS_LIMIT.saturating_sub(self.fields)
                 };
@@ -240,25 +273,107 @@ impl<C: EarlyCheck> Reader<'_, C> {
 
     async fn stage(&self, mut part: multer::Field<'_>, unframed: &AtomicUsize) -> Result<UploadFile, ApiError> {
         let filename = part.file_name().map(str::to_owned);
-        let is_authorized = self.check.is_authorized(&self.params).await;
-        let limit = self.tenant.most_bytes();
-        let unverified = self.plane.settings.uploads.unverified_bytes;
-        let mut staging = self.plane.scratch.begin()?;
+        let standing = self.check.standing(&self.params).await;
+        let mut arriving = Arriving::begin(self.plane, self.tenant, standing)?;
         while let Some(chunk) = part.chunk().await.map_err(malformed)? {
             unframed.store(0, Ordering::Relaxed);
-            let total = staging.bytes() + chunk.len() as u64;
-            if total > limit {
-                return Err(too_large(total, self.tenant));
-            }
-            if !is_authorized && total > unverified {
-                return Err(ApiError::unauthorized(format!(
-                    "The credentials must stand before a file of more than {unverified} bytes, be valid, and permit the call"
-                )));
-            }
-            staging.write(&chunk)?;
+            arriving.take(&chunk)?;
         }
-        Ok(UploadFile { staged: staging.finish()?, filename })
+        Ok(UploadFile { staged: arriving.staging.finish()?, filename })
     }
+}
+
+/// A file that is arriving, within the bounds of whoever sends it.
+struct Arriving<'a> {
+    plane: &'a DataPlane,
+    tenant: &'a Tenant,
+    standing: Standing,
+    /// The place among the large files that are staged on trust, once it is one.
+    place: Option<SemaphorePermit<'a>>,
+    staging: Staging,
+}
+
+impl<'a> Arriving<'a> {
+    fn begin(plane: &'a DataPlane, tenant: &'a Tenant, standing: Standing) -> Result<Self, ApiError> {
+        Ok(Self { plane, tenant, standing, place: None, staging: plane.scratch.begin()? })
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<(), ApiError> {
+        let total = self.staging.bytes() + bytes.len() as u64;
+        if total > self.tenant.most_bytes() {
+            return Err(too_large(total, self.tenant));
+        }
+        let trusted = self.plane.settings.uploads.unverified_bytes;
+        if self.standing == Standing::Refused && total > trusted {
+            return Err(ApiError::unauthorized(format!(
+                "The credentials of a file of more than {trusted} bytes must be valid, and permit the call"
+            )));
+        }
+        if self.standing == Standing::Unknown && total > trusted && self.place.is_none() {
+            let busy = |_| {
+                let text = format!(
+                    "Too many files of more than {trusted} bytes wait for credentials that come behind them; put them before the file, or try again"
+                );
+                ApiError::new(ErrorCode::Busy, text).with_retry_after(5)
+            };
+            self.place = Some(self.plane.trusted_files.try_acquire().map_err(busy)?);
+        }
+        Ok(self.staging.write(bytes)?)
+    }
+}
+
+/// A file that is all of the body, with its parameters in the address.
+async fn bare_file(
+    request: &HttpRequest,
+    mut body: mpsc::Receiver<Result<Bytes, String>>,
+    plane: &DataPlane,
+    tenant: &Tenant,
+    check: &impl EarlyCheck,
+) -> Result<UploadForm, ApiError> {
+    let params = Params::from_urlencoded(request.query_string());
+    let standing = check.standing(&params).await;
+    let mut arriving = Arriving::begin(plane, tenant, standing)?;
+    while let Some(chunk) = body.recv().await {
+        arriving.take(&chunk.map_err(broken)?)?;
+    }
+    let mut staged = arriving.staging.finish()?;
+    if let Some(said) = request.headers().get("content-md5") {
+        let said = STANDARD.decode(said.as_bytes()).map(hex::encode);
+        if said.as_deref() != Ok(staged.md5().await?) {
+            return Err(ApiError::new(ErrorCode::InvalidFile, "The file is not the one that Content-MD5 speaks of"));
+        }
+    }
+    Ok(UploadForm { params, file: Some(UploadFile { staged, filename: None }) })
+}
+
+/// Whether a part brings bytes. A text that stands in the place of a file has no name, no type and no length of its own; what clients
+/// send that they read from a stream has at least a length.
+fn is_file(part: &multer::Field<'_>) -> bool {
+    let is_text = part.content_type().is_none_or(|kind| kind.type_() == "text");
+    part.file_name().is_some() || part.headers().contains_key(CONTENT_LENGTH.as_str()) || !is_text
+}
+
+/// The data URI or the address that a part holds whose client could not tell it from a file. A raw file that has a name may be a list of
+/// addresses, and is what it is.
+fn source_in(file: &UploadFile, asked: &str) -> Result<Option<String>, ApiError> {
+    let UploadFile { staged, filename } = file;
+    let Ok(head) = std::str::from_utf8(&staged.head[..staged.head.len().min(LONGEST_BEGINNING)]) else {
+        return Ok(None);
+    };
+    let is_data = head.strip_prefix("data:").and_then(|rest| rest.split_once(',')).is_some_and(|(kind, _)| {
+        kind.contains('/') && kind.ends_with(";base64") && !kind.contains(char::is_whitespace)
+    });
+    let is_picture = matches!(asked, "image" | "video");
+    let is_address = staged.bytes < LONGEST_BEGINNING as u64
+        && (filename.is_none() || is_picture)
+        && ["http://", "https://", "ftp://", "s3://", "gs://"].iter().any(|scheme| head.starts_with(scheme))
+        && !head.contains(char::is_whitespace);
+    if !is_data && !is_address {
+        return Ok(None);
+    }
+    let mut bytes = vec![0; usize::try_from(staged.bytes).unwrap_or(usize::MAX)];
+    staged.file().read_exact_at(&mut bytes, 0).map_err(StagingError::from)?;
+    Ok(String::from_utf8(bytes).ok())
 }
 
 /// A file that came as text: a data URI, or the address of a remote file.
@@ -297,9 +412,10 @@ async fn from_text(
 }
 
 /// How long a file may be as base64 text.
-fn text_limit(tenant: &Tenant, plane: &DataPlane, is_authorized: bool) -> usize {
+fn text_limit(tenant: &Tenant, plane: &DataPlane, standing: Standing) -> usize {
     let limit = tenant.most_bytes();
-    let limit = if is_authorized { limit } else { limit.min(plane.settings.uploads.unverified_bytes) };
+    let limit =
+        if standing == Standing::Authorized { limit } else { limit.min(plane.settings.uploads.unverified_bytes) };
     usize::try_from(limit.saturating_mul(4) / 3 + 1024).unwrap_or(usize::MAX)
 }
 

@@ -165,10 +165,10 @@ async fn take_upload(
 ) -> Result<(Taken, Option<Url>), ApiError> {
     let chunk = Chunk::of(request.headers())?;
     let tenant = tenant_of(request, plane).await?;
-    let check = SignatureCheck { plane, tenant: &tenant, operation: named_operation(request)? };
+    let check = SignatureCheck { plane, tenant: &tenant, operation: named_operation(request)?, chunk: chunk.as_ref() };
     let form = form::read(request, payload, plane, &tenant, &check).await?;
     let tenant = with_named_key(plane, tenant, &form.params).await?;
-    let upload = authorize(plane, request, tenant, form.params).await?;
+    let upload = authorize(plane, request, tenant, form.params, chunk.as_ref()).await?;
     let callback = redirect::read(upload.params())?;
     let is_later = upload.params().boolean("async")? == Some(true);
     if is_later
@@ -180,7 +180,7 @@ async fn take_upload(
     }
     let file = UploadForm::take_file(form.file, upload.params(), plane, upload.tenant(), upload.request()).await?;
     let file = file.ok_or_else(|| plane_kit::http::params::missing("file"))?;
-    if file.staged.bytes == 0 {
+    if file.staged.bytes == 0 && !chunk.as_ref().is_some_and(Chunk::is_behind) {
         return Err(ApiError::new(ErrorCode::InvalidFile, "Empty file"));
     }
     let taken = match chunk {
@@ -230,7 +230,8 @@ async fn take_chunk(
 ) -> Result<Taken, ApiError> {
     let UploadFile { staged, filename } = file;
     chunk.check_length(staged.bytes, upload.tenant().most_bytes())?;
-    let begun = assembly::begun(plane, upload, chunk).await?;
+    let begun = assembly::begun(plane, upload.tenant().id(), upload.subject(), chunk).await?;
+    let settled = begun.as_ref().map(|begun| begun.public_id.as_str());
     // What the file is shows in its first bytes; until they are there, a name is made up as for a picture.
     let kind = match asked {
         "auto" if !chunk.is_first() => ResourceType::Image,
@@ -238,8 +239,14 @@ async fn take_chunk(
     };
     let facts = |resource_type, settled_id| FileFacts { resource_type, filename: filename.as_deref(), settled_id };
     // The name is that of the first call, and so is everything else that was said.
-    let resolved = resolve(upload, facts(kind, begun.as_deref()))?;
+    let resolved = resolve(upload, facts(kind, settled))?;
     upload.permit((), &resolved.asset_folder)?;
+    if chunk.is_behind() {
+        let version = begun.and_then(|begun| begun.version);
+        let missing =
+            || ApiError::invalid("Invalid Content-Range: it names no byte, and chunks of this upload are missing");
+        return ended(plane, upload, &resolved, version.ok_or_else(missing)?).await;
+    }
     let collected = assembly::collect(plane, upload, chunk, staged, &resolved.name.public_id).await?;
     if !collected.is_complete {
         return Ok(Taken::Chunk(ChunkResult {

@@ -100,7 +100,7 @@ fn preflight() -> HttpResponse {
         .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PUT, DELETE, OPTIONS"))
         .insert_header((
             header::ACCESS_CONTROL_ALLOW_HEADERS,
-            "Authorization, Content-Type, Content-Range, Range, If-None-Match, X-Requested-With, X-Unique-Upload-Id, \
+            "Authorization, Content-MD5, Content-Type, Content-Range, Range, If-None-Match, X-Requested-With, X-Unique-Upload-Id, \
              X-Upload-Part-Number, X-Upload-Total-Parts",
         ))
         .insert_header((header::ACCESS_CONTROL_MAX_AGE, "86400"))

@@ -89,6 +89,11 @@ impl Params {
         self.1.contains(name) || self.0.get(name).is_some_and(|value| value.as_str() == Some(""))
     }
 
+    /// Takes a value away.
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
     /// Takes over all values of `other` that are not present here.
     pub fn fill_from(&mut self, other: Self) {
         for (name, value) in other.0 {
@@ -219,7 +224,17 @@ impl Params {
 
     /// Every value as the text that a request signature covers: lists joined by commas, JSON values by their JSON text.
     pub fn signed_texts(&self) -> BTreeMap<String, String> {
-        self.0.iter().map(|(name, value)| (name.clone(), signed_text(value))).collect()
+        self.0.iter().map(|(name, value)| (name.clone(), signed_text(value, &str::to_owned))).collect()
+    }
+
+    /// The same as clients write it that escape the commas within lists; nothing where that is no other text.
+    pub fn signed_texts_with_commas(&self) -> Option<BTreeMap<String, String>> {
+        let escaped = |text: &str| text.replace(',', "\\,");
+        let texts = self.0.iter().map(|(name, value)| match value {
+            Value::Array(_) => (name.clone(), signed_text(value, &escaped)),
+            value => (name.clone(), signed_text(value, &str::to_owned)),
+        });
+        Some(texts.collect()).filter(|texts| *texts != self.signed_texts())
     }
 }
 
@@ -235,10 +250,10 @@ impl From<Params> for Map<String, Value> {
     }
 }
 
-fn signed_text(value: &Value) -> String {
+fn signed_text(value: &Value, item: &dyn Fn(&str) -> String) -> String {
     match value {
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(signed_text).collect::<Vec<_>>().join(","),
+        Value::String(text) => item(text),
+        Value::Array(items) => items.iter().map(|one| signed_text(one, item)).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }
 }
