@@ -17,6 +17,7 @@ pub mod record;
 pub mod relations;
 pub mod remove;
 pub mod rename;
+pub mod said;
 
 use plane_kit::{database::Database, ids::EnvironmentId, policy::Scope};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, Select};

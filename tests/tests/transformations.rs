@@ -23,6 +23,7 @@ on_both_databases!(
     a_name_hides_nothing_and_opens_nothing,
     every_transformation_is_recorded_and_counted,
     derived_assets_of_one_format_go_alone,
+    a_chain_follows_what_is_said_of_its_asset,
     what_makes_no_sense_is_named,
 );
 
@@ -364,4 +365,49 @@ async fn what_makes_no_sense_is_named(tenant: Tenant) {
     let refused = tenant.send(Method::PUT, "transformations/w_44", json!({"unsafe_update": "w_45"})).await;
     assert_eq!(refused.status, 400, "{}", refused.text());
     assert!(refused.message().contains("only what a name stands for"), "{}", refused.message());
+}
+
+async fn a_chain_follows_what_is_said_of_its_asset(tenant: Tenant) {
+    let upload = tenant.upload(pictures::small_jpeg(1)).public_id("sale").parameter("tags", "sale,new");
+    let upload = upload.parameter("context", "wide=120").parameter("face_coordinates", "100,50,80,60");
+    upload.parameter("eager", "if_!sale!_in_tags/w_30/if_end").send().await.ok();
+    let width = async |chain: &str| {
+        let picture = tenant.fetch(&format!("image/upload/{chain}/sale.png")).await.delivered();
+        pictures::decode(&picture).width()
+    };
+    let on_sale = "if_!sale:new!_in_tags,c_scale,w_40/if_else,c_scale,w_50";
+    assert_eq!(width(on_sale).await, 40);
+    assert_eq!(width("$wide_ctx:!wide!/c_scale,w_$wide").await, 120);
+    assert_eq!(width("if_fc_eq_1/c_crop,g_face/if_end").await, 80);
+    assert_eq!(width("$n_iw_div_4/c_scale,w_$n").await, 80);
+    // What was made early was made by what the call said.
+    let details = tenant.get("resources/image/upload/sale").await.ok();
+    assert_eq!(details["derived"].as_array().map(Vec::len), Some(5), "{}", details["derived"]);
+
+    tenant
+        .signed("image/tags")
+        .parameter("command", "remove")
+        .parameter("tag", "new")
+        .parameter("public_ids", "sale")
+        .send()
+        .await
+        .ok();
+    tenant
+        .send(Method::POST, "resources/image/upload/sale", json!({"context": "wide=60", "face_coordinates": ""}))
+        .await
+        .ok();
+    assert_eq!(width(on_sale).await, 50);
+    assert_eq!(width("$wide_ctx:!wide!/c_scale,w_$wide").await, 60);
+    assert_eq!(width("if_fc_eq_1/c_crop,g_face/if_end").await, 320);
+
+    for (chain, part) in [
+        ("c_scale,w_$none", "$none is not set"),
+        ("w_40/c_fil,w_20", "(component 2, item 1). Did you mean c_fill?"),
+        ("if_end/w_20", "if_end ends no condition (component 1)"),
+        ("l_logo/fl_layer_apply", "l_logo is not built yet"),
+    ] {
+        let refused = tenant.fetch(&format!("image/upload/{chain}/sale.png")).await;
+        assert!(refused.header("x-cld-error").contains(part), "{chain}: {}", refused.header("x-cld-error"));
+        assert_eq!(refused.status, 400, "{chain}");
+    }
 }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{admit::AdmittedDelivery, locate::LocatedAsset, url::refused};
 use crate::{
     DataPlane, Plane,
-    assets::record::ResourceType,
+    assets::{record::ResourceType, said::Said},
     tenants::Tenant,
     transformations::{recorded::Recorded, spelling::Spelling, uses::Use},
 };
@@ -76,6 +76,8 @@ struct PlanKey {
     spelling: Spelling,
     /// What the names in it stand for.
     expansion: Option<String>,
+    /// What is said of the asset, where what comes of it depends on that.
+    said: Option<String>,
     /// The quality where it says none, as the environment has set it.
     default_quality: Option<String>,
     hints: (bool, bool, bool, bool, Option<u64>, Option<u32>, Option<u32>),
@@ -113,6 +115,7 @@ pub fn prepare(
         return Ok(Prepared::Original);
     };
     let hints = hints();
+    let said = url.transformation.needs_facts().then(|| Said::from(asset.record.as_ref()));
     let spelling = Spelling {
         transformation: url.spelling.clone(),
         extension: asset.extension.as_deref().unwrap_or_default().to_ascii_lowercase(),
@@ -122,6 +125,7 @@ pub fn prepare(
         epoch: asset.record.version.epoch,
         spelling,
         expansion: url.transformation.had_names().then(|| url.transformation.canonical()),
+        said: said.as_ref().map(|said| serde_json::to_string(said).unwrap_or_default()),
         default_quality: tenant.snapshot.settings.default_image_quality.clone(),
         hints: (
             hints.avif,
@@ -146,6 +150,7 @@ pub fn prepare(
             version: key.version,
             epoch: key.epoch,
             source,
+            said: &said.unwrap_or_default(),
             frames: FRAMES,
         },
         &hints,
@@ -182,6 +187,8 @@ pub(crate) struct Wish<'a> {
     pub epoch: u64,
     /// What is known of the picture.
     pub source: &'a SourceMeta,
+    /// What is said of the asset.
+    pub said: &'a Said,
     /// How many frames of an animation are made.
     pub frames: u32,
 }
@@ -196,6 +203,7 @@ pub(crate) fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHints) ->
         transformation: wish.transformation,
         extension: (!extension.is_empty()).then_some(extension),
         source: wish.source,
+        facts: &wish.said.facts(),
         hints,
         limits: &limits,
         default_quality: wish.default_quality,

@@ -13,6 +13,7 @@ use crate::{
         early::{Ahead, Early, Outcome},
         made::NewRendition,
         record::AssetRecord,
+        said::Said,
     },
     delivery::{
         Failure,
@@ -29,13 +30,14 @@ pub struct Target<'a> {
     version: VersionId,
     epoch: u64,
     source: &'a SourceMeta,
+    said: Said,
     bytes: u64,
 }
 
 impl<'a> Target<'a> {
     /// A version that has no row yet.
-    pub fn staged(version: VersionId, source: &'a SourceMeta, bytes: u64) -> Self {
-        Self { version, epoch: 0, source, bytes }
+    pub fn staged(version: VersionId, source: &'a SourceMeta, said: Said, bytes: u64) -> Self {
+        Self { version, epoch: 0, source, said, bytes }
     }
 
     /// The current version of an asset.
@@ -43,7 +45,7 @@ impl<'a> Target<'a> {
         let version = &asset.version;
         let not_a_picture = || not_a_picture("eager", asset.name.resource_type);
         let source = version.source.as_ref().ok_or_else(not_a_picture)?;
-        Ok(Self { version: version.id, epoch: version.epoch, source, bytes: version.bytes })
+        Ok(Self { version: version.id, epoch: version.epoch, source, said: asset.into(), bytes: version.bytes })
     }
 
     async fn plan(
@@ -63,6 +65,7 @@ impl<'a> Target<'a> {
             version: self.version,
             epoch: self.epoch,
             source: self.source,
+            said: &self.said,
             frames: FRAMES,
         };
         let prepared = of_version(plane, &wish, &ClientHints::default())?;

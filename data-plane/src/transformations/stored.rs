@@ -52,6 +52,10 @@ impl StoredTransformation {
             return Err(naming(ApiError::new(ErrorCode::InvalidTransformation, text)));
         }
         let transformation = Transformation::parse(chain).map_err(refused).map_err(naming)?;
+        // Nothing is kept that could not be made.
+        if let Some(gap) = transformation.gap() {
+            return Err(naming(refused(gap)));
+        }
         if transformation.is_empty() && extension.is_none_or(str::is_empty) {
             return Err(naming(ApiError::new(ErrorCode::InvalidTransformation, "a transformation is empty")));
         }

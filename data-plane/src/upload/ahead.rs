@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use plane_kit::{error::ApiError, ids::VersionId};
-use transform::source::SourceMeta;
 use uuid::Uuid;
 
 use super::{authorize::AuthorizedUpload, stage::Staged};
@@ -35,10 +34,9 @@ pub(super) async fn wanted_ahead(
     eager: &Eager,
     public_id: &str,
     version: VersionId,
-    source: &SourceMeta,
+    target: Target<'_>,
     staged: &Staged,
 ) -> Result<Ahead, ApiError> {
-    let target = Target::staged(version, source, staged.bytes);
     if !eager.is_async {
         let occasion = Occasion::eager(upload.request());
         return target.make(plane, upload.tenant(), staged.file(), &eager.items, occasion).await;

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
-    chunks::{Chunk, assembly},
+    chunks::{Chunk, begun::begun},
     context::read_context,
     form::{EarlyCheck, Standing},
 };
@@ -375,7 +375,7 @@ async fn signer(
     let (Some(chunk), Some(key)) = (chunk.filter(|chunk| !chunk.is_first()), params.text("api_key")?) else {
         return Err(refusal);
     };
-    let begun = assembly::begun(plane, tenant.id(), &key_subject(&key), chunk).await?;
+    let begun = begun(plane, tenant.id(), &key_subject(&key), chunk).await?;
     let Some(begun) =
         begun.filter(|begun| params.text("public_id").is_ok_and(|id| id.as_ref() == Some(&begun.public_id)))
     else {

@@ -4,6 +4,7 @@
 //! changes. Parts are numbered from 1 and are complete when all are there.
 
 pub mod assembly;
+pub mod begun;
 
 use actix_web::http::header::{CONTENT_RANGE, HeaderMap};
 use plane_kit::error::ApiError;

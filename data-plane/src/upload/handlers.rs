@@ -15,7 +15,7 @@ use super::{
     ahead::of_existing,
     authorize::{AuthorizedUpload, SignatureCheck, authorize},
     calls::{tenant_of, with_named_key},
-    chunks::{Chunk, assembly},
+    chunks::{Chunk, assembly, begun::begun},
     delete_token,
     form::{self, UploadFile, UploadForm},
     later::{self, PendingResult},
@@ -230,7 +230,7 @@ async fn take_chunk(
 ) -> Result<Taken, ApiError> {
     let UploadFile { staged, filename } = file;
     chunk.check_length(staged.bytes, upload.tenant().most_bytes())?;
-    let begun = assembly::begun(plane, upload.tenant().id(), upload.subject(), chunk).await?;
+    let begun = begun(plane, upload.tenant().id(), upload.subject(), chunk).await?;
     let settled = begun.as_ref().map(|begun| begun.public_id.as_str());
     // What the file is shows in its first bytes; until they are there, a name is made up as for a picture.
     let kind = match asked {

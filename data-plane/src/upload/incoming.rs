@@ -15,6 +15,7 @@ use transform::{
 use super::{keep, stage::Staged};
 use crate::{
     DataPlane,
+    assets::said::Said,
     delivery::prepare::{Prepared, Wish, of_version},
     render::{RenderError, SourceFile},
     tenants::Tenant,
@@ -66,6 +67,7 @@ impl Incoming {
         tenant: &Tenant,
         staged: &Staged,
         source: &SourceMeta,
+        said: &Said,
     ) -> Result<Option<Staged>, ApiError> {
         if source.pages > FRAMES {
             let text = format!(
@@ -86,6 +88,7 @@ impl Incoming {
             version: VersionId::generate(plane.clock.now()),
             epoch: 0,
             source,
+            said,
             frames: FRAMES,
         };
         let derived = match of_version(plane, &wish, &ClientHints::default())? {

@@ -17,7 +17,9 @@ use crate::{
         commit::Ends,
         early::{Ahead, Early},
         record::AssetRecord,
+        said::Said,
     },
+    eager::make::Target,
     metadata,
 };
 
@@ -45,13 +47,14 @@ pub async fn store(
     let kind = resolved.name.resource_type;
     let mut staged = staged;
     let mut seen = keep::look_into(plane, tenant, &staged, kind, extension).await?;
+    let said = Said::of(&resolved.tags, &resolved.context, &resolved.coordinates);
     let incoming = resolved.incoming.as_ref();
     // Where it is said what format comes out, that one is asked about, and else both.
     if !incoming.is_some_and(|incoming| incoming.converts) {
         check_format(&resolved, &seen.format)?;
     }
     if let (Some(incoming), Some(source)) = (incoming, &seen.source)
-        && let Some(made) = Box::pin(incoming.of(plane, tenant, &staged, source)).await?
+        && let Some(made) = Box::pin(incoming.of(plane, tenant, &staged, source, &said)).await?
     {
         staged = made;
         seen = keep::look_into(plane, tenant, &staged, kind, extension).await?;
@@ -71,7 +74,9 @@ pub async fn store(
             }
             None => {
                 let public_id = &resolved.name.public_id;
-                Box::pin(wanted_ahead(plane, upload, eager, public_id, id, source, &staged)).await?
+                let said = said.with_metadata(&metadata);
+                let target = Target::staged(id, source, said, staged.bytes);
+                Box::pin(wanted_ahead(plane, upload, eager, public_id, id, target, &staged)).await?
             }
         };
     }

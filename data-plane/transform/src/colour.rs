@@ -45,6 +45,11 @@ impl fmt::Display for Colour {
     }
 }
 
+/// A colour as arguments of effects have it: its digits stand bare.
+pub(crate) fn print_bare(colour: Colour) -> String {
+    colour.to_string().replace("rgb:", "")
+}
+
 fn from_name(name: &str) -> Option<Colour> {
     if matches!(name, "transparent" | "none") {
         return Some(Colour::TRANSPARENT);

@@ -1,192 +1,184 @@
-//! The effect table of `e_`: one row per effect says how its argument is written, which range it has, and which step it
-//! becomes. A further effect is one more row and one more test vector.
+//! The effects of `e_`: one row per effect says how its arguments are written, which ranges they have, and which step it becomes. A further
+//! effect that is carried out is one more step in its row and one more test vector.
+
+mod table;
 
 use std::fmt;
 
+use crate::colour::print_bare;
+use crate::escape::encoded;
 use crate::grammar::number::Decimal;
-use crate::plan::Step;
+use crate::plan::{Colour, Step};
 use crate::refusal::Refusal;
 
-/// The numeric argument of an effect.
+pub use table::EFFECTS;
+
+/// One effect: its name in the URL, its arguments and its meaning.
+#[derive(Debug)]
+pub struct EffectRow {
+    /// The name behind `e_`.
+    pub name: &'static str,
+    /// How common it is: 1 is in almost every integration, 3 is rare.
+    pub tier: u8,
+    /// How its arguments are written.
+    pub form: Form,
+    /// What carries it out, or what it is refused by.
+    pub built: Built,
+}
+
+/// How arguments are written, joined by colons.
+#[derive(Debug, Clone, Copy)]
+pub enum Form {
+    /// There are none.
+    Nothing,
+    /// One number, which is always printed.
+    Strength(Range),
+    /// Some, in this order; those at the end may be left out.
+    Slots(&'static [Slot]),
+    /// As it says itself; what is read is kept as it is.
+    Free,
+}
+
+/// A number. Smaller and larger ones are clamped, because live URLs contain them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Argument {
-    /// Smallest value; smaller ones are clamped, because live URLs contain them.
+pub struct Range {
+    /// Smallest value.
     pub min: i64,
-    /// Largest value; larger ones are clamped.
+    /// Largest value.
     pub max: i64,
     /// The value when the URL gives none.
     pub default: i64,
 }
 
-/// One effect: its name in the URL, its argument and its meaning.
-#[derive(Debug)]
-pub struct EffectRow {
-    /// The name behind `e_`.
-    pub name: &'static str,
-    /// The argument, or `None` when the effect takes none.
-    pub argument: Option<Argument>,
-    /// The step for an argument that lies in the range (0 when the effect takes none).
-    step: fn(i64) -> Step,
+/// One argument.
+#[derive(Debug, Clone, Copy)]
+pub enum Slot {
+    /// A number.
+    Number(Range),
+    /// A colour, its digits with or without `rgb:`.
+    Colour,
+    /// One of these words. Where another stands, the argument was left out and the next one is meant.
+    Word(&'static [&'static str]),
 }
 
-/// Every effect that is carried out.
-pub static EFFECTS: &[EffectRow] = &[
-    EffectRow { name: "grayscale", argument: None, step: |_| Step::Grayscale },
-    EffectRow { name: "blur", argument: Some(Argument { min: 1, max: 2000, default: 100 }), step: blur },
-    EffectRow {
-        name: "sharpen",
-        argument: Some(Argument { min: 1, max: 2000, default: 100 }),
-        // The argument is the gain in hundredths.
-        step: |strength| Step::Sharpen { gain_milli: milli(strength.saturating_mul(10)) },
-    },
-];
-
-/// Effects of the language that are not carried out yet; they are refused by name.
-static NOT_BUILT: &[&str] = &[
-    "accelerate",
-    "adv_redeye",
-    "ai",
-    "anti_removal",
-    "art",
-    "assist_colorblind",
-    "auto_brightness",
-    "auto_color",
-    "auto_contrast",
-    "auto_enhance",
-    "background_removal",
-    "bgremoval",
-    "blackwhite",
-    "blue",
-    "blur_faces",
-    "blur_region",
-    "boomerang",
-    "brightness",
-    "brightness_hsb",
-    "camera",
-    "cartoonify",
-    "colorize",
-    "contrast",
-    "cut_out",
-    "deshake",
-    "displace",
-    "distort",
-    "dropshadow",
-    "embed_clipping_path",
-    "enhance",
-    "extract",
-    "fade",
-    "fill_light",
-    "gamma",
-    "gen_background_replace",
-    "gen_recolor",
-    "gen_remove",
-    "gen_replace",
-    "gen_restore",
-    "gradient_fade",
-    "green",
-    "hue",
-    "improve",
-    "light",
-    "lightroom",
-    "loop",
-    "make_transparent",
-    "mask",
-    "morphology",
-    "multiply",
-    "negate",
-    "noise",
-    "oil_paint",
-    "opacity_threshold",
-    "ordered_dither",
-    "outline",
-    "overlay",
-    "pixelate",
-    "pixelate_faces",
-    "pixelate_region",
-    "preview",
-    "progressbar",
-    "recolor",
-    "red",
-    "redeye",
-    "replace_color",
-    "reverse",
-    "saturation",
-    "screen",
-    "sepia",
-    "shadow",
-    "shear",
-    "simulate_colorblind",
-    "style_transfer",
-    "swap_image",
-    "theme",
-    "tint",
-    "transition",
-    "trim",
-    "unsharp_mask",
-    "upscale",
-    "vectorize",
-    "vibrance",
-    "viesus_correct",
-    "vignette",
-    "volume",
-    "zoompan",
-];
-
-/// An effect with its argument, ready to become a step.
+/// Whether an effect is carried out.
 #[derive(Debug, Clone, Copy)]
+pub enum Built {
+    /// By the step for its number, which is nought where it takes none.
+    Step(fn(i64) -> Step),
+    /// Not yet.
+    Later,
+    /// Only by a trained model, and there is none.
+    Model,
+    /// Only by a service of others.
+    Service,
+    /// It is of sound and moving pictures.
+    Video,
+}
+
+/// An effect with its arguments.
+#[derive(Debug, Clone)]
 pub struct Effect {
     row: &'static EffectRow,
-    argument: i64,
+    arguments: Vec<Argument>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Argument {
+    Number(Decimal),
+    Colour(Colour),
+    Word(&'static str),
+    Text(String),
 }
 
 impl Effect {
-    /// Reads the value of `e_`: `name` or `name:argument`.
+    /// Reads the value of `e_`: `name`, or `name:argument…`.
     ///
     /// # Errors
-    /// An unknown name, an argument that is no number and too many arguments are invalid; a known name without a row is
-    /// not built. Numbers outside of the range are clamped to it.
+    /// An unknown name, arguments of another kind and too many of them are invalid.
     pub fn parse(value: &str) -> Result<Self, Refusal> {
-        let (name, argument) = match value.split_once(':') {
-            Some((name, argument)) => (name, Some(argument)),
+        let (name, arguments) = match value.split_once(':') {
+            Some((name, arguments)) => (name, Some(arguments)),
             None => (value, None),
         };
-        let Some(row) = EFFECTS.iter().find(|row| row.name == name) else {
-            let known = NOT_BUILT.contains(&name) || name.starts_with('$');
-            return Err(if known {
-                Refusal::not_built(format_args!("e_{name}"))
-            } else {
-                Refusal::invalid("effect", value)
-            });
-        };
-        let argument = match (row.argument, argument) {
-            (None, None) => 0,
-            (Some(range), None) => range.default,
-            (Some(_), Some(text)) if text.starts_with('$') => {
-                return Err(Refusal::not_built(format_args!("e_{value}")));
-            }
-            (Some(range), Some(text)) => {
-                let number = Decimal::parse(text).ok_or_else(|| Refusal::invalid("effect", value))?;
-                number.rounded().clamp(range.min, range.max)
-            }
-            (None, Some(_)) => return Err(Refusal::invalid("effect", value)),
-        };
-        Ok(Self { row, argument })
+        let invalid = || Refusal::invalid("effect", value);
+        let row = EFFECTS.iter().find(|row| row.name == name).ok_or_else(invalid)?;
+        let arguments = row.form.read(arguments).ok_or_else(invalid)?;
+        Ok(Self { row, arguments })
     }
 
     /// The effect's name behind `e_`.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         self.row.name
     }
 
     /// The step that carries the effect out.
-    pub fn step(self) -> Step {
-        (self.row.step)(self.argument)
+    ///
+    /// # Errors
+    /// Effects that are not carried out are not built.
+    pub fn step(&self) -> Result<Step, Refusal> {
+        let number = match self.arguments.first() {
+            Some(Argument::Number(number)) => number.rounded(),
+            _ => 0,
+        };
+        match self.row.built {
+            Built::Step(step) => Ok(step(number)),
+            Built::Later | Built::Video => Err(Refusal::not_built(format_args!("e_{}", self.row.name))),
+            Built::Model | Built::Service => Err(Refusal::not_available(format_args!("e_{}", self.row.name))),
+        }
     }
+}
+
+impl Form {
+    fn read(self, arguments: Option<&str>) -> Option<Vec<Argument>> {
+        match (self, arguments) {
+            (Self::Nothing, None) => Some(Vec::new()),
+            (Self::Nothing, Some(_)) => None,
+            (Self::Strength(range), None) => Some(vec![Argument::Number(Decimal::whole(range.default))]),
+            (Self::Strength(range), Some(text)) => Some(vec![range.read(text)?]),
+            (Self::Slots(_) | Self::Free, None) => Some(Vec::new()),
+            (Self::Free, Some(text)) => {
+                let is_text = !text.is_empty() && !text.chars().any(char::is_control) && !text.contains('$');
+                is_text.then(|| vec![Argument::Text(text.to_owned())])
+            }
+            (Self::Slots(slots), Some(text)) => {
+                let mut slots = slots.iter();
+                let bare = text.replace("rgb:", "");
+                bare.split(':')
+                    .map(|word| {
+                        loop {
+                            match (slots.next()?, word) {
+                                (Slot::Word(words), word) => match words.iter().find(|known| **known == word) {
+                                    Some(word) => return Some(Argument::Word(word)),
+                                    None => continue,
+                                },
+                                (Slot::Number(range), word) => return range.read(word),
+                                (Slot::Colour, word) => return colour(word).map(Argument::Colour),
+                            }
+                        }
+                    })
+                    .collect()
+            }
+        }
+    }
+}
+
+impl Range {
+    fn read(self, text: &str) -> Option<Argument> {
+        let text = text.strip_suffix('p').unwrap_or(text);
+        let number = Decimal::parse(text)?.clamp(Decimal::whole(self.min), Decimal::whole(self.max));
+        Some(Argument::Number(number))
+    }
+}
+
+/// A colour as arguments have it: its digits stand bare.
+fn colour(text: &str) -> Option<Colour> {
+    Colour::from_url(text).or_else(|| Colour::from_url(&format!("rgb:{text}")))
 }
 
 impl PartialEq for Effect {
     fn eq(&self, other: &Self) -> bool {
-        self.row.name == other.row.name && self.argument == other.argument
+        self.row.name == other.row.name && self.arguments == other.arguments
     }
 }
 
@@ -194,20 +186,18 @@ impl Eq for Effect {}
 
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.row.argument {
-            None => f.write_str(self.row.name),
-            Some(_) => write!(f, "{}:{}", self.row.name, self.argument),
-        }
+        f.write_str(self.row.name)?;
+        self.arguments.iter().try_for_each(|argument| write!(f, ":{argument}"))
     }
 }
 
-/// A strength of 60 is a sigma of one pixel; below 0.3 pixels a blur would not be visible.
-fn blur(strength: i64) -> Step {
-    let sigma_milli = milli((strength.saturating_mul(1000) + 30) / 60).max(300);
-    Step::Blur { sigma_milli }
-}
-
-/// The ranges of the table keep every strength far inside of `u32`.
-fn milli(value: i64) -> u32 {
-    u32::try_from(value).unwrap_or(u32::MAX)
+impl fmt::Display for Argument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Colour(colour) => f.write_str(&print_bare(*colour)),
+            Self::Word(word) => f.write_str(word),
+            Self::Text(text) => write!(f, "{}", encoded(text)),
+        }
+    }
 }

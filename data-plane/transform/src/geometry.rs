@@ -57,6 +57,54 @@ pub struct Window {
     pub size: Size,
 }
 
+/// A part of a picture that a window is to hold, in exact pixels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Region {
+    /// Left edge.
+    pub x: f64,
+    /// Top edge.
+    pub y: f64,
+    /// Width, greater than nought.
+    pub width: f64,
+    /// Height, greater than nought.
+    pub height: f64,
+}
+
+impl Region {
+    /// Number of pixels.
+    pub fn area(self) -> f64 {
+        self.width * self.height
+    }
+
+    /// The middle.
+    pub fn center(self) -> (f64, f64) {
+        (self.x + self.width / 2.0, self.y + self.height / 2.0)
+    }
+}
+
+/// The window around a region: less of what surrounds it the larger `zoom` is, widened to `ratio` if one is given, no larger than the
+/// picture and shifted into it.
+///
+/// # Errors
+/// As [`round_side`].
+pub fn window_around(picture: Size, region: Region, ratio: Option<f64>, zoom: f64) -> Result<Window, Refusal> {
+    let (mut width, mut height) = (region.width / zoom, region.height / zoom);
+    if let Some(ratio) = ratio {
+        if width < height * ratio { width = height * ratio } else { height = width / ratio }
+    }
+    let own = picture.exact();
+    let shrink = match ratio {
+        Some(_) => {
+            let factor = (own.width / width).min(own.height / height).min(1.0);
+            (factor, factor)
+        }
+        None => ((own.width / width).min(1.0), (own.height / height).min(1.0)),
+    };
+    let size = ExactSize { width: width * shrink.0, height: height * shrink.1 }.rounded()?.min(picture);
+    let (x, y) = region.center();
+    window(picture, size, Placement::Center(x, y))
+}
+
 /// Where a window is cut. Offsets are exact pixels of the picture that is cut.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Placement {
@@ -146,6 +194,9 @@ pub fn layout(mode: CropMode, source: Size, target: ExactSize) -> Result<Layout,
     let requested = target.rounded()?;
     let whole = |size: Size| Layout { scaled: size, output: size };
     Ok(match mode {
+        CropMode::FillPad | CropMode::Auto | CropMode::AutoPad | CropMode::ImaggaCrop | CropMode::ImaggaScale => {
+            return Err(Refusal::not_built(format_args!("c_{}", mode.name())));
+        }
         CropMode::Scale => whole(requested),
         CropMode::Fit => whole(proportional(source, target, Cover::Inside, Change::Any)?),
         CropMode::Limit => whole(proportional(source, target, Cover::Inside, Change::Shrink)?),

@@ -3,41 +3,64 @@
 //! Text is split on `/` and `,` before it is percent-decoded. What is read has exactly one canonical spelling, and reading
 //! that gives the same value again.
 
+mod background;
+mod computed;
+mod condition;
+mod expression;
+mod flags;
+mod gravity;
+mod identifier;
+mod layer;
 mod length;
+mod media;
 mod names;
 pub(crate) mod number;
 mod output;
+pub mod parameters;
 mod path;
+mod predefined;
+mod scope;
+mod structure;
 mod values;
+mod variable;
+mod words;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 
 use percent_encoding::percent_decode_str;
 
-pub use length::{Axis, Expression, Length, Scope};
+pub use background::Background;
+pub use computed::Computed;
+pub use condition::{Branch, Condition};
+pub use expression::Expression;
+pub use flags::{Attachment, Flag, Flags};
+pub use gravity::{AutoGravity, Compass, CustomFallback, FaceFallback, Gravity};
+pub use identifier::VariableName;
+pub use layer::{Layer, LayerSource};
+pub use length::{Axis, Length};
+pub use media::{ColourSpace, Density, Function, Media, Pages};
 pub use names::{Definitions, Expanded};
 pub use number::Decimal;
-pub use output::{Attachment, Dpr, Flag, FormatChoice, Quality, QualityLevel, writable_format};
+pub use output::{Chroma, Dpr, FormatChoice, Quality, QualityLevel, writable_format};
 pub use path::{SplitPath, split_path};
-pub use values::{AspectRatio, Border, Compass, CropMode, Gravity, Radius, Turn, Width};
+pub use scope::{Scope, Value, Variables};
+pub use structure::Node;
+pub use values::{AspectRatio, Border, CropMode, Radius, Turn, Width};
+pub use variable::{Assigned, Assignment};
 
 use crate::effects::Effect;
+use crate::escape::encoded;
 use crate::plan::Colour;
-use crate::refusal::Refusal;
+use crate::refusal::{Place, Refusal};
 
 /// How long a chain may be. Far beyond what anybody writes, and short enough that planning one costs nothing.
 const MAX_COMPONENTS: usize = 100;
 
-/// Whether a key is one of the language, built or not.
-#[rustfmt::skip]
+/// Whether a key is one of the language.
 fn is_key(key: &str) -> bool {
-    matches!(
-        key,
-        "a" | "ac" | "af" | "ar" | "b" | "bl" | "bo" | "br" | "c" | "co" | "cs" | "d" | "dl" | "dn" | "dpr" | "dr" | "du"
-            | "e" | "eo" | "f" | "fl" | "fn" | "fps" | "g" | "h" | "if" | "ki" | "l" | "o" | "p" | "pg" | "q" | "r" | "so"
-            | "sp" | "t" | "u" | "vc" | "vs" | "w" | "x" | "y" | "z"
-    )
+    parameters::parameter(key).is_some()
 }
 
 /// A chain of components, each of which takes the picture that the one before it gives.
@@ -50,16 +73,32 @@ pub struct Transformation {
 /// so each key is one field.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Component {
+    /// `if_`: whether it is carried out.
+    pub branch: Option<Branch>,
+    /// `$name_`: variables, in order.
+    pub variables: Vec<Assignment>,
+    /// Values by key that are known only when the component is reached. Their fields are empty.
+    pub computed: BTreeMap<&'static str, Computed>,
     /// `a_`: turns and mirrorings in order.
     pub turns: Vec<Turn>,
     /// `ar_`: width divided by height.
     pub aspect_ratio: Option<AspectRatio>,
-    /// `b_`: colour of new and of transparent area.
-    pub background: Option<Colour>,
+    /// `b_`: what fills new and transparent area.
+    pub background: Option<Background>,
+    /// `bl_`: a stored chain that comes first and whose result is kept.
+    pub baseline: Option<String>,
     /// `bo_`: frame.
     pub border: Option<Border>,
     /// `c_`: resize mode.
     pub crop: Option<CropMode>,
+    /// `co_`: colour of what the effect or the layer draws.
+    pub colour: Option<Colour>,
+    /// `cs_`: colour space of the result.
+    pub colour_space: Option<ColourSpace>,
+    /// `d_`: what is delivered where there is nothing.
+    pub default_image: Option<String>,
+    /// `dn_`: density.
+    pub density: Option<Density>,
     /// `dpr_`: device pixel ratio, which acts on the whole chain.
     pub dpr: Option<Dpr>,
     /// `e_`: effect.
@@ -67,17 +106,27 @@ pub struct Component {
     /// `f_`: format, which acts on the whole chain.
     pub format: Option<FormatChoice>,
     /// `fl_`: flags.
-    pub flags: BTreeSet<Flag>,
+    pub flags: Flags,
     /// `fl_attachment`: delivery as a download.
     pub attachment: Option<Attachment>,
+    /// `fn_`: a function of the tenant's own.
+    pub function: Option<Function>,
     /// `g_`: gravity.
     pub gravity: Option<Gravity>,
     /// `h_`: height.
     pub height: Option<Length>,
+    /// `l_` or `u_`: something laid over or under the picture.
+    pub layer: Option<Layer>,
+    /// What is said of sound and moving pictures.
+    pub media: Media,
     /// `t_`: names of stored transformations, which come before everything else of the component.
     pub names: Vec<String>,
-    /// `pg_`: page or frame counted from one, which acts on the whole chain.
-    pub page: Option<u32>,
+    /// `o_`: hundredths of opacity.
+    pub opacity: Option<u8>,
+    /// `p_`: what names of classes in sprites begin with.
+    pub prefix: Option<String>,
+    /// `pg_`: pages, which act on the whole chain.
+    pub pages: Option<Pages>,
     /// `q_`: quality, which acts on the whole chain.
     pub quality: Option<Quality>,
     /// `r_`: rounding of corners.
@@ -92,24 +141,39 @@ pub struct Component {
     pub zoom: Option<Decimal>,
 }
 
+/// A component in which nothing is left to be worked out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settled(Component);
+
+impl Deref for Settled {
+    type Target = Component;
+
+    fn deref(&self) -> &Component {
+        &self.0
+    }
+}
+
 impl Transformation {
     /// Reads a transformation, still percent-encoded and without version or public id. Empty components are ignored.
     ///
     /// # Errors
-    /// Items without a known key are refused as components, unreadable values by parameter, and everything that the
-    /// language knows and this build does not carry out by name.
+    /// Items without a known key are refused as components, unreadable values by parameter, and brackets that do not match as conflicts. A
+    /// refusal says where it stands.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         let pieces: Vec<&str> = text.split('/').filter(|piece| !piece.is_empty()).collect();
-        Self::of(&pieces, Component::parse)
+        Self::of(&pieces)
     }
 
     /// Reads the pieces one by one.
-    fn of(pieces: &[&str], read: impl Fn(&str) -> Result<Component, Refusal>) -> Result<Self, Refusal> {
+    fn of(pieces: &[&str]) -> Result<Self, Refusal> {
         let count = pieces.len();
         if count > MAX_COMPONENTS {
             return Err(too_many(count));
         }
-        Ok(Self { components: pieces.iter().map(|piece| read(piece)).collect::<Result<_, _>>()? })
+        let read = |(index, piece): (usize, &&str)| Component::parse_at(piece, index + 1);
+        let components: Vec<Component> = pieces.iter().enumerate().map(read).collect::<Result<_, _>>()?;
+        structure::check(&components)?;
+        Ok(Self { components })
     }
 
     /// The same with one more component behind it.
@@ -123,9 +187,27 @@ impl Transformation {
         &self.components
     }
 
+    /// Its components by their brackets: what is done under a condition, and what a layer is made by.
+    ///
+    /// # Errors
+    /// Brackets that do not match are conflicts.
+    pub fn nodes(&self) -> Result<Vec<Node>, Refusal> {
+        structure::nodes(&self.components)
+    }
+
     /// Whether there is nothing to do at all.
     pub fn is_empty(&self) -> bool {
         self.components.is_empty()
+    }
+
+    /// Whether everything in it is known as it stands: it has no conditions, variables and layers.
+    pub fn is_plain(&self) -> bool {
+        self.components.iter().all(Component::is_plain)
+    }
+
+    /// Whether what comes of it depends on what is said of the asset by its owner.
+    pub fn needs_facts(&self) -> bool {
+        self.components.iter().any(Component::needs_facts)
     }
 
     /// Whether it says how the file is handed over and nothing about its contents; all that raw files may carry.
@@ -140,12 +222,12 @@ impl Transformation {
 
     /// Whether the answer may be cached forever.
     pub fn immutable_cache(&self) -> bool {
-        self.has_flag(Flag::ImmutableCache)
+        self.components.iter().any(|component| component.flags.contains_key(&Flag::ImmutableCache))
     }
 
-    /// Whether any component carries the flag.
-    pub fn has_flag(&self, flag: Flag) -> bool {
-        self.components.iter().any(|component| component.flags.contains(&flag))
+    /// The first thing in it that this build does not carry out, whatever the picture.
+    pub fn gap(&self) -> Option<Refusal> {
+        self.components.iter().find_map(|component| component.check_built().err())
     }
 
     /// The one spelling of this transformation: items sorted by key, values in their shortest form.
@@ -165,58 +247,171 @@ impl fmt::Display for Transformation {
 }
 
 impl Component {
-    /// Reads one path piece.
-    ///
-    /// # Errors
-    /// As [`Transformation::parse`].
-    pub fn parse(piece: &str) -> Result<Self, Refusal> {
-        if is_component(piece) { Self::of_items(piece) } else { Err(Refusal::component(piece)) }
-    }
-
-    /// Reads a piece that [`is_component`].
-    fn of_items(piece: &str) -> Result<Self, Refusal> {
+    /// Reads one path piece, which stands at a place of its chain that is counted from one.
+    fn parse_at(piece: &str, place: usize) -> Result<Self, Refusal> {
+        if !is_component(piece) {
+            let (item, advice) = misspelled(piece);
+            return Err(Refusal::component(piece).at(Place { component: place, item }, advice.as_deref()));
+        }
         let mut component = Self::default();
-        for item in piece.split(',') {
-            component.read(item)?;
+        // Of two items with one key the last one counts.
+        let mut last: BTreeMap<&'static str, (usize, &str)> = BTreeMap::new();
+        for (index, item) in piece.split(',').enumerate() {
+            let at = |refusal: Refusal| refusal.at(Place { component: place, item: Some(index + 1) }, None);
+            if let Some(assignment) = item.strip_prefix('$') {
+                component.assign(&decoded(assignment).ok_or_else(|| at(Refusal::component(item)))?).map_err(at)?;
+                continue;
+            }
+            let (key, raw) = item.split_once('_').unwrap_or((item, ""));
+            let Some(parameter) = parameters::parameter(key) else { return Err(at(Refusal::component(item))) };
+            if key == "fl" {
+                // Download names are encoded twice, so flags decode their parts themselves.
+                let read = flags::parse_flags(raw, &mut component.flags, &mut component.attachment);
+                read.map_err(|refusal| {
+                    let advice = parameters::advice(key, raw.split('.').next_back().unwrap_or_default());
+                    refusal.at(Place { component: place, item: Some(index + 1) }, advice.as_deref())
+                })?;
+                continue;
+            }
+            // Both lay something on the picture.
+            let slot = if key == "u" { "l" } else { parameter.key };
+            last.insert(slot, (index, item));
+        }
+        for (index, item) in last.into_values() {
+            let (key, raw) = item.split_once('_').unwrap_or((item, ""));
+            let placed = Place { component: place, item: Some(index + 1) };
+            let value = decoded(raw).ok_or_else(|| Refusal::component(item).at(placed, None))?;
+            component.read(key, &value).map_err(|refusal| {
+                let advice = parameters::advice(key, &value);
+                refusal.at(placed, advice.as_deref())
+            })?;
         }
         Ok(component)
     }
 
+    fn assign(&mut self, item: &str) -> Result<(), Refusal> {
+        let assignment = Assignment::parse(item)?;
+        self.variables.retain(|known| known.name != assignment.name);
+        self.variables.push(assignment);
+        Ok(())
+    }
+
+    /// Reads an item: as it stands, or else as something to be worked out.
+    fn read(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
+        let Err(refusal) = self.read_literal(key, value) else { return Ok(()) };
+        let parameter = parameters::parameter(key).filter(|row| !matches!(row.key, "if" | "t"));
+        let computed = parameter.and_then(|row| Some((row.key, Computed::parse(value, row.calculates)?)));
+        let (key, computed) = computed.ok_or(refusal)?;
+        self.computed.insert(key, computed);
+        Ok(())
+    }
+
+    fn read_literal(&mut self, key: &str, value: &str) -> Result<(), Refusal> {
+        let text = |name: &str| match value.is_empty() || value.contains('$') || value.chars().any(char::is_control) {
+            true => Err(Refusal::invalid(name, value)),
+            false => Ok(value.to_owned()),
+        };
+        match key {
+            "a" => self.turns = Turn::parse_list(value)?,
+            "ar" => self.aspect_ratio = Some(AspectRatio::parse(value)?),
+            "b" => self.background = Some(Background::parse(value)?),
+            "bl" => self.baseline = Some(text("baseline transformation")?),
+            "bo" => self.border = Some(Border::parse(value)?),
+            "c" => self.crop = Some(CropMode::parse(value)?),
+            "co" => self.colour = Some(Colour::from_url(value).ok_or_else(|| Refusal::invalid("color", value))?),
+            "cs" => self.colour_space = Some(ColourSpace::parse(value)?),
+            "d" => self.default_image = Some(text("default image")?),
+            "dn" => self.density = Some(Density::parse(value)?),
+            "dpr" => self.dpr = Some(Dpr::parse(value)?),
+            "e" => self.effect = Some(Effect::parse(value)?),
+            "f" => self.format = Some(FormatChoice::parse(value)?),
+            "fn" => self.function = Some(Function::parse(value)?),
+            "g" => self.gravity = Some(Gravity::parse(value)?),
+            "h" => self.height = Some(Length::parse_side("height", value, Axis::Vertical)?),
+            "if" => self.branch = Some(Branch::parse(value)?),
+            "l" => self.layer = Some(Layer::parse(false, value)?),
+            "u" => self.layer = Some(Layer::parse(true, value)?),
+            "o" => self.opacity = Some(values::parse_opacity(value)?),
+            "p" => self.prefix = Some(text("prefix")?),
+            "pg" => self.pages = Some(Pages::parse(value)?),
+            "q" => self.quality = Some(Quality::parse(value)?),
+            "r" => self.radius = Some(Radius::parse(value)?),
+            "t" => self.names = names::parse(value)?,
+            "w" => self.width = Some(Width::parse(value)?),
+            "x" => self.x = Some(Length::parse("x", value, Axis::Horizontal)?),
+            "y" => self.y = Some(Length::parse("y", value, Axis::Vertical)?),
+            "z" => self.zoom = Some(values::parse_positive("zoom", value)?),
+            _ => self.media.read(key, value)?,
+        }
+        Ok(())
+    }
+
+    /// The same with everything worked out that is known only here.
+    ///
+    /// # Errors
+    /// Variables that are not set, arithmetic without a result and values that a parameter does not take are invalid.
+    pub fn settle(&self, scope: &Scope<'_>) -> Result<Settled, Refusal> {
+        let mut settled = Self { computed: BTreeMap::new(), variables: Vec::new(), branch: None, ..self.clone() };
+        for (key, computed) in &self.computed {
+            let value = computed.resolve(scope)?;
+            settled.read_literal(key, &value)?;
+        }
+        Ok(Settled(settled))
+    }
+
+    /// The component as it stands, if nothing in it has to be worked out.
+    pub fn as_settled(&self) -> Option<Settled> {
+        (self.is_plain() || self.computed.is_empty())
+            .then(|| Settled(Self { variables: Vec::new(), branch: None, ..self.clone() }))
+    }
+
+    /// Whether it says anything beside its condition.
+    pub(crate) fn has_parameters(&self) -> bool {
+        let empty = Self { branch: self.branch.clone(), ..Self::default() };
+        *self != empty
+    }
+
+    /// Whether it names a layer, or a variable that does.
+    pub(crate) fn opens_layer(&self) -> bool {
+        self.layer.is_some() || self.computed.contains_key("l") || self.computed.contains_key("u")
+    }
+
+    /// Whether everything in it is known as it stands, and it is part of nothing that is not.
+    fn is_plain(&self) -> bool {
+        self.branch.is_none()
+            && self.variables.is_empty()
+            && self.computed.is_empty()
+            && !self.opens_layer()
+            && !self.flags.contains_key(&Flag::LayerApply)
+    }
+
+    fn needs_facts(&self) -> bool {
+        let lengths = [&self.height, &self.x, &self.y];
+        let width = match &self.width {
+            Some(Width::Length(length)) => length.needs_facts(),
+            _ => false,
+        };
+        matches!(&self.branch, Some(Branch::If(condition)) if condition.needs_facts())
+            || self.variables.iter().any(|one| one.value.as_ref().is_some_and(Assigned::needs_facts))
+            || self.computed.values().any(Computed::needs_facts)
+            || lengths.into_iter().flatten().any(Length::needs_facts)
+            || width
+            || matches!(self.gravity, Some(Gravity::Faces { .. } | Gravity::Custom { .. }))
+    }
+
     /// Whether it says how the file is handed over and nothing about its contents.
     pub fn is_delivery_only(&self) -> bool {
-        // Taken apart without a rest, so that a new field has to say here what it is. Every delivery asks this.
-        let Self {
-            turns,
-            aspect_ratio,
-            background,
-            border,
-            crop,
-            dpr,
-            effect,
-            format,
-            flags,
-            attachment: _,
-            gravity,
-            height,
-            names,
-            page,
-            quality,
-            radius,
-            width,
-            x,
-            y,
-            zoom,
-        } = self;
-        flags.iter().all(|flag| flag.is_delivery_only())
-            && (turns.is_empty() && names.is_empty())
-            && (aspect_ratio.is_none() && background.is_none() && border.is_none() && crop.is_none() && dpr.is_none())
-            && (effect.is_none() && format.is_none() && gravity.is_none() && height.is_none() && page.is_none())
-            && (quality.is_none()
-                && radius.is_none()
-                && width.is_none()
-                && x.is_none()
-                && y.is_none()
-                && zoom.is_none())
+        let delivery = Self {
+            attachment: self.attachment.clone(),
+            flags: self
+                .flags
+                .iter()
+                .filter(|(flag, _)| flag.is_delivery_only())
+                .map(|(flag, _)| (*flag, None))
+                .collect(),
+            ..Self::default()
+        };
+        *self == delivery
     }
 
     /// The first item that depends on who asks.
@@ -224,67 +419,137 @@ impl Component {
         match self {
             Self { format: Some(FormatChoice::Auto), .. } => Some("f_auto"),
             Self { dpr: Some(Dpr::Auto), .. } => Some("dpr_auto"),
-            Self { width: Some(Width::Auto { .. }), .. } => Some("w_auto"),
+            Self { width: Some(Width::Auto { .. } | Width::Breakpoints { .. }), .. } => Some("w_auto"),
             _ => None,
         }
     }
 
-    fn read(&mut self, item: &str) -> Result<(), Refusal> {
-        let Some((key, raw)) = item.split_once('_').filter(|_| !item.starts_with('$')) else {
-            return Err(not_built_item(item));
+    /// Refuses by name what this build does not carry out, whatever the picture.
+    ///
+    /// # Errors
+    /// The first such thing, by key, is not built.
+    pub fn check_built(&self) -> Result<(), Refusal> {
+        let not_built = |token: String| Err(Refusal::not_built(token));
+        let printed = |key: &str, value: &dyn fmt::Display| {
+            let text = value.to_string();
+            let end = text.find(':').unwrap_or(text.len());
+            format!("{key}_{}", &text[..end])
         };
-        let decoded = percent_decode_str(raw).decode_utf8().map_err(|_| Refusal::component(item))?;
-        let value: &str = &decoded;
-        match key {
-            "a" => self.turns = Turn::parse_list(value)?,
-            "ar" => self.aspect_ratio = Some(AspectRatio::parse(value)?),
-            "b" => self.background = Some(values::parse_background(value)?),
-            "bo" => self.border = Some(Border::parse(value)?),
-            "c" => self.crop = Some(CropMode::parse(value)?),
-            "dpr" => self.dpr = Some(Dpr::parse(value)?),
-            "e" => self.effect = Some(Effect::parse(value)?),
-            "f" => self.format = Some(FormatChoice::parse(value)?),
-            // Download names are encoded twice, so flags decode their parts themselves.
-            "fl" => output::parse_flags(raw, &mut self.flags, &mut self.attachment)?,
-            "g" => self.gravity = Some(Gravity::parse(value)?),
-            "h" => self.height = Some(Length::parse_side("height", value, Axis::Vertical)?),
-            "pg" => self.page = Some(values::parse_page(value)?),
-            "q" => self.quality = Some(Quality::parse(value)?),
-            "r" => self.radius = Some(Radius::parse(value)?),
-            "t" => self.names = names::parse(value)?,
-            "w" => self.width = Some(Width::parse(value)?),
-            "x" => self.x = Some(Length::parse("x", value, Axis::Horizontal)?),
-            "y" => self.y = Some(Length::parse("y", value, Axis::Vertical)?),
-            "z" => self.zoom = Some(values::parse_positive("z", "zoom", value)?),
-            _ => return Err(not_built_item(item)),
+        if let Some(turn) = self.turns.iter().find(|turn| matches!(turn, Turn::AutoLeft | Turn::AutoRight)) {
+            return not_built(printed("a", turn));
         }
-        Ok(())
+        match &self.background {
+            None | Some(Background::Colour(_)) => {}
+            Some(other) => return not_built(printed("b", other)),
+        }
+        if let Some(mode) = self.crop.filter(|mode| !mode.is_built()) {
+            return not_built(format!("c_{}", mode.name()));
+        }
+        if let Some(effect) = &self.effect {
+            effect.step()?;
+        }
+        if let Some(format) = self.format {
+            format.writable()?;
+        }
+        if let Some(flag) = self.flags.keys().find(|flag| !flag.is_built() && **flag != Flag::LayerApply) {
+            return not_built(format!("fl_{}", flag.name()));
+        }
+        match &self.gravity {
+            None | Some(Gravity::Compass(_) | Gravity::XyCenter) => {}
+            Some(Gravity::Auto(auto)) if auto.is_plain() => {}
+            Some(
+                Gravity::Faces { .. }
+                | Gravity::Custom { or: None | Some(CustomFallback::Face | CustomFallback::Faces) },
+            ) => {}
+            Some(other) => return not_built(format!("g_{other}")),
+        }
+        match &self.pages {
+            None | Some(Pages::One(_)) => {}
+            Some(pages) => return not_built(format!("pg_{pages}")),
+        }
+        match &self.quality {
+            Some(quality @ (Quality::Mini(_) | Quality::Quantised { .. })) => return not_built(format!("q_{quality}")),
+            Some(
+                quality @ (Quality::Fixed { chroma: Chroma::Half, .. } | Quality::Auto { chroma: Chroma::Half, .. }),
+            ) => return not_built(format!("q_{quality}")),
+            _ => {}
+        }
+        if let Some(Width::Breakpoints { .. }) = self.width {
+            return not_built("w_auto:breakpoints".to_owned());
+        }
+        for key in ["l", "u"] {
+            if let Some(layer) = self.computed.get(key) {
+                return not_built(printed(key, layer));
+            }
+        }
+        if let Some(layer) = &self.layer {
+            let key = if layer.is_below { "u" } else { "l" };
+            return not_built(printed(key, layer));
+        }
+        let space = self.colour_space.as_ref().filter(|space| !space.is_srgb());
+        let unbuilt: [(&str, Option<&dyn fmt::Display>); 8] = [
+            ("bl", displayed(&self.baseline)),
+            ("co", displayed(&self.colour)),
+            ("cs", displayed(&space)),
+            ("d", displayed(&self.default_image)),
+            ("dn", displayed(&self.density)),
+            ("fn", displayed(&self.function)),
+            ("o", displayed(&self.opacity)),
+            ("p", displayed(&self.prefix)),
+        ];
+        if let Some((key, value)) = unbuilt.into_iter().find_map(|(key, value)| Some((key, value?))) {
+            return not_built(printed(key, value));
+        }
+        match self.media.items().first() {
+            Some((key, value)) => not_built(printed(key, value)),
+            None => Ok(()),
+        }
     }
 }
 
-/// Items sorted by key, as official clients emit them.
+/// What is told of a piece that is no component: which item is none, and what it could have been meant to be.
+fn misspelled(piece: &str) -> (Option<usize>, Option<String>) {
+    let Some((index, item)) = piece.split(',').enumerate().find(|(_, item)| !is_transformation_item(item)) else {
+        return (None, None);
+    };
+    let key = item.split_once('_').map(|(key, _)| key);
+    let meant = key.filter(|_| looks_like_item(item)).and_then(parameters::nearest_key);
+    (Some(index + 1), meant.map(|key| format!("Did you mean {key}_?")))
+}
+
+fn decoded(raw: &str) -> Option<String> {
+    percent_decode_str(raw).decode_utf8().ok().map(|text| text.into_owned())
+}
+
+/// The condition first, then variables in their order, then items sorted by key, as official clients emit them.
 impl fmt::Display for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut items: Vec<String> = Vec::new();
-        let mut push = |key: &str, value: Option<&dyn fmt::Display>| {
-            items.extend(value.map(|value| format!("{key}_{value}")));
+        let mut items: Vec<(&str, String)> = Vec::new();
+        let mut push = |key: &'static str, value: Option<&dyn fmt::Display>| {
+            items.extend(value.map(|value| (key, value.to_string())));
         };
-        let joined = |words: Vec<String>| (!words.is_empty()).then(|| words.join("."));
-        let turns = joined(self.turns.iter().map(Turn::to_string).collect());
-        let flags = joined(self.flags.iter().map(|flag| flag.name().to_owned()).collect());
+        let turns: Vec<String> = self.turns.iter().map(Turn::to_string).collect();
+        let turns = (!turns.is_empty()).then(|| turns.join("."));
         push("a", displayed(&turns));
         push("ar", displayed(&self.aspect_ratio));
         push("b", displayed(&self.background));
+        push("bl", displayed(&self.baseline.as_deref().map(encoded)));
         push("bo", displayed(&self.border));
         push("c", displayed(&self.crop.map(CropMode::name)));
+        push("co", displayed(&self.colour));
+        push("cs", displayed(&self.colour_space));
+        push("d", displayed(&self.default_image.as_deref().map(encoded)));
+        push("dn", displayed(&self.density));
         push("dpr", displayed(&self.dpr));
         push("e", displayed(&self.effect));
         push("f", displayed(&self.format));
-        push("fl", displayed(&flags));
-        push("fl", displayed(&self.attachment));
+        push("fn", displayed(&self.function));
         push("g", displayed(&self.gravity));
         push("h", displayed(&self.height));
-        push("pg", displayed(&self.page));
+        push(if self.layer.as_ref().is_some_and(|layer| layer.is_below) { "u" } else { "l" }, displayed(&self.layer));
+        push("o", displayed(&self.opacity));
+        push("p", displayed(&self.prefix.as_deref().map(encoded)));
+        push("pg", displayed(&self.pages));
         push("q", displayed(&self.quality));
         push("r", displayed(&self.radius));
         push("t", displayed(&(!self.names.is_empty()).then_some(names::Joined(&self.names))));
@@ -292,7 +557,16 @@ impl fmt::Display for Component {
         push("x", displayed(&self.x));
         push("y", displayed(&self.y));
         push("z", displayed(&self.zoom));
-        f.write_str(&items.join(","))
+        items.extend(flags::printed(&self.flags).into_iter().map(|value| ("fl", value)));
+        items.extend(self.attachment.iter().map(|attachment| ("fl", attachment.to_string())));
+        items.extend(self.media.items());
+        items.extend(self.computed.iter().map(|(key, computed)| (*key, computed.to_string())));
+        items.sort_by_key(|(key, _)| *key);
+        let branch = self.branch.iter().map(|branch| format!("if_{branch}"));
+        let variables = self.variables.iter().map(Assignment::to_string);
+        let others = items.into_iter().map(|(key, value)| format!("{key}_{value}"));
+        let all: Vec<String> = branch.chain(variables).chain(others).collect();
+        f.write_str(&all.join(","))
     }
 }
 
@@ -303,12 +577,6 @@ fn too_many(count: usize) -> Refusal {
 
 fn displayed<T: fmt::Display>(value: &Option<T>) -> Option<&dyn fmt::Display> {
     value.as_ref().map(|value| value as &dyn fmt::Display)
-}
-
-/// Names an item whose key is not built: up to its first argument separator, so that long texts stay out of the answer.
-fn not_built_item(item: &str) -> Refusal {
-    let end = if item.starts_with('$') { item.find('_') } else { item.find(':') };
-    Refusal::not_built(&item[..end.unwrap_or(item.len())])
 }
 
 /// Checks that a chain is nothing but items of the language, whether they are built or not, and whatever their values are.

@@ -8,6 +8,8 @@ pub mod analysis;
 pub mod autos;
 pub mod colour;
 pub mod effects;
+mod escape;
+pub mod facts;
 pub mod geometry;
 pub mod grammar;
 pub mod hints;

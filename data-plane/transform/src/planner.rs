@@ -4,11 +4,14 @@
 //! then turns one component after the other into steps. Spellings that mean the same picture give the same plan.
 
 mod chain;
+mod region;
 
 use crate::autos::{self, ContentClass};
+use crate::facts::Facts;
 use crate::geometry::Size;
 use crate::grammar::{
-    Component, Decimal, Dpr, Expanded, Flag, FormatChoice, Quality, QualityLevel, Transformation, Turn, writable_format,
+    self, Background, Component, Decimal, Dpr, Expanded, Flag, FormatChoice, Node, Pages, Quality, QualityLevel,
+    Settled, Turn, writable_format,
 };
 use crate::hints::{ClientHints, Vary};
 use crate::plan::{Chroma, Colour, Decode, Encode, Plan};
@@ -24,6 +27,8 @@ pub struct PlanRequest<'a> {
     pub extension: Option<&'a str>,
     /// What is known of the stored source.
     pub source: &'a SourceMeta,
+    /// What is said of the asset by its owner.
+    pub facts: &'a Facts<'a>,
     /// What the client says about itself.
     pub hints: &'a ClientHints,
     /// How large a result may be.
@@ -113,59 +118,102 @@ impl OutputLimits {
 /// invalid; combinations without a meaning conflict; what cannot be carried out yet is not built; results beyond the
 /// limits are too large.
 pub fn plan(request: PlanRequest<'_>) -> Result<Planned, Refusal> {
-    let PlanRequest { transformation, extension, source, hints, limits, default_quality } = request;
+    let PlanRequest { transformation, extension, source, .. } = request;
     let stored_extension = extension.is_none_or(|name| Format::from_name(name) == Some(source.format));
     if stored_extension && transformation.is_delivery_only() {
         return Ok(Planned::Original);
     }
+    let nodes = transformation.nodes()?;
+    // What acts on the whole chain may stand where it is reached or not, and where it is reached may depend on it. So the chain is run with
+    // what is known, and again with what it met, until it meets what it was run with.
+    let mut met: Vec<Settled> = transformation.components().iter().filter_map(Component::as_settled).collect();
+    for _ in 0..MOST_RUNS {
+        let run = run(&request, &nodes, &met)?;
+        if transformation.is_plain() || run.met == met {
+            return finish(&request, run);
+        }
+        met = run.met;
+    }
+    Err(Refusal::conflict("A condition depends on what stands under it"))
+}
+
+/// How often a chain is run at most until what acts on all of it is settled.
+const MOST_RUNS: usize = 4;
+
+/// A chain that was run.
+struct Run {
+    vary: Vary,
+    setting_frames: u32,
+    format: Format,
+    source: Size,
+    auto_orient: bool,
+    page: Option<u32>,
+    picture: chain::Picture,
+    /// The components that were reached.
+    met: Vec<Settled>,
+}
+
+/// Runs the chain with what `met` says of all of it.
+fn run(request: &PlanRequest<'_>, nodes: &[Node], met: &[Settled]) -> Result<Run, Refusal> {
+    let PlanRequest { transformation, extension, source, facts, hints, limits, .. } = *request;
     let mut vary = Vary::default();
-    let page = first(transformation, |component| component.page);
+    let page = first(met, |component| match component.pages {
+        Some(Pages::One(page)) => Some(page),
+        _ => None,
+    });
     if let Some(page) = page.filter(|page| *page > source.pages) {
         return Err(Refusal::invalid("page", page));
     }
-    let output = Output::choose(transformation, extension, source)?;
-    let auto_orient = !(source.orientation > 1 && ignores_orientation(transformation));
+    let output = Output::choose(met, extension, source)?;
+    let auto_orient = !(source.orientation > 1 && ignores_orientation(met));
     let mut setting = chain::Setting {
         source: source_size(source, auto_orient),
         source_has_alpha: source.has_alpha,
-        dpr: device_pixel_ratio(transformation, hints, &mut vary),
+        pages: source.pages,
+        page: page.unwrap_or(1),
+        facts,
+        dpr: device_pixel_ratio(met, hints, &mut vary),
         hints,
         limits,
         format: Format::Jpg,
         frames: 1,
     };
-
     // Only the size of the result can rule AVIF out, and no size depends on the format: planning once more settles it.
     let mut output_pixels = 0;
-    let picture = loop {
+    let (picture, met) = loop {
         let animation = source.animated && source.pages > 1 && page.is_none();
         setting.format = match output {
             Output::Fixed(format) => format,
             Output::Auto => autos::image_format(hints, source, animation, output_pixels),
         };
-        let animated = animation && keeps_frames(transformation, output, source, setting.format);
+        let animated = animation && keeps_frames(met, output, source, setting.format);
         setting.frames = if animated { source.pages.min(limits.max_frames).max(1) } else { 1 };
-        let picture = chain::run(transformation.components(), &setting, &mut vary)?;
+        let (picture, reached) = chain::run(transformation.components(), nodes, &setting, &mut vary)?;
         let pixels = picture.size.pixels();
         let settled = output != Output::Auto || setting.format != Format::Avif || pixels <= autos::AVIF_MAX_PIXELS;
         if settled {
-            break picture;
+            break (picture, reached);
         }
         output_pixels = pixels;
     };
     vary.accept = output == Output::Auto;
+    let chain::Setting { source, format, frames, .. } = setting;
+    Ok(Run { vary, setting_frames: frames, format, source, auto_orient, page, picture, met })
+}
 
-    let frames = setting.frames;
+fn finish(request: &PlanRequest<'_>, run: Run) -> Result<Planned, Refusal> {
+    let Run { mut vary, setting_frames: frames, format, source: size, auto_orient, page, picture, met } = run;
+    let source = request.source;
     let cost = Cost {
-        source_pixels: setting.source.pixels().saturating_mul(u64::from(frames)),
+        source_pixels: size.pixels().saturating_mul(u64::from(frames)),
         output_pixels: picture.size.pixels().saturating_mul(u64::from(frames)),
     };
     let plan = Plan {
         decode: Decode { format: source.format, page: page.map_or(0, |page| page - 1), pages: frames, auto_orient },
-        encode: encode(transformation, setting.format, source, hints, default_quality, &mut vary),
+        encode: encode(&met, format, source, request.hints, request.default_quality, &mut vary)?,
         width: picture.size.width,
         height: picture.size.height,
-        steps: picture.into_steps(setting.format, last_opaque_background(transformation)),
+        steps: picture.into_steps(format, last_opaque_background(&met)),
     };
     Ok(Planned::Derived(Box::new(PlannedDerived { plan, vary, cost })))
 }
@@ -179,10 +227,10 @@ enum Output {
 
 impl Output {
     /// The last `f_` counts, then the extension, then the stored format.
-    fn choose(transformation: &Transformation, extension: Option<&str>, source: &SourceMeta) -> Result<Self, Refusal> {
-        Ok(match (last(transformation, |component| component.format), extension) {
+    fn choose(met: &[Settled], extension: Option<&str>, source: &SourceMeta) -> Result<Self, Refusal> {
+        Ok(match (last(met, |component| component.format), extension) {
             (Some(FormatChoice::Auto), _) => Self::Auto,
-            (Some(FormatChoice::Fixed(format)), _) => Self::Fixed(format),
+            (Some(choice), _) => choice.writable()?.map_or(Self::Auto, Self::Fixed),
             (None, Some(name)) => Self::Fixed(writable_format(name)?),
             (None, None) => Self::Fixed(autos::stored_format(source)),
         })
@@ -190,17 +238,17 @@ impl Output {
 }
 
 /// The value of the first component that has one.
-fn first<T>(transformation: &Transformation, value: impl FnMut(&Component) -> Option<T>) -> Option<T> {
-    transformation.components().iter().find_map(value)
+fn first<T>(met: &[Settled], mut value: impl FnMut(&Component) -> Option<T>) -> Option<T> {
+    met.iter().find_map(|component| value(component))
 }
 
 /// The value of the last component that has one.
-fn last<T>(transformation: &Transformation, value: impl FnMut(&Component) -> Option<T>) -> Option<T> {
-    transformation.components().iter().rev().find_map(value)
+fn last<T>(met: &[Settled], mut value: impl FnMut(&Component) -> Option<T>) -> Option<T> {
+    met.iter().rev().find_map(|component| value(component))
 }
 
-fn ignores_orientation(transformation: &Transformation) -> bool {
-    transformation.components().iter().any(|component| component.turns.contains(&Turn::Ignore))
+fn ignores_orientation(met: &[Settled]) -> bool {
+    met.iter().any(|component| component.turns.contains(&Turn::Ignore))
 }
 
 /// The size the source has when it enters the chain. The stored facts speak of the picture as it is shown, and orientations
@@ -211,10 +259,9 @@ fn source_size(source: &SourceMeta, auto_orient: bool) -> Size {
 }
 
 /// The ratio that multiplies every absolute length. Without a size in the chain there is nothing to sharpen.
-fn device_pixel_ratio(transformation: &Transformation, hints: &ClientHints, vary: &mut Vary) -> Decimal {
-    let sized =
-        transformation.components().iter().any(|component| component.width.is_some() || component.height.is_some());
-    match last(transformation, |component| component.dpr).filter(|_| sized) {
+fn device_pixel_ratio(met: &[Settled], hints: &ClientHints, vary: &mut Vary) -> Decimal {
+    let sized = met.iter().any(|component| component.width.is_some() || component.height.is_some());
+    match last(met, |component| component.dpr).filter(|_| sized) {
         None => Decimal::ONE,
         Some(Dpr::Fixed(ratio)) => ratio,
         Some(Dpr::Auto) => {
@@ -226,8 +273,8 @@ fn device_pixel_ratio(transformation: &Transformation, hints: &ClientHints, vary
 
 /// Whether an animated source stays animated. GIF always does; WebP is a still picture unless a flag, an automatic format
 /// or the stored format says otherwise.
-fn keeps_frames(transformation: &Transformation, output: Output, source: &SourceMeta, format: Format) -> bool {
-    let asked = || transformation.has_flag(Flag::Animated) || transformation.has_flag(Flag::AnimatedWebp);
+fn keeps_frames(met: &[Settled], output: Output, source: &SourceMeta, format: Format) -> bool {
+    let asked = || has_flag(met, Flag::Animated) || has_flag(met, Flag::AnimatedWebp);
     match format {
         Format::Gif => true,
         _ => format.has_animation() && (output == Output::Auto || source.format == format || asked()),
@@ -235,42 +282,58 @@ fn keeps_frames(transformation: &Transformation, output: Output, source: &Source
 }
 
 /// What transparency is flattened on at the end, when the format carries none.
-fn last_opaque_background(transformation: &Transformation) -> Colour {
-    last(transformation, |component| component.background.filter(|colour| colour.is_opaque())).unwrap_or(Colour::WHITE)
+fn last_opaque_background(met: &[Settled]) -> Colour {
+    let opaque = |component: &Component| match component.background {
+        Some(Background::Colour(colour)) if colour.is_opaque() => Some(colour),
+        _ => None,
+    };
+    last(met, opaque).unwrap_or(Colour::WHITE)
+}
+
+/// Whether any component carries the flag.
+fn has_flag(met: &[Settled], flag: Flag) -> bool {
+    met.iter().any(|component| component.flags.contains_key(&flag))
 }
 
 /// How the result is written. Fields that an encoder does not read have one fixed value, so that they never tell two equal
 /// pictures apart.
 fn encode(
-    transformation: &Transformation,
+    met: &[Settled],
     format: Format,
     source: &SourceMeta,
     hints: &ClientHints,
     default_quality: Option<Quality>,
     vary: &mut Vary,
-) -> Encode {
-    let requested = last(transformation, |component| component.quality);
-    let (quality, chroma) = match requested {
-        Some(Quality::Fixed { quality, chroma }) => (quality, chroma),
+) -> Result<Encode, Refusal> {
+    let class = ContentClass::of(source);
+    let (quality, chroma) = match last(met, |component| component.quality) {
         Some(Quality::Auto { level, sensitive, chroma }) => {
             vary.save_data |= level > QualityLevel::Eco;
             let level = autos::quality_level(level, sensitive, hints.save_data);
-            (autos::encoder_quality(format, ContentClass::of(source), level), chroma)
+            (autos::encoder_quality(format, class, level), chroma)
         }
         // What nobody asked for does not depend on who asks.
-        None => match default_quality {
+        asked => match asked.or(default_quality) {
             Some(Quality::Fixed { quality, chroma }) => (quality, chroma),
-            Some(Quality::Auto { level, chroma, .. }) => {
-                (autos::encoder_quality(format, ContentClass::of(source), level), chroma)
-            }
-            None => (autos::encoder_quality(format, ContentClass::of(source), autos::DEFAULT_LEVEL), Chroma::Auto),
+            Some(Quality::Auto { level, chroma, .. }) => (autos::encoder_quality(format, class, level), chroma),
+            Some(other) => return Err(Refusal::not_built(format_args!("q_{other}"))),
+            None => (autos::encoder_quality(format, class, autos::DEFAULT_LEVEL), grammar::Chroma::Auto),
         },
     };
-    Encode {
+    let chroma = match chroma {
+        _ if !matches!(format, Format::Jpg | Format::Webp | Format::Avif) => Chroma::Auto,
+        grammar::Chroma::Auto => Chroma::Auto,
+        grammar::Chroma::Subsampled => Chroma::Subsampled,
+        grammar::Chroma::Full => Chroma::Full,
+        grammar::Chroma::Half => return Err(Refusal::not_built("Chroma of 4:2:2")),
+    };
+    let is_srgb =
+        met.iter().any(|component| component.colour_space.as_ref().is_some_and(grammar::ColourSpace::is_srgb));
+    Ok(Encode {
         format,
         quality,
-        chroma: if matches!(format, Format::Jpg | Format::Webp | Format::Avif) { chroma } else { Chroma::Auto },
+        chroma,
         palette: format == Format::Gif || (format == Format::Png && quality < 100),
-        strip_profile: transformation.has_flag(Flag::StripProfile),
-    }
+        strip_profile: has_flag(met, Flag::StripProfile) || is_srgb,
+    })
 }

@@ -27,6 +27,16 @@ pub enum RefusalKind {
 pub struct Refusal {
     kind: RefusalKind,
     message: String,
+    is_placed: bool,
+}
+
+/// Where something stands in a chain, all counted from one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The component.
+    pub component: usize,
+    /// The item in it, as it is written.
+    pub item: Option<usize>,
 }
 
 impl Refusal {
@@ -55,6 +65,11 @@ impl Refusal {
         Self::new(RefusalKind::NotBuilt, format!("{token} is not built yet"))
     }
 
+    /// Something that needs what is not there, as a trained model: `<token> is not available`.
+    pub fn not_available(token: impl fmt::Display) -> Self {
+        Self::new(RefusalKind::NotBuilt, format!("{token} is not available"))
+    }
+
     /// Options that contradict each other; the sentence names them.
     pub fn conflict(sentence: &str) -> Self {
         Self::new(RefusalKind::Conflict, sentence.to_owned())
@@ -63,6 +78,25 @@ impl Refusal {
     /// A result beyond the limits; the sentence names the size that was asked for.
     pub fn too_large(sentence: String) -> Self {
         Self::new(RefusalKind::TooLarge, sentence)
+    }
+
+    /// The same as a refusal of a parameter's value, if it is one of the arithmetic in it.
+    pub fn of_value(self, parameter: &str, value: impl fmt::Display) -> Self {
+        let is_arithmetic = self.kind == RefusalKind::Invalid && self.message.starts_with("Invalid expression");
+        if is_arithmetic { Self::invalid(parameter, value) } else { self }
+    }
+
+    /// The same with the place where it stands: what comes first is the vendor's text, what comes behind it is ours.
+    pub fn at(mut self, place: Place, advice: Option<&str>) -> Self {
+        if self.is_placed {
+            return self;
+        }
+        let Place { component, item } = place;
+        let item = item.map(|item| format!(", item {item}")).unwrap_or_default();
+        let advice = advice.map(|advice| format!(". {advice}")).unwrap_or_default();
+        self.message = printable(&format!("{} (component {component}{item}){advice}", self.message));
+        self.is_placed = true;
+        self
     }
 
     /// What kind of mistake or gap this is.
@@ -76,7 +110,7 @@ impl Refusal {
     }
 
     fn new(kind: RefusalKind, text: String) -> Self {
-        Self { kind, message: printable(&text) }
+        Self { kind, message: printable(&text), is_placed: false }
     }
 }
 

@@ -8,7 +8,6 @@ use support::rows;
 use transform::grammar::{Attachment, Transformation, split_path};
 use transform::hints::ClientHints;
 use transform::plan::Colour;
-use transform::refusal::RefusalKind;
 
 #[test]
 fn paths_are_split() {
@@ -16,7 +15,8 @@ fn paths_are_split() {
         let pieces: Vec<&str> = row[0].split('/').collect();
         let split = split_path(&pieces);
         if let Some(message) = row[1].strip_prefix("! ") {
-            assert_eq!(split.expect_err(row[0]).message(), message, "{row:?}");
+            let refusal = split.expect_err(row[0]);
+            assert!(refusal.message().starts_with(message), "{row:?}: {refusal}");
             continue;
         }
         let [_, spelling, version, public_id] = row[..] else { panic!("{row:?}") };
@@ -40,7 +40,8 @@ fn there_is_one_canonical_spelling() {
         let [text, canonical] = row[..] else { panic!("{row:?}") };
         let parsed = Transformation::parse(text);
         if let Some(message) = canonical.strip_prefix("! ") {
-            assert_eq!(parsed.expect_err(text).message(), message, "{row:?}");
+            let refusal = parsed.expect_err(text);
+            assert!(refusal.message().starts_with(message), "{row:?}: {refusal}");
             continue;
         }
         let parsed = parsed.expect(text);
@@ -49,19 +50,16 @@ fn there_is_one_canonical_spelling() {
     }
 }
 
-/// Every spelling that official clients emit is read, or refused by the name of what is missing; never as unreadable.
+/// Every spelling that official clients emit is read.
 #[test]
 fn serialisations_of_official_clients_are_understood() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/serialisations.txt");
     let text = std::fs::read_to_string(path).unwrap();
-    let mut found = String::from("# transformation | its canonical spelling, or after ! the refusal\n");
+    let mut found = String::from("# transformation | its canonical spelling\n");
     for row in rows(&text) {
         let outcome = match Transformation::parse(row[0]) {
             Ok(transformation) => transformation.canonical(),
-            Err(refusal) => {
-                assert_eq!(refusal.kind(), RefusalKind::NotBuilt, "{row:?}: {refusal}");
-                format!("! {refusal}")
-            }
+            Err(refusal) => panic!("{row:?}: {refusal}"),
         };
         writeln!(found, "{} | {outcome}", row[0]).unwrap();
     }
@@ -73,13 +71,22 @@ fn serialisations_of_official_clients_are_understood() {
 
 #[test]
 fn refusals_name_the_token() {
-    for line in include_str!("vectors/refusals.txt").lines().filter(|line| !line.starts_with('#')) {
-        let fields: Vec<&str> = line.splitn(3, " | ").collect();
-        let [text, kind, message] = fields[..] else { panic!("{line}") };
-        let refusal = support::planned(text, None, &support::photo(640, 427), &ClientHints::default()).expect_err(text);
-        assert_eq!(refusal.message(), message, "{text}");
-        assert_eq!(format!("{:?}", refusal.kind()), kind, "{text}");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/refusals.txt");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut found = String::from("# transformation | kind | message\n");
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let text = line.split(" | ").next().unwrap_or_default();
+        let planned = support::planned(text, None, &support::photo(640, 427), &ClientHints::default());
+        let Err(refusal) = planned else {
+            eprintln!("not refused: {text}");
+            continue;
+        };
+        writeln!(found, "{text} | {:?} | {}", refusal.kind(), refusal.message()).unwrap();
     }
+    if std::env::var_os("WRITE_VECTORS").is_some() {
+        std::fs::write(path, &found).unwrap();
+    }
+    assert_eq!(found, std::fs::read_to_string(path).unwrap());
 }
 
 #[test]
@@ -111,7 +118,7 @@ fn delivery_flags_are_no_matter_of_pixels() {
 #[test]
 fn text_is_split_before_it_is_decoded() {
     let refusal = Transformation::parse("w_300%2Fh_200").unwrap_err();
-    assert_eq!(refusal.message(), "Invalid width in transformation: 300/h_200");
+    assert!(refusal.message().starts_with("Invalid width in transformation: 300/h_200 (component 1, item 1)"));
 }
 
 #[test]

@@ -151,6 +151,7 @@ fn limits_count_all_frames() {
             transformation: &transformation,
             extension: None,
             source,
+            facts: &transform::facts::Facts::default(),
             hints: &hints,
             limits: &limits,
             default_quality: None,
@@ -226,5 +227,5 @@ fn a_half_transparent_background_is_refused_only_where_it_would_show() {
     let result = |text: &str, source: &SourceMeta| planned(text, None, source, &ClientHints::default());
     assert!(result("b_rgb:ff000080,w_10", &photo(64, 48)).is_ok());
     let refusal = result("b_rgb:ff000080,w_10", &graphic(64, 48)).unwrap_err();
-    assert_eq!(refusal.message(), "b_rgb:ff000080 behind a transparent picture is not built yet");
+    assert_eq!(refusal.message(), "b_rgb:ff000080 behind a transparent picture is not built yet (component 1)");
 }

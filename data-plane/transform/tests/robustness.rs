@@ -3,6 +3,7 @@
 mod support;
 
 use support::{LIMITS, animation, graphic, photo};
+use transform::facts::Facts;
 use transform::grammar::{Transformation, split_path};
 use transform::hints::ClientHints;
 use transform::planner::{PlanRequest, Planned, plan};
@@ -203,10 +204,12 @@ fn check(text: &str) -> bool {
         ClientHints { avif: true, webp: true, dpr: Some(1e300), width: Some(u32::MAX), ..ClientHints::default() };
     for source in [photo(640, 427), graphic(1, 30_000), animation(65_535, 1), photo(u32::MAX, u32::MAX)] {
         for hints in [ClientHints::default(), hints] {
+            let facts = Facts::default();
             let request = |transformation| PlanRequest {
                 transformation,
                 extension: None,
                 source: &source,
+                facts: &facts,
                 hints: &hints,
                 limits: &LIMITS,
                 default_quality: None,

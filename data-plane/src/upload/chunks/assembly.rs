@@ -52,33 +52,6 @@ pub struct Collected {
     chunks: Vec<upload_chunks::Model>,
 }
 
-/// An upload of which something is there.
-pub struct Begun {
-    /// What the asset will be called.
-    pub public_id: String,
-    /// The public id that its first call gave, if it gave one.
-    pub said_id: Option<String>,
-    /// What it led to, if it has ended.
-    pub version: Option<Uuid>,
-}
-
-/// The upload that a chunk belongs to, if something of it is there. `subject` is whoever sends it.
-pub async fn begun(
-    plane: &Plane,
-    environment: EnvironmentId,
-    subject: &str,
-    chunk: &Chunk,
-) -> Result<Option<Begun>, DbErr> {
-    use chunked_uploads::Column;
-    let row = chunked_uploads::Entity::find()
-        .filter(Column::EnvironmentId.eq(environment.0))
-        .filter(Column::Subject.eq(subject))
-        .filter(Column::ClientId.eq(chunk.client_id.as_str()))
-        .one(plane.database.reader())
-        .await?;
-    Ok(row.map(|row| Begun { public_id: row.public_id, said_id: row.said_id, version: row.version_id }))
-}
-
 /// The digest of a chunk, in hexadecimal digits, by which the same bytes are known when they come again.
 async fn sha256_of(file: std::fs::File, bytes: u64) -> Result<String, StagingError> {
     let digest = tokio::task::spawn_blocking(move || {

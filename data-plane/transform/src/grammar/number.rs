@@ -23,6 +23,13 @@ impl Decimal {
         Self(value.clamp(-MAX_WHOLE, MAX_WHOLE) * SCALE)
     }
 
+    /// The nearest one of a finite number, cut to the range of the type.
+    pub fn nearest(value: f64) -> Self {
+        let bound = MAX_WHOLE as f64;
+        // The cast saturates, and the bound keeps it far from that.
+        Self((value.clamp(-bound, bound) * SCALE as f64).round() as i64)
+    }
+
     /// Reads `12`, `-12`, `+12`, `1.5` or `.5`. Digits beyond the ninth place are dropped; anything else is `None`.
     pub fn parse(text: &str) -> Option<Self> {
         let (negative, digits) = match text.as_bytes().first()? {

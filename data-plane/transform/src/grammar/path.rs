@@ -1,6 +1,6 @@
 //! Where the transformation ends in the path of a delivery URL.
 
-use super::{Component, Transformation, is_component, is_transformation_item, looks_like_item};
+use super::{Transformation, is_component, is_transformation_item, looks_like_item};
 use crate::refusal::Refusal;
 
 /// The path behind the delivery type and the signature, taken apart.
@@ -51,7 +51,7 @@ pub fn split_path(pieces: &[&str]) -> Result<SplitPath, Refusal> {
     }
     Ok(SplitPath {
         spelling: transformation.join("/"),
-        transformation: Transformation::of(&transformation, Component::of_items)?,
+        transformation: Transformation::of(&transformation)?,
         version,
         public_id: filled.get(next).copied().unwrap_or(pieces.len()),
     })

@@ -32,10 +32,21 @@ pub enum CropMode {
     LimitPad,
     /// Unscaled; the canvas is extended where the size is larger.
     MinimumPad,
+    /// As `Fill`, padded where too much of what is interesting would be cut off.
+    FillPad,
+    /// The best window of the ratio, scaled to exactly the size.
+    Auto,
+    /// The same, padded as `FillPad` is.
+    AutoPad,
+    /// By an add-on.
+    ImaggaCrop,
+    /// By an add-on.
+    ImaggaScale,
 }
 
 impl CropMode {
-    const ALL: [Self; 11] = [
+    /// All of them.
+    pub const ALL: [Self; 16] = [
         Self::Scale,
         Self::Fit,
         Self::Limit,
@@ -47,20 +58,20 @@ impl CropMode {
         Self::Pad,
         Self::LimitPad,
         Self::MinimumPad,
+        Self::FillPad,
+        Self::Auto,
+        Self::AutoPad,
+        Self::ImaggaCrop,
+        Self::ImaggaScale,
     ];
 
     /// Reads the value of `c_`.
     ///
     /// # Errors
-    /// Modes of the language that are not carried out are not built, all others invalid.
+    /// Modes that there are not are invalid.
     pub fn parse(value: &str) -> Result<Self, Refusal> {
-        match Self::ALL.into_iter().find(|mode| mode.name() == value) {
-            Some(mode) => Ok(mode),
-            None if matches!(value, "auto" | "auto_pad" | "fill_pad" | "imagga_crop" | "imagga_scale") => {
-                Err(Refusal::not_built(format_args!("c_{value}")))
-            }
-            None => Err(unreadable("c", "crop", value)),
-        }
+        let mode = Self::ALL.into_iter().find(|mode| mode.name() == value);
+        mode.ok_or_else(|| Refusal::invalid("crop", value))
     }
 
     /// The value of `c_`.
@@ -77,7 +88,17 @@ impl CropMode {
             Self::Pad => "pad",
             Self::LimitPad => "lpad",
             Self::MinimumPad => "mpad",
+            Self::FillPad => "fill_pad",
+            Self::Auto => "auto",
+            Self::AutoPad => "auto_pad",
+            Self::ImaggaCrop => "imagga_crop",
+            Self::ImaggaScale => "imagga_scale",
         }
+    }
+
+    /// Whether this build carries the mode out.
+    pub fn is_built(self) -> bool {
+        !matches!(self, Self::FillPad | Self::Auto | Self::AutoPad | Self::ImaggaCrop | Self::ImaggaScale)
     }
 
     /// Whether the mode extends the canvas.
@@ -87,113 +108,10 @@ impl CropMode {
 
     /// Whether the mode cuts a window that `g_auto` may place.
     pub fn accepts_automatic_gravity(self) -> bool {
-        matches!(self, Self::Crop | Self::Fill | Self::LimitFill | Self::Thumb)
-    }
-}
-
-/// Where windows are cut and pictures are placed: `g_`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Gravity {
-    /// A side, a corner or the centre.
-    Compass(Compass),
-    /// The most interesting area.
-    Auto,
-    /// The window's centre lies at x, y.
-    XyCenter,
-}
-
-/// The nine places of a picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the names are the directions")]
-pub enum Compass {
-    NorthWest,
-    North,
-    NorthEast,
-    West,
-    Center,
-    East,
-    SouthWest,
-    South,
-    SouthEast,
-}
-
-impl Compass {
-    const ALL: [Self; 9] = [
-        Self::NorthWest,
-        Self::North,
-        Self::NorthEast,
-        Self::West,
-        Self::Center,
-        Self::East,
-        Self::SouthWest,
-        Self::South,
-        Self::SouthEast,
-    ];
-
-    /// The value of `g_`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NorthWest => "north_west",
-            Self::North => "north",
-            Self::NorthEast => "north_east",
-            Self::West => "west",
-            Self::Center => "center",
-            Self::East => "east",
-            Self::SouthWest => "south_west",
-            Self::South => "south",
-            Self::SouthEast => "south_east",
-        }
-    }
-}
-
-impl Gravity {
-    /// Reads the value of `g_`. `auto:classic` is the heuristic that `auto` stands for here, so both are the same.
-    ///
-    /// # Errors
-    /// Detectors, stored coordinates and tuned automatic gravity are not built; names of objects cannot be told from
-    /// misspelled words by their form, so a plain word outside of the language is invalid.
-    pub fn parse(value: &str) -> Result<Self, Refusal> {
-        if let Some(compass) = Compass::ALL.into_iter().find(|compass| compass.name() == value) {
-            return Ok(Self::Compass(compass));
-        }
-        match value {
-            "auto" | "auto:classic" => return Ok(Self::Auto),
-            "xy_center" => return Ok(Self::XyCenter),
-            _ => {}
-        }
-        let first = value.split(':').next().unwrap_or_default();
-        let known = matches!(
-            first,
-            "auto"
-                | "face"
-                | "faces"
-                | "custom"
-                | "adv_face"
-                | "adv_faces"
-                | "adv_eyes"
-                | "liquid"
-                | "ocr_text"
-                | "cld-decompose_tile"
-                | "body"
-                | "track_person"
-                | "cat"
-                | "dog"
-                | "person"
-                | "shoe"
-        ) || first.starts_with("region_")
-            || first.starts_with("clipping_path_")
-            || first.starts_with('$');
-        Err(if known { Refusal::not_built(format_args!("g_{value}")) } else { Refusal::invalid("gravity", value) })
-    }
-}
-
-impl fmt::Display for Gravity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Compass(compass) => compass.name(),
-            Self::Auto => "auto",
-            Self::XyCenter => "xy_center",
-        })
+        matches!(
+            self,
+            Self::Auto | Self::AutoPad | Self::Crop | Self::Fill | Self::FillPad | Self::LimitFill | Self::Thumb
+        )
     }
 }
 
@@ -209,6 +127,15 @@ pub enum Width {
         /// Width in pixels when the client says nothing.
         fallback: Option<u32>,
     },
+    /// The same, rounded up to one of some widths that are found out.
+    Breakpoints {
+        /// The smallest and the largest width, kilobytes between two, and how many there are at most, as far as they are said.
+        bounds: Vec<u32>,
+        /// Width in pixels when the client says nothing.
+        fallback: Option<u32>,
+        /// Whether the widths are told instead of a picture.
+        as_json: bool,
+    },
 }
 
 impl Width {
@@ -217,21 +144,38 @@ impl Width {
     /// Reads the value of `w_`.
     ///
     /// # Errors
-    /// As for other sides; computed breakpoints are not built.
+    /// As for other sides.
     pub fn parse(value: &str) -> Result<Self, Refusal> {
-        let invalid = || Refusal::invalid("width", value);
-        let mut arguments = value.split(':');
-        if arguments.next() != Some("auto") {
+        let Some(arguments) = value.strip_prefix("auto").filter(|rest| rest.is_empty() || rest.starts_with(':')) else {
             return Length::parse_side("width", value, Axis::Horizontal).map(Self::Length);
-        }
-        let mut positive = || match arguments.next() {
-            None => Ok(None),
-            Some(text) if text.starts_with("breakpoints") => Err(Refusal::not_built("w_auto:breakpoints")),
-            Some(text) => positive_integer(text).map(Some).ok_or_else(invalid),
         };
-        let step = positive()?.unwrap_or(Self::DEFAULT_STEP);
-        let fallback = positive()?;
-        if arguments.next().is_some() { Err(invalid()) } else { Ok(Self::Auto { step, fallback }) }
+        Self::read_auto(arguments.strip_prefix(':')).ok_or_else(|| Refusal::invalid("width", value))
+    }
+
+    fn read_auto(arguments: Option<&str>) -> Option<Self> {
+        let arguments: Vec<&str> = arguments.map(|text| text.split(':').collect()).unwrap_or_default();
+        if let Some(bounds) = arguments.first().and_then(|first| first.strip_prefix("breakpoints")) {
+            let bounds: Vec<u32> = match bounds.strip_prefix('_') {
+                Some(bounds) => bounds.split('_').map(positive_integer).collect::<Option<_>>()?,
+                None if bounds.is_empty() => Vec::new(),
+                None => return None,
+            };
+            let (fallback, as_json) = match arguments[1..] {
+                [] => (None, false),
+                ["json"] => (None, true),
+                [fallback] => (Some(positive_integer(fallback)?), false),
+                [fallback, "json"] => (Some(positive_integer(fallback)?), true),
+                _ => return None,
+            };
+            return (bounds.len() <= 4).then_some(Self::Breakpoints { bounds, fallback, as_json });
+        }
+        let (step, fallback) = match arguments[..] {
+            [] => (Self::DEFAULT_STEP, None),
+            [step] => (positive_integer(step)?, None),
+            [step, fallback] => (positive_integer(step)?, Some(positive_integer(fallback)?)),
+            _ => return None,
+        };
+        Some(Self::Auto { step, fallback })
     }
 }
 
@@ -241,6 +185,12 @@ impl fmt::Display for Width {
             Self::Length(length) => length.fmt(f),
             Self::Auto { step, fallback: None } => write!(f, "auto:{step}"),
             Self::Auto { step, fallback: Some(fallback) } => write!(f, "auto:{step}:{fallback}"),
+            Self::Breakpoints { bounds, fallback, as_json } => {
+                f.write_str("auto:breakpoints")?;
+                bounds.iter().try_for_each(|bound| write!(f, "_{bound}"))?;
+                fallback.iter().try_for_each(|fallback| write!(f, ":{fallback}"))?;
+                f.write_str(if *as_json { ":json" } else { "" })
+            }
         }
     }
 }
@@ -256,7 +206,7 @@ impl AspectRatio {
     /// Reads `a:b` or one decimal.
     ///
     /// # Errors
-    /// Nought, negative numbers and other text are invalid; expressions are not built.
+    /// Nought, negative numbers and other text are invalid.
     pub fn parse(value: &str) -> Result<Self, Refusal> {
         let (width, height) = match value.split_once(':') {
             Some((width, height)) => (Decimal::parse(width), Decimal::parse(height)),
@@ -264,7 +214,7 @@ impl AspectRatio {
         };
         match (width, height) {
             (Some(width), Some(height)) if width.is_positive() && height.is_positive() => Ok(Self { width, height }),
-            _ => Err(unreadable("ar", "aspect ratio", value)),
+            _ => Err(Refusal::invalid("aspect ratio", value)),
         }
     }
 
@@ -293,7 +243,7 @@ impl Radius {
     /// Reads `max` or one to four radii.
     ///
     /// # Errors
-    /// Negative radii and more than four are invalid; expressions are not built.
+    /// Negative radii and more than four are invalid.
     pub fn parse(value: &str) -> Result<Self, Refusal> {
         if value == "max" {
             return Ok(Self::Max);
@@ -305,7 +255,7 @@ impl Radius {
             Some(&[falling, rising]) => [falling, rising, falling, rising],
             Some(&[top_left, rising, bottom_right]) => [top_left, rising, bottom_right, rising],
             Some(&[top_left, top_right, bottom_right, bottom_left]) => [top_left, top_right, bottom_right, bottom_left],
-            _ => return Err(unreadable("r", "radius", value)),
+            _ => return Err(Refusal::invalid("radius", value)),
         }))
     }
 }
@@ -333,13 +283,17 @@ pub enum Turn {
     Ignore,
     /// The stored orientation is applied, which happens anyway; an older spelling.
     Exif,
+    /// A quarter to the left where the picture lies across what is asked for.
+    AutoLeft,
+    /// A quarter to the right where it does.
+    AutoRight,
 }
 
 impl Turn {
     /// Reads the dot-joined list of `a_`. Digits on both sides of a dot are two turns, never a decimal angle.
     ///
     /// # Errors
-    /// Words and numbers outside of the language are invalid; turns by the requested ratio and expressions are not built.
+    /// Words and numbers outside of the language are invalid.
     pub fn parse_list(value: &str) -> Result<Vec<Self>, Refusal> {
         value
             .split('.')
@@ -348,10 +302,11 @@ impl Turn {
                 "vflip" => Ok(Self::FlipVertical),
                 "ignore" => Ok(Self::Ignore),
                 "exif" | "auto" => Ok(Self::Exif),
-                "auto_left" | "auto_right" => Err(Refusal::not_built(format_args!("a_{word}"))),
+                "auto_left" => Ok(Self::AutoLeft),
+                "auto_right" => Ok(Self::AutoRight),
                 _ => match word.parse::<i32>() {
                     Ok(degrees) => Ok(Self::Degrees(u16::try_from(degrees.rem_euclid(360)).unwrap_or_default())),
-                    Err(_) => Err(unreadable("a", "angle", value)),
+                    Err(_) => Err(Refusal::invalid("angle", value)),
                 },
             })
             .collect()
@@ -366,6 +321,8 @@ impl fmt::Display for Turn {
             Self::FlipVertical => "vflip",
             Self::Ignore => "ignore",
             Self::Exif => "exif",
+            Self::AutoLeft => "auto_left",
+            Self::AutoRight => "auto_right",
         })
     }
 }
@@ -383,7 +340,7 @@ impl Border {
     /// Reads the value of `bo_`.
     ///
     /// # Errors
-    /// Anything but a solid frame of a width of nought or more is invalid; variables are not built.
+    /// Anything but a solid frame of a width of nought or more is invalid.
     pub fn parse(value: &str) -> Result<Self, Refusal> {
         value
             .split_once("px_solid_")
@@ -391,7 +348,7 @@ impl Border {
                 let width = Decimal::parse(width).filter(|width| *width >= Decimal::ZERO)?;
                 Some(Self { width, colour: Colour::from_url(colour)? })
             })
-            .ok_or_else(|| unreadable("bo", "border", value))
+            .ok_or_else(|| Refusal::invalid("border", value))
     }
 }
 
@@ -401,58 +358,25 @@ impl fmt::Display for Border {
     }
 }
 
-/// Reads the colour of `b_`.
-///
-/// # Errors
-/// Colours taken from the picture, blurred and generated backgrounds are not built; other words are invalid.
-pub fn parse_background(value: &str) -> Result<Colour, Refusal> {
-    let mode = value.split(':').next().unwrap_or_default();
-    match Colour::from_url(value) {
-        Some(colour) => Ok(colour),
-        None if matches!(mode, "auto" | "blurred" | "gen_fill") => Err(Refusal::not_built(format_args!("b_{mode}"))),
-        None => Err(unreadable("b", "background", value)),
-    }
-}
-
 /// Reads a number greater than nought, as `z_` takes it.
 ///
 /// # Errors
-/// Other text is invalid; expressions are not built.
-pub fn parse_positive(key: &str, parameter: &str, value: &str) -> Result<Decimal, Refusal> {
-    Decimal::parse(value).filter(|number| number.is_positive()).ok_or_else(|| unreadable(key, parameter, value))
+/// Other text is invalid.
+pub fn parse_positive(parameter: &str, value: &str) -> Result<Decimal, Refusal> {
+    Decimal::parse(value).filter(|number| number.is_positive()).ok_or_else(|| Refusal::invalid(parameter, value))
 }
 
-/// Reads the page of `pg_`, counted from one.
+/// Reads the hundredths of `o_`.
 ///
 /// # Errors
-/// Ranges, lists and names of pages are not built; nought and other text are invalid.
-pub fn parse_page(value: &str) -> Result<u32, Refusal> {
-    if let Some(page) = positive_integer(value) {
-        return Ok(page);
-    }
-    let list = value.bytes().next().is_some_and(|byte| byte.is_ascii_digit())
-        && value.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b';' | b'-'))
-        && value.contains([';', '-']);
-    if list || value == "all" || value.starts_with("name:") || value.starts_with("embedded:") {
-        return Err(Refusal::not_built(format_args!("pg_{value}")));
-    }
-    Err(unreadable("pg", "page", value))
+/// What is no number is invalid; numbers beyond nought and a hundred are cut to them.
+pub fn parse_opacity(value: &str) -> Result<u8, Refusal> {
+    let number = Decimal::parse(value).ok_or_else(|| Refusal::invalid("opacity", value))?;
+    Ok(u8::try_from(number.rounded().clamp(0, 100)).unwrap_or(100))
 }
 
 /// A whole number from 1 to `u32::MAX`, digits only.
 pub(super) fn positive_integer(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|number| digits && *number > 0)
-}
-
-/// The refusal of a value that its parameter does not read: expressions and variables belong to the language, the rest does
-/// not.
-pub(super) fn unreadable(key: &str, parameter: &str, value: &str) -> Refusal {
-    let expression =
-        || value.contains('_') && super::length::Expression::parse(parameter, value, Axis::Horizontal).is_ok();
-    if value.contains('$') || matches!(value, "iar" | "ar" | "tar" | "idn") || expression() {
-        Refusal::not_built(format_args!("{key}_{value}"))
-    } else {
-        Refusal::invalid(parameter, value)
-    }
 }

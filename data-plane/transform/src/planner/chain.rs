@@ -1,16 +1,19 @@
 //! The chain of components as steps over a picture whose size and transparency are known at every point.
 
 use crate::autos;
-use crate::geometry::{self, Placement, Request, Size};
+use crate::facts::{Facts, Rectangle};
+use crate::geometry::{self, Placement, Region, Request, Size};
 use crate::grammar::{
-    Axis, Border, Compass, Component, CropMode, Decimal, Flag, Gravity, Length, Radius, Scope, Turn, Width,
+    Axis, Background, Border, Branch, Compass, Component, CropMode, CustomFallback, Decimal, FaceFallback, Flag,
+    Gravity, Length, Node, Radius, Scope, Settled, Turn, Variables, Width,
 };
 use crate::hints::{ClientHints, Vary};
 use crate::plan::{Colour, Step};
-use crate::refusal::Refusal;
+use crate::refusal::{Place, Refusal};
 use crate::source::Format;
 
 use super::OutputLimits;
+use super::region::{self, Way};
 
 /// Longer side in pixels to which a picture is shrunk before it is turned by an odd angle.
 const MAX_TURNED_SIDE: u32 = 3000;
@@ -21,6 +24,12 @@ pub(super) struct Setting<'a> {
     pub source: Size,
     /// Whether it may be transparent.
     pub source_has_alpha: bool,
+    /// Pages of the source.
+    pub pages: u32,
+    /// The page that is taken, counted from one.
+    pub page: u32,
+    /// What is said of the asset.
+    pub facts: &'a Facts<'a>,
     /// Device pixel ratio.
     pub dpr: Decimal,
     /// What the client says about itself.
@@ -39,16 +48,93 @@ pub(super) struct Picture {
     pub size: Size,
     has_alpha: bool,
     steps: Vec<Step>,
+    /// Where the original lies in it; nothing once that is not followed any more.
+    way: Option<Way>,
 }
 
-/// Runs all components and checks the result against the limits.
-pub(super) fn run(components: &[Component], setting: &Setting<'_>, vary: &mut Vary) -> Result<Picture, Refusal> {
-    let mut picture = Picture { size: setting.source, has_alpha: setting.source_has_alpha, steps: Vec::new() };
-    for component in components {
-        Stage { component, setting, picture: &mut picture }.run(vary)?;
+/// Runs all components that are reached and checks the result against the limits. Answers with them, too.
+pub(super) fn run(
+    components: &[Component],
+    nodes: &[Node],
+    setting: &Setting<'_>,
+    vary: &mut Vary,
+) -> Result<(Picture, Vec<Settled>), Refusal> {
+    let (size, has_alpha) = (setting.source, setting.source_has_alpha);
+    let picture = Picture { size, has_alpha, steps: Vec::new(), way: Some(Way::ORIGINAL) };
+    let mut course = Course { components, setting, picture, variables: Variables::default(), met: Vec::new() };
+    course.nodes(nodes, vary)?;
+    setting.limits.check(course.picture.size, setting.frames)?;
+    Ok((course.picture, course.met))
+}
+
+/// A chain that is run.
+struct Course<'a> {
+    components: &'a [Component],
+    setting: &'a Setting<'a>,
+    picture: Picture,
+    variables: Variables,
+    met: Vec<Settled>,
+}
+
+impl Course<'_> {
+    fn nodes(&mut self, nodes: &[Node], vary: &mut Vary) -> Result<(), Refusal> {
+        nodes.iter().try_for_each(|node| self.node(node, vary))
     }
-    setting.limits.check(picture.size, setting.frames)?;
-    Ok(picture)
+
+    fn node(&mut self, node: &Node, vary: &mut Vary) -> Result<(), Refusal> {
+        let place = |index: usize| Place { component: index + 1, item: None };
+        match node {
+            Node::Step(index) => self.step(*index, vary).map_err(|refusal| refusal.at(place(*index), None)),
+            Node::If { asks, then, otherwise } => {
+                // Variables that stand beside a condition are set before it is asked.
+                self.assign(*asks).map_err(|refusal| refusal.at(place(*asks), None))?;
+                let Some(Branch::If(condition)) = &self.components[*asks].branch else { return Ok(()) };
+                let holds = condition.holds(&self.scope()).map_err(|refusal| refusal.at(place(*asks), None))?;
+                self.nodes(if holds { then } else { otherwise }, vary)
+            }
+            Node::Layer { opens, .. } => {
+                let refused = self.components[*opens].check_built();
+                refused.map_err(|refusal| refusal.at(place(*opens), None))
+            }
+        }
+    }
+
+    fn assign(&mut self, index: usize) -> Result<(), Refusal> {
+        for assignment in &self.components[index].variables {
+            let Some(assigned) = &assignment.value else { continue };
+            let value = assigned.evaluate(&self.scope())?;
+            self.variables.set(&assignment.name, value);
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, index: usize, vary: &mut Vary) -> Result<(), Refusal> {
+        self.assign(index)?;
+        let component = self.components[index].settle(&self.scope())?;
+        component.check_built()?;
+        let Self { setting, picture, variables, .. } = self;
+        Stage { component: &component, setting, picture, variables }.run(vary)?;
+        self.met.push(component);
+        Ok(())
+    }
+
+    fn scope(&self) -> Scope<'_> {
+        scope(self.setting, &self.picture, &self.variables)
+    }
+}
+
+fn scope<'a>(setting: &'a Setting<'_>, picture: &Picture, variables: &'a Variables) -> Scope<'a> {
+    Scope {
+        width: picture.size.width,
+        height: picture.size.height,
+        initial_width: setting.source.width,
+        initial_height: setting.source.height,
+        pages: setting.pages,
+        page: setting.page,
+        dpr: setting.dpr,
+        facts: setting.facts,
+        variables,
+    }
 }
 
 impl Picture {
@@ -63,6 +149,7 @@ impl Picture {
     fn resize(&mut self, size: Size) {
         if size != self.size {
             self.steps.push(Step::Resize { width: size.width, height: size.height });
+            self.way = self.way.map(|way| way.scaled(self.size, size));
             self.size = size;
         }
     }
@@ -79,12 +166,14 @@ impl Picture {
             self.steps.pop();
         }
         self.steps.push(step);
+        self.way = self.way.map(|way| way.placed(-f64::from(window.x), -f64::from(window.y)));
         self.size = window.size;
     }
 
     fn attention(&mut self, size: Size) {
         if size != self.size {
             self.steps.push(Step::Attention { width: size.width, height: size.height });
+            self.way = None;
             self.size = size;
         }
     }
@@ -92,12 +181,14 @@ impl Picture {
     fn embed(&mut self, canvas: Size, (x, y): (u32, u32), background: Colour) {
         if canvas != self.size {
             self.steps.push(Step::Embed { x, y, width: canvas.width, height: canvas.height, background });
+            self.way = self.way.map(|way| way.placed(f64::from(x), f64::from(y)));
             self.size = canvas;
             self.has_alpha |= !background.is_opaque();
         }
     }
 
     fn quarter_turn(&mut self, turns: u8) {
+        self.way = None;
         if turns % 2 == 1 {
             self.size = self.size.turned();
         }
@@ -116,6 +207,7 @@ impl Picture {
 
     /// Mirrors; mirroring the same way twice in a row is nothing.
     fn flip(&mut self, step: Step) {
+        self.way = None;
         if self.steps.last() == Some(&step) {
             self.steps.pop();
         } else {
@@ -129,14 +221,27 @@ struct Stage<'a> {
     component: &'a Component,
     setting: &'a Setting<'a>,
     picture: &'a mut Picture,
+    variables: &'a Variables,
+}
+
+/// Where a window is cut.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Anchor {
+    Compass(Compass),
+    /// The most interesting area.
+    Auto,
+    /// At x, y.
+    XyCenter,
+    /// Around what people have marked.
+    Region(Region),
 }
 
 impl Stage<'_> {
     /// The order is fixed, whatever the order in the text: size, effect, flattening, corners, frame, turns.
     fn run(&mut self, vary: &mut Vary) -> Result<(), Refusal> {
         self.crop(vary)?;
-        if let Some(effect) = self.component.effect {
-            self.picture.steps.push(effect.step());
+        if let Some(effect) = &self.component.effect {
+            self.picture.steps.push(effect.step()?);
         }
         self.flatten()?;
         if let Some(radius) = self.component.radius {
@@ -161,40 +266,55 @@ impl Stage<'_> {
         }
         let mode = component.crop.unwrap_or(CropMode::Scale);
         let gravity = self.gravity(mode)?;
-        let Some(target) = target else { return Ok(()) };
+        let zoom = component.zoom.unwrap_or(Decimal::ONE).value();
         let source = self.picture.size;
+        let Some(target) = target else {
+            // Without a size, what is marked is cut out as it is.
+            if let (CropMode::Crop | CropMode::Thumb, Some(Anchor::Region(region))) = (mode, gravity) {
+                self.picture.extract(geometry::window_around(source, region, None, zoom)?);
+            }
+            return Ok(());
+        };
         let layout = geometry::layout(mode, source, target)?;
         self.grow_check(layout.scaled)?;
         self.grow_check(layout.output)?;
         let x = self.offset("x", component.x.as_ref(), Axis::Horizontal, &scope)?;
         let y = self.offset("y", component.y.as_ref(), Axis::Vertical, &scope)?;
         let (dx, dy) = (x.unwrap_or(0.0), y.unwrap_or(0.0));
+        if let (CropMode::Thumb, Some(Anchor::Region(region))) = (mode, gravity) {
+            let ratio = target.width / target.height;
+            self.picture.extract(geometry::window_around(source, region, Some(ratio), zoom)?);
+            self.picture.resize(layout.output);
+            return Ok(());
+        }
 
         self.picture.resize(layout.scaled);
         if mode.pads() {
             let compass = match gravity {
-                Some(Gravity::Compass(compass)) => compass,
+                Some(Anchor::Compass(compass)) => compass,
                 _ => Compass::Center,
             };
             let place = geometry::position(layout.output, layout.scaled, compass, dx, dy);
             self.picture.embed(layout.output, place, self.new_area());
             return Ok(());
         }
+        let horizontal = f64::from(layout.scaled.width) / f64::from(source.width);
+        let vertical = f64::from(layout.scaled.height) / f64::from(source.height);
         let placement = match gravity {
-            Some(Gravity::Auto) => {
+            Some(Anchor::Auto) => {
                 self.picture.attention(layout.output);
                 return Ok(());
             }
-            Some(Gravity::Compass(compass)) => Placement::Compass(compass, dx, dy),
+            Some(Anchor::Compass(compass)) => Placement::Compass(compass, dx, dy),
             // The centre is given in the picture that entered the component and is scaled with it.
-            Some(Gravity::XyCenter) => {
-                let horizontal = f64::from(layout.scaled.width) / f64::from(source.width);
-                let vertical = f64::from(layout.scaled.height) / f64::from(source.height);
-                Placement::Center(
-                    x.unwrap_or(f64::from(source.width) / 2.0) * horizontal,
-                    y.unwrap_or(f64::from(source.height) / 2.0) * vertical,
-                )
+            Some(Anchor::Region(region)) => {
+                let (x, y) = region.center();
+                Placement::Center(x * horizontal, y * vertical)
             }
+            Some(Anchor::XyCenter) => Placement::Center(
+                x.unwrap_or(f64::from(source.width) / 2.0) * horizontal,
+                y.unwrap_or(f64::from(source.height) / 2.0) * vertical,
+            ),
             None if mode == CropMode::Crop && (x.is_some() || y.is_some()) => Placement::Corner(dx, dy),
             None => Placement::Compass(Compass::Center, dx, dy),
         };
@@ -205,29 +325,67 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// The gravity that places the window. Frames of an animation must not jump, so they have no automatic gravity.
-    fn gravity(&self, mode: CropMode) -> Result<Option<Gravity>, Refusal> {
-        let gravity = self.component.gravity;
-        if gravity == Some(Gravity::Auto) && !mode.accepts_automatic_gravity() {
-            return Err(Refusal::conflict(
-                "Automatic cropping supports only auto, auto_pad, crop, fill, fill_pad, lfill, thumb",
-            ));
+    /// What places the window. Frames of an animation must not jump, so there only what people have marked does.
+    fn gravity(&self, mode: CropMode) -> Result<Option<Anchor>, Refusal> {
+        let anchor = match &self.component.gravity {
+            None => return Ok(None),
+            Some(Gravity::Compass(compass)) => Anchor::Compass(*compass),
+            Some(Gravity::XyCenter) => Anchor::XyCenter,
+            Some(Gravity::Auto(_)) if !mode.accepts_automatic_gravity() => {
+                return Err(Refusal::conflict(
+                    "Automatic cropping supports only auto, auto_pad, crop, fill, fill_pad, lfill, thumb",
+                ));
+            }
+            Some(Gravity::Auto(_)) => Anchor::Auto,
+            Some(Gravity::Faces { .. }) if self.setting.frames > 1 => Anchor::Compass(Compass::Center),
+            Some(Gravity::Faces { all, or }) => self.faces(*all, *or)?,
+            Some(Gravity::Custom { or }) => match (region::largest(&self.marked(self.setting.facts.custom)?), or) {
+                (Some(region), _) => Anchor::Region(region),
+                (None, Some(CustomFallback::Face)) => self.faces(false, FaceFallback::North)?,
+                (None, Some(CustomFallback::Faces)) => self.faces(true, FaceFallback::North)?,
+                (None, _) => Anchor::Compass(Compass::Center),
+            },
+            Some(other) => return Err(Refusal::not_built(format_args!("g_{other}"))),
+        };
+        if anchor == Anchor::Auto && !mode.accepts_automatic_gravity() {
+            return Ok(Some(Anchor::Compass(Compass::Center)));
         }
         let zoomed = self.component.zoom.filter(|zoom| *zoom != Decimal::ONE);
-        let region = matches!(gravity, Some(Gravity::Auto | Gravity::XyCenter));
         match zoomed {
-            Some(zoom) if region && matches!(mode, CropMode::Thumb | CropMode::Crop) => {
+            Some(zoom)
+                if matches!(anchor, Anchor::Auto | Anchor::XyCenter)
+                    && matches!(mode, CropMode::Thumb | CropMode::Crop) =>
+            {
                 Err(Refusal::not_built(format_args!("z_{zoom} around a region")))
             }
-            _ if gravity == Some(Gravity::Auto) && self.setting.frames > 1 => {
-                Ok(Some(Gravity::Compass(Compass::Center)))
-            }
-            _ => Ok(gravity),
+            _ if anchor == Anchor::Auto && self.setting.frames > 1 => Ok(Some(Anchor::Compass(Compass::Center))),
+            _ => Ok(Some(anchor)),
+        }
+    }
+
+    /// The faces that people have marked, or what stands in for them.
+    fn faces(&self, all: bool, or: FaceFallback) -> Result<Anchor, Refusal> {
+        let faces = self.marked(self.setting.facts.faces)?;
+        let found = if all { region::around(&faces) } else { region::largest(&faces) };
+        Ok(match (found, or) {
+            (Some(region), _) => Anchor::Region(region),
+            (None, FaceFallback::North) => Anchor::Compass(Compass::North),
+            (None, FaceFallback::Center) => Anchor::Compass(Compass::Center),
+            (None, FaceFallback::Auto) => Anchor::Auto,
+        })
+    }
+
+    /// What is seen of marked rectangles in the picture as it is.
+    fn marked(&self, rectangles: &[Rectangle]) -> Result<Vec<Region>, Refusal> {
+        match self.picture.way {
+            _ if rectangles.is_empty() => Ok(Vec::new()),
+            Some(way) => Ok(rectangles.iter().filter_map(|one| way.of(*one, self.picture.size)).collect()),
+            None => Err(Refusal::not_built("Marked regions behind a turn or an automatic crop")),
         }
     }
 
     /// The sizes that are asked for, resolved; `None` when the width is the client's and the client says nothing.
-    fn request(&self, scope: &Scope, vary: &mut Vary) -> Result<Option<Request>, Refusal> {
+    fn request(&self, scope: &Scope<'_>, vary: &mut Vary) -> Result<Option<Request>, Refusal> {
         let width = match &self.component.width {
             None => None,
             Some(Width::Length(length)) => Some(side("width", length, Axis::Horizontal, scope)?),
@@ -238,6 +396,7 @@ impl Stage<'_> {
                     None => return Ok(None),
                 }
             }
+            Some(Width::Breakpoints { .. }) => return Err(Refusal::not_built("w_auto:breakpoints")),
         };
         let height = match &self.component.height {
             None => None,
@@ -247,7 +406,7 @@ impl Stage<'_> {
             width,
             height,
             ratio: self.component.aspect_ratio.map(|ratio| ratio.value()),
-            keep_other_side: self.component.flags.contains(&Flag::IgnoreAspectRatio),
+            keep_other_side: self.component.flags.contains_key(&Flag::IgnoreAspectRatio),
         }))
     }
 
@@ -257,14 +416,14 @@ impl Stage<'_> {
         parameter: &str,
         length: Option<&Length>,
         axis: Axis,
-        scope: &Scope,
+        scope: &Scope<'_>,
     ) -> Result<Option<f64>, Refusal> {
         length.map(|length| length.resolve(parameter, axis, scope)).transpose()
     }
 
     /// Flattens transparency onto `b_`, which fills new and transparent area alike.
     fn flatten(&mut self) -> Result<(), Refusal> {
-        let Some(background) = self.component.background else { return Ok(()) };
+        let Some(background) = self.background() else { return Ok(()) };
         let pads = self.component.crop.is_some_and(CropMode::pads);
         // A half-transparent colour behind padding stays what it is: only the new area has it.
         let is_half = !background.is_opaque();
@@ -324,6 +483,7 @@ impl Stage<'_> {
             Turn::FlipVertical => self.picture.flip(Step::FlipVertical),
             // The orientation is a matter of decoding.
             Turn::Ignore | Turn::Exif | Turn::Degrees(0) => {}
+            Turn::AutoLeft | Turn::AutoRight => return Err(Refusal::not_built(format_args!("a_{turn}"))),
             Turn::Degrees(90) => self.picture.quarter_turn(1),
             Turn::Degrees(180) => self.picture.quarter_turn(2),
             Turn::Degrees(270) => self.picture.quarter_turn(3),
@@ -346,13 +506,22 @@ impl Stage<'_> {
             background,
         });
         self.picture.size = size;
+        self.picture.way = None;
         self.picture.has_alpha |= !background.is_opaque();
         Ok(())
     }
 
+    /// The colour of `b_`.
+    fn background(&self) -> Option<Colour> {
+        match &self.component.background {
+            Some(Background::Colour(colour)) => Some(*colour),
+            _ => None,
+        }
+    }
+
     /// The colour of area that padding and turning add.
     fn new_area(&self) -> Colour {
-        self.component.background.filter(|colour| !colour.is_transparent()).unwrap_or_else(|| self.default_area())
+        self.background().filter(|colour| !colour.is_transparent()).unwrap_or_else(|| self.default_area())
     }
 
     /// Transparent where the format carries transparency, otherwise white.
@@ -368,19 +537,13 @@ impl Stage<'_> {
         if grows { self.setting.limits.check(size, self.setting.frames) } else { Ok(()) }
     }
 
-    fn scope(&self) -> Scope {
-        Scope {
-            width: self.picture.size.width,
-            height: self.picture.size.height,
-            initial_width: self.setting.source.width,
-            initial_height: self.setting.source.height,
-            dpr: self.setting.dpr,
-        }
+    fn scope(&self) -> Scope<'_> {
+        scope(self.setting, self.picture, self.variables)
     }
 }
 
 /// A side in exact pixels; an expression may turn out not to be one.
-fn side(parameter: &str, length: &Length, axis: Axis, scope: &Scope) -> Result<f64, Refusal> {
+fn side(parameter: &str, length: &Length, axis: Axis, scope: &Scope<'_>) -> Result<f64, Refusal> {
     let value = length.resolve(parameter, axis, scope)?;
     if value > 0.0 { Ok(value) } else { Err(Refusal::invalid(parameter, length)) }
 }

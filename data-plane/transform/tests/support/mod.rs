@@ -1,6 +1,7 @@
 //! Reading of vector files and the facts that most vectors share.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+use transform::facts::Facts;
 use transform::grammar::Transformation;
 use transform::hints::ClientHints;
 use transform::planner::{OutputLimits, PlanRequest, Planned, PlannedDerived, plan};
@@ -61,6 +62,7 @@ pub fn planned(
         transformation: &transformation,
         extension,
         source,
+        facts: &Facts::default(),
         hints,
         limits: &LIMITS,
         default_quality: None,
