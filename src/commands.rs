@@ -8,6 +8,7 @@ pub mod data_plane;
 pub mod dev;
 pub mod doctor;
 pub mod environment;
+pub mod explain;
 pub mod kek;
 pub mod key;
 pub mod migrate;

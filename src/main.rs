@@ -67,6 +67,8 @@ enum Command {
     /// What rules of access keys come to
     #[command(subcommand)]
     Policy(commands::policy::Command),
+    /// Say what a transformation of an address comes to
+    Explain(commands::explain::Arguments),
     /// Print the OpenAPI description of a plane
     Openapi(commands::openapi::Arguments),
     /// Run a render worker; started by the server itself
@@ -112,6 +114,7 @@ fn main() -> ExitCode {
             Command::Config(command) => commands::config::run(given, command),
             Command::Doctor(arguments) => commands::doctor::run(given, arguments).await,
             Command::Policy(command) => commands::policy::run(command),
+            Command::Explain(arguments) => commands::explain::run(&arguments),
             Command::Openapi(arguments) => commands::openapi::run(arguments),
             Command::RenderWorker | Command::Confined => Ok(()),
         }

@@ -9,6 +9,7 @@ pub mod autos;
 pub mod colour;
 pub mod effects;
 mod escape;
+pub mod explain;
 pub mod facts;
 pub mod geometry;
 pub mod grammar;
