@@ -160,7 +160,7 @@ impl DeliveryConfig {
 /// How uploads are taken.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct UploadConfig {
-    /// How many bytes of a file are staged before its credentials have been seen.
+    /// How many bytes of a file are staged before its credentials have been seen, unless it has a place among the large ones.
     pub unverified_bytes: u64,
     /// How many larger files are staged at once whose credentials come behind them.
     pub unverified_large_files: usize,

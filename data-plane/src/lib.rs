@@ -74,7 +74,7 @@ use transformations::{
     definitions::Definitions,
     uses::{self, Uses},
 };
-use upload::stage::Scratch;
+use upload::{stage::Scratch, trust::TrustedFiles};
 use views::Links;
 
 /// Operations of the Upload and Admin APIs that are not built yet.
@@ -169,7 +169,7 @@ pub struct Plane {
     /// How many uploads in chunks may be put together at once.
     pub assemblies: tokio::sync::Semaphore,
     /// Large files that are staged before their credentials have come.
-    pub trusted_files: tokio::sync::Semaphore,
+    pub trusted_files: TrustedFiles,
     /// The way to what is outside.
     pub outbound: Outbound,
     /// The render workers.
@@ -257,7 +257,7 @@ impl Plane {
             Tenants::load(database.clone(), &region, region_key, trusted, Arc::clone(&link), Arc::clone(&metrics))
                 .await?;
         let outbound = Outbound::new(settings.outbound.clone(), &settings.delivery.public_url, Arc::new(SystemNames))?;
-        let trusted_files = tokio::sync::Semaphore::new(settings.uploads.unverified_large_files);
+        let trusted_files = TrustedFiles::new(settings.uploads.unverified_large_files);
         let render = RenderPool::start(settings.render.clone(), worker).map_err(OpenError::Render)?;
         Ok(Arc::new(Self {
             located: Located::new(Duration::from_millis(settings.delivery.row_cache_ms)),

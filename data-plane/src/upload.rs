@@ -28,6 +28,7 @@ pub mod redirect;
 pub mod remote;
 pub mod stage;
 pub mod store;
+pub mod trust;
 
 use plane_kit::http::access::Reason;
 

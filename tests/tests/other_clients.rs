@@ -249,16 +249,16 @@ async fn bodies_have_no_type_or_stand_behind_every_method() {
     let today = chrono::Utc::now().format("%Y-%m-%dT00:00:00+00:00");
     assert_eq!(tenant.get(&format!("usage/{today}")).await.status, 200);
 
-    // Credentials without anything in them stand beside an unsigned preset; a token of OAuth is named.
-    let form = || {
-        reqwest::multipart::Form::new().text("upload_preset", "unsigned").text("file", "data:text/plain;base64,aGk=")
-    };
-    let upload = |kind: &str| {
-        let request = tenant.http().post(tenant.api_url("raw/upload")).multipart(form());
+    // Credentials that are none stand beside an unsigned preset; without one, a token of OAuth is named.
+    let upload = |kind: &str, preset: &str| {
+        let form = reqwest::multipart::Form::new().text("upload_preset", preset.to_owned());
+        let form = form.text("file", "data:text/plain;base64,aGk=");
+        let request = tenant.http().post(tenant.api_url("raw/upload")).multipart(form);
         answer(request.header("Authorization", kind.to_owned()))
     };
-    assert_eq!(upload("Basic Og==").await.ok()["bytes"], 2);
-    let refused = upload("Bearer abc").await;
+    assert_eq!(upload("Basic Og==", "unsigned").await.ok()["bytes"], 2);
+    assert_eq!(upload("Bearer abc", "unsigned").await.ok()["bytes"], 2);
+    let refused = upload("Bearer abc", "").await;
     assert_eq!((refused.status, refused.message().as_str()), (401, "Invalid token"));
 }
 

@@ -158,7 +158,8 @@ struct UserRequest {
     /// media_library_user.
     #[schema(example = "technical_admin")]
     role: Option<String>,
-    /// The product environments it has, at most 1000. Absent: all, later ones too. Passed over for a master_admin.
+    /// The product environments it has, at most 1000. Absent or without entries: all, later ones too. Passed over
+    /// for a master_admin.
     sub_account_ids: Option<Vec<String>>,
     /// Whether it may use the account from the start. Default: true.
     enabled: Option<bool>,
@@ -180,7 +181,8 @@ struct UserUpdateRequest {
     /// The role. The last enabled master_admin of the account stays one.
     #[schema(example = "technical_admin")]
     role: Option<String>,
-    /// The product environments it has from now on, at most 1000. Passed over for a master_admin, who has all.
+    /// The product environments it has from now on, at most 1000; as before when absent or without entries. Passed over for a master_admin,
+    /// who has all.
     sub_account_ids: Option<Vec<String>>,
     /// Switches it on or off. The last enabled master_admin of the account cannot be switched off.
     enabled: Option<bool>,
@@ -242,6 +244,9 @@ fn role(params: &Params) -> Result<Option<AccountRole>, ApiError> {
 /// change of a name, too.
 fn environment_ids(params: &Params) -> Result<Option<Vec<String>>, ApiError> {
     let ids = params.list("sub_account_ids")?;
+    if let (Some(text @ Value::String(_)), Some([])) = (params.get("sub_account_ids"), ids.as_deref()) {
+        return Err(invalid_value("sub_account_ids", text));
+    }
     match &ids {
         Some(ids) if ids.len() > MOST_ENVIRONMENTS => {
             let text = format!("Invalid value for parameter sub_account_ids: at most {MOST_ENVIRONMENTS} entries");

@@ -313,8 +313,11 @@ async fn product_environments_are_given_and_taken(stage: Stage) {
     assert_eq!(clouds().await, ["two"]);
     let seen = stage.call(Method::GET, &path, Body::None).await.ok();
     assert_eq!((&seen["sub_account_ids"], &seen["sub_account_count"]), (&json!([two]), &json!(1)));
-    let none = stage.call(Method::PUT, &path, Body::Json(json!({"sub_account_ids": []}))).await.ok();
-    assert_eq!((&none["all_sub_accounts"], &none["sub_account_count"]), (&json!(false), &json!(0)));
+    // Clients send a list without entries where nothing was said.
+    let same = stage.call(Method::PUT, &path, Body::Json(json!({"sub_account_ids": []}))).await.ok();
+    assert_eq!((&same["all_sub_accounts"], &same["sub_account_count"]), (&json!(false), &json!(1)));
+    let refused = stage.call(Method::PUT, &path, Body::Json(json!({"sub_account_ids": ","}))).await;
+    assert_eq!(refused.status, 400);
     assert!(clouds().await.is_empty());
     // Restrictions do not concern a master_admin, not even unknown ones.
     let master = json!({"role": "master_admin", "sub_account_ids": ["nowhere"]});

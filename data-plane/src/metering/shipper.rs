@@ -84,7 +84,10 @@ impl Shipper {
             loop {
                 let step = tokio::select! {
                     _ = windows.tick() => shipper.close_window().await,
-                    () = shipper.gathered() => shipper.ship(None).await,
+                    () = shipper.wake.notified() => {
+                        tokio::time::sleep(GATHERING).await;
+                        shipper.ship(None).await
+                    }
                     () = stopped(&mut stop) => break,
                 };
                 match step {
@@ -102,12 +105,6 @@ impl Shipper {
                 tracing::warn!(error = chain(&error), "usage waits in the outbox for the next start");
             }
         })
-    }
-
-    /// Waits until there is something to ship, and then for what comes right behind it.
-    async fn gathered(&self) {
-        self.wake.notified().await;
-        tokio::time::sleep(GATHERING).await;
     }
 
     /// Writes the counters through once a second until `stop` is set, beside the shipping, which may have to wait.

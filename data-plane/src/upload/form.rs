@@ -4,6 +4,7 @@
 //! credentials come behind the file goes to staging that is bounded more tightly, and is checked before anything looks at the file.
 
 use std::{
+    net::IpAddr,
     os::unix::fs::FileExt,
     sync::{
         Arc,
@@ -26,11 +27,12 @@ use plane_kit::{
     error::{ApiError, ErrorCode},
     http::{edge::RequestId, params::Params},
 };
-use tokio::sync::{SemaphorePermit, mpsc};
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     remote,
     stage::{Staged, Staging, StagingError},
+    trust::TrustedFile,
 };
 use crate::{DataPlane, tenants::Tenant};
 
@@ -40,8 +42,8 @@ const FIELDS_LIMIT: usize = 1024 * 1024;
 const FIELD_COST: usize = 64;
 /// How much of a multipart body may come without a part or a piece of one ending.
 const UNFRAMED_LIMIT: usize = 4 * 1024 * 1024;
-/// How much of a part shows whether it is an address or a data URI.
-const LONGEST_BEGINNING: usize = 2048;
+/// How much of a part shows whether it begins as an address or a data URI.
+const LONGEST_SCHEME: usize = 16;
 /// How much of a refused body is read and thrown away, so that the client gets to read the answer.
 const DRAIN_LIMIT: usize = 256 * 1024 * 1024;
 
@@ -59,6 +61,8 @@ pub struct UploadFile {
     pub staged: Staged,
     /// The name that the client gave.
     pub filename: Option<String>,
+    /// The place that it has among the large files whose credentials come behind them.
+    pub place: Option<TrustedFile>,
 }
 
 /// What the fields before a file prove of the caller's right.
@@ -91,22 +95,15 @@ pub async fn read(
         request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let body = pump(payload);
     let is_multipart = content_type.starts_with("multipart/");
-    let asked = request.match_info().get("resource_type").unwrap_or("image");
     let mut form = if request.method() == Method::PUT {
         bare_file(request, body, plane, tenant, check).await?
     } else if is_multipart {
         let boundary = multer::parse_boundary(&content_type)
             .map_err(|_| ApiError::invalid("Malformed multipart body: the Content-Type names no boundary"))?;
-        let mut reader = Reader { plane, tenant, check, params: Params::new(), fields: 0, file: None };
+        let address = request.peer_addr().map(|peer| peer.ip());
+        let mut reader = Reader { plane, tenant, check, address, params: Params::new(), fields: 0, file: None };
         reader.multipart(body, boundary).await?;
-        let mut form = UploadForm { params: reader.params, file: reader.file };
-        if let Some(file) = &form.file
-            && let Some(source) = source_in(file, asked)?
-        {
-            form.params.set("file", source.into());
-            form.file = None;
-        }
-        form
+        UploadForm { params: reader.params, file: reader.file }
     } else {
         // Nothing of such a body is known before all of it is, so it is bounded like a file without credentials.
         let limit = text_limit(tenant, plane, Standing::Unknown) + FIELDS_LIMIT;
@@ -143,7 +140,12 @@ impl UploadForm {
         plane: &DataPlane,
         tenant: &Tenant,
         request: RequestId,
+        asked: &str,
     ) -> Result<Option<UploadFile>, ApiError> {
+        let limit = text_limit(tenant, plane, Standing::Authorized);
+        if let Some(source) = file.as_ref().map(|file| source_in(file, asked, limit)).transpose()?.flatten() {
+            return from_text(&source, plane, tenant, request).await.map(Some);
+        }
         match (file, params.get("file")) {
             (None, Some(serde_json::Value::String(source))) => {
                 from_text(source, plane, tenant, request).await.map(Some)
@@ -192,6 +194,7 @@ struct Reader<'a, C: EarlyCheck> {
     plane: &'a DataPlane,
     tenant: &'a Tenant,
     check: &'a C,
+    address: Option<IpAddr>,
     params: Params,
     fields: usize,
     file: Option<UploadFile>,
@@ -217,15 +220,15 @@ impl<C: EarlyCheck> Reader<'_, C> {
             Some((chunk, (body, taken)))
         });
         let mut parts = multer::Multipart::new(stream, boundary);
-        while let Some(part) = parts.next_field().await.map_err(malformed)? {
+        while let Some(part) = within(self.until(), parts.next_field()).await?.map_err(malformed)? {
             unframed.store(0, Ordering::Relaxed);
             let Some(name) = part.name().map(str::to_owned) else {
                 return Err(ApiError::invalid("Malformed multipart body: a part has no name"));
             };
+            if name == "file" && (self.file.is_some() || self.params.get("file").is_some()) {
+                return Err(ApiError::invalid("Malformed multipart body: more than one file"));
+            }
             if name == "file" && is_file(&part) {
-                if self.file.is_some() {
-                    return Err(ApiError::invalid("Malformed multipart body: more than one file"));
-                }
                 self.file = Some(self.stage(part, &unframed).await?);
             } else {
                 let limit = if name == "file" {
@@ -257,7 +260,7 @@ impl<C: EarlyCheck> Reader<'_, C> {
         unframed: &AtomicUsize,
     ) -> Result<String, ApiError> {
         let mut bytes = Vec::new();
-        while let Some(chunk) = part.chunk().await.map_err(malformed)? {
+        while let Some(chunk) = within(self.until(), part.chunk()).await?.map_err(malformed)? {
             unframed.store(0, Ordering::Relaxed);
             if bytes.len() + chunk.len() > limit {
                 return Err(if name == "file" {
@@ -274,12 +277,17 @@ impl<C: EarlyCheck> Reader<'_, C> {
     async fn stage(&self, mut part: multer::Field<'_>, unframed: &AtomicUsize) -> Result<UploadFile, ApiError> {
         let filename = part.file_name().map(str::to_owned);
         let standing = self.check.standing(&self.params).await;
-        let mut arriving = Arriving::begin(self.plane, self.tenant, standing)?;
-        while let Some(chunk) = part.chunk().await.map_err(malformed)? {
+        let mut arriving = Arriving::begin(self.plane, self.tenant, standing, self.address)?;
+        while let Some(chunk) = within(arriving.until(), part.chunk()).await?.map_err(malformed)? {
             unframed.store(0, Ordering::Relaxed);
             arriving.take(&chunk)?;
         }
-        Ok(UploadFile { staged: arriving.staging.finish()?, filename })
+        arriving.finish(filename)
+    }
+
+    /// When the call has to be whole.
+    fn until(&self) -> Option<Instant> {
+        self.file.as_ref().and_then(|file| file.place.as_ref()).map(|place| place.until)
     }
 }
 
@@ -289,13 +297,32 @@ struct Arriving<'a> {
     tenant: &'a Tenant,
     standing: Standing,
     /// The place among the large files that are staged on trust, once it is one.
-    place: Option<SemaphorePermit<'a>>,
+    place: Option<TrustedFile>,
+    address: Option<IpAddr>,
     staging: Staging,
 }
 
 impl<'a> Arriving<'a> {
-    fn begin(plane: &'a DataPlane, tenant: &'a Tenant, standing: Standing) -> Result<Self, ApiError> {
-        Ok(Self { plane, tenant, standing, place: None, staging: plane.scratch.begin()? })
+    fn begin(
+        plane: &'a DataPlane,
+        tenant: &'a Tenant,
+        standing: Standing,
+        address: Option<IpAddr>,
+    ) -> Result<Self, ApiError> {
+        let mut staging = plane.scratch.begin()?;
+        if standing != Standing::Authorized {
+            // Nobody waits for the disk for a stranger's file.
+            staging.settle_late();
+        }
+        Ok(Self { plane, tenant, standing, place: None, address, staging })
+    }
+
+    fn until(&self) -> Option<Instant> {
+        self.place.as_ref().map(|place| place.until)
+    }
+
+    fn finish(self, filename: Option<String>) -> Result<UploadFile, ApiError> {
+        Ok(UploadFile { staged: self.staging.finish()?, filename, place: self.place })
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), ApiError> {
@@ -310,13 +337,13 @@ impl<'a> Arriving<'a> {
             )));
         }
         if self.standing == Standing::Unknown && total > trusted && self.place.is_none() {
-            let busy = |_| {
+            let busy = || {
                 let text = format!(
                     "Too many files of more than {trusted} bytes wait for credentials that come behind them; put them before the file, or try again"
                 );
                 ApiError::new(ErrorCode::Busy, text).with_retry_after(5)
             };
-            self.place = Some(self.plane.trusted_files.try_acquire().map_err(busy)?);
+            self.place = Some(self.plane.trusted_files.take(self.address).ok_or_else(busy)?);
         }
         Ok(self.staging.write(bytes)?)
     }
@@ -331,8 +358,12 @@ async fn bare_file(
     check: &impl EarlyCheck,
 ) -> Result<UploadForm, ApiError> {
     let params = Params::from_urlencoded(request.query_string());
-    let standing = check.standing(&params).await;
-    let mut arriving = Arriving::begin(plane, tenant, standing)?;
+    // Nothing can come behind the file.
+    let standing = match check.standing(&params).await {
+        Standing::Unknown => Standing::Refused,
+        standing => standing,
+    };
+    let mut arriving = Arriving::begin(plane, tenant, standing, None)?;
     while let Some(chunk) = body.recv().await {
         arriving.take(&chunk.map_err(broken)?)?;
     }
@@ -343,37 +374,39 @@ async fn bare_file(
             return Err(ApiError::new(ErrorCode::InvalidFile, "The file is not the one that Content-MD5 speaks of"));
         }
     }
-    Ok(UploadForm { params, file: Some(UploadFile { staged, filename: None }) })
+    Ok(UploadForm { params, file: Some(UploadFile { staged, filename: None, place: None }) })
 }
 
-/// Whether a part brings bytes. A text that stands in the place of a file has no name, no type and no length of its own; what clients
-/// send that they read from a stream has at least a length.
+/// Whether a part brings bytes. A text that stands in the place of a file has no name, no type but that of text and no length of its own;
+/// what clients send that they read from a stream has at least a length.
 fn is_file(part: &multer::Field<'_>) -> bool {
     let is_text = part.content_type().is_none_or(|kind| kind.type_() == "text");
     part.file_name().is_some() || part.headers().contains_key(CONTENT_LENGTH.as_str()) || !is_text
 }
 
-/// The data URI or the address that a part holds whose client could not tell it from a file. A raw file that has a name may be a list of
-/// addresses, and is what it is.
-fn source_in(file: &UploadFile, asked: &str) -> Result<Option<String>, ApiError> {
-    let UploadFile { staged, filename } = file;
-    let Ok(head) = std::str::from_utf8(&staged.head[..staged.head.len().min(LONGEST_BEGINNING)]) else {
-        return Ok(None);
-    };
-    let is_data = head.strip_prefix("data:").and_then(|rest| rest.split_once(',')).is_some_and(|(kind, _)| {
-        kind.contains('/') && kind.ends_with(";base64") && !kind.contains(char::is_whitespace)
-    });
-    let is_picture = matches!(asked, "image" | "video");
-    let is_address = staged.bytes < LONGEST_BEGINNING as u64
-        && (filename.is_none() || is_picture)
-        && ["http://", "https://", "ftp://", "s3://", "gs://"].iter().any(|scheme| head.starts_with(scheme))
-        && !head.contains(char::is_whitespace);
-    if !is_data && !is_address {
+/// What lies behind a file that is none: the data URI or the address that a part holds whose client could not tell it from one. A raw
+/// file that has a name may be a list of addresses, and is what it is. Called once the credentials hold.
+fn source_in(file: &UploadFile, asked: &str, limit: usize) -> Result<Option<String>, ApiError> {
+    let UploadFile { staged, filename, .. } = file;
+    let head = String::from_utf8_lossy(&staged.head[..staged.head.len().min(LONGEST_SCHEME)]).to_ascii_lowercase();
+    let is_source =
+        ["data:", "http://", "https://", "ftp://", "s3://", "gs://"].iter().any(|scheme| head.starts_with(scheme));
+    let may_be = filename.is_none() || matches!(asked, "image" | "video");
+    if !is_source || !may_be || staged.bytes > limit as u64 {
         return Ok(None);
     }
     let mut bytes = vec![0; usize::try_from(staged.bytes).unwrap_or(usize::MAX)];
     staged.file().read_exact_at(&mut bytes, 0).map_err(StagingError::from)?;
-    Ok(String::from_utf8(bytes).ok())
+    Ok(String::from_utf8(bytes).ok().map(|text| text.trim_end().to_owned()))
+}
+
+/// Waits for what comes, until the call has to be whole.
+async fn within<T>(until: Option<Instant>, coming: impl Future<Output = T>) -> Result<T, ApiError> {
+    let late = |_| ApiError::new(ErrorCode::Busy, "The credentials behind the file took too long").with_retry_after(5);
+    match until {
+        Some(until) => tokio::time::timeout_at(until, coming).await.map_err(late),
+        None => Ok(coming.await),
+    }
 }
 
 /// A file that came as text: a data URI, or the address of a remote file.
@@ -397,12 +430,12 @@ async fn from_text(
         }
         let mut staging: Staging = plane.scratch.begin()?;
         staging.write(&bytes)?;
-        return Ok(UploadFile { staged: staging.finish()?, filename: None });
+        return Ok(UploadFile { staged: staging.finish()?, filename: None, place: None });
     }
     match source.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase()).as_deref() {
         Some("http" | "https") => {
             let (staged, filename) = Box::pin(remote::take(source, plane, tenant, request)).await?;
-            Ok(UploadFile { staged, filename })
+            Ok(UploadFile { staged, filename, place: None })
         }
         Some(scheme @ ("ftp" | "s3" | "gs")) => {
             Err(ApiError::not_built(format!("Upload from {scheme}:// (parameter file)")))

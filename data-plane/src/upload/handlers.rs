@@ -166,21 +166,31 @@ async fn take_upload(
     let chunk = Chunk::of(request.headers())?;
     let tenant = tenant_of(request, plane).await?;
     let check = SignatureCheck { plane, tenant: &tenant, operation: named_operation(request)?, chunk: chunk.as_ref() };
-    let form = form::read(request, payload, plane, &tenant, &check).await?;
-    let tenant = with_named_key(plane, tenant, &form.params).await?;
-    let upload = authorize(plane, request, tenant, form.params, chunk.as_ref()).await?;
+    let UploadForm { params, mut file } = form::read(request, payload, plane, &tenant, &check).await?;
+    let tenant = with_named_key(plane, tenant, &params).await?;
+    let upload = authorize(plane, request, tenant, params, chunk.as_ref()).await?;
+    if let Some(file) = &mut file {
+        file.place = None;
+    }
     let callback = redirect::read(upload.params())?;
     let is_later = upload.params().boolean("async")? == Some(true);
     if is_later
         && chunk.is_none()
-        && let Some(address) = UploadForm::address(form.file.as_ref(), upload.params())
+        && let Some(address) = UploadForm::address(file.as_ref(), upload.params())
     {
         let pending = later::accept(request, plane, &upload, asked, Err(address)).await?;
         return Ok((Taken::Pending(pending), callback));
     }
-    let file = UploadForm::take_file(form.file, upload.params(), plane, upload.tenant(), upload.request()).await?;
+    if let Some(chunk) = chunk.as_ref().filter(|chunk| chunk.is_behind()) {
+        if file.as_ref().is_some_and(|file| file.staged.bytes > 0) {
+            return Err(ApiError::invalid("Invalid Content-Range: it names no byte, and the file has some"));
+        }
+        let filename = file.and_then(|file| file.filename);
+        return Ok((Box::pin(take_end(request, plane, &upload, asked, chunk, filename)).await?, callback));
+    }
+    let file = UploadForm::take_file(file, upload.params(), plane, upload.tenant(), upload.request(), asked).await?;
     let file = file.ok_or_else(|| plane_kit::http::params::missing("file"))?;
-    if file.staged.bytes == 0 && !chunk.as_ref().is_some_and(Chunk::is_behind) {
+    if file.staged.bytes == 0 {
         return Err(ApiError::new(ErrorCode::InvalidFile, "Empty file"));
     }
     let taken = match chunk {
@@ -228,7 +238,7 @@ async fn take_chunk(
     chunk: &Chunk,
     file: UploadFile,
 ) -> Result<Taken, ApiError> {
-    let UploadFile { staged, filename } = file;
+    let UploadFile { staged, filename, .. } = file;
     chunk.check_length(staged.bytes, upload.tenant().most_bytes())?;
     let begun = begun(plane, upload.tenant().id(), upload.subject(), chunk).await?;
     let settled = begun.as_ref().map(|begun| begun.public_id.as_str());
@@ -241,12 +251,6 @@ async fn take_chunk(
     // The name is that of the first call, and so is everything else that was said.
     let resolved = resolve(upload, facts(kind, settled))?;
     upload.permit((), &resolved.asset_folder)?;
-    if chunk.is_behind() {
-        let version = begun.and_then(|begun| begun.version);
-        let missing =
-            || ApiError::invalid("Invalid Content-Range: it names no byte, and chunks of this upload are missing");
-        return ended(plane, upload, &resolved, version.ok_or_else(missing)?).await;
-    }
     let collected = assembly::collect(plane, upload, chunk, staged, &resolved.name.public_id).await?;
     if !collected.is_complete {
         return Ok(Taken::Chunk(ChunkResult {
@@ -292,6 +296,41 @@ async fn take_chunk(
     let mut result = shown(plane, upload, &stored).await?;
     result.done = Some(true);
     Ok(Taken::Asset(Box::new(result)))
+}
+
+/// Takes what comes behind the last chunk, with nothing in it: it is answered as that one was.
+async fn take_end(
+    request: &HttpRequest,
+    plane: &DataPlane,
+    upload: &AuthorizedUpload,
+    asked: &str,
+    chunk: &Chunk,
+    filename: Option<String>,
+) -> Result<Taken, ApiError> {
+    let missing =
+        || ApiError::invalid("Invalid Content-Range: it names no byte, and chunks of this upload are missing");
+    let begun = begun(plane, upload.tenant().id(), upload.subject(), chunk).await?.ok_or_else(missing)?;
+    let is_same = begun.said == assembly::said(upload.params());
+    let total = begun.total.and_then(|total| u64::try_from(total).ok());
+    if !is_same || total.is_some_and(|total| chunk.total() != Some(total)) {
+        return Err(ApiError::invalid("Invalid chunk: what it says is not what the upload's other chunks say"));
+    }
+    let kind = if asked == "auto" { ResourceType::Image } else { resource_type(asked, &[])? };
+    let facts =
+        FileFacts { resource_type: kind, filename: filename.as_deref(), settled_id: Some(begun.public_id.as_str()) };
+    let resolved = resolve(upload, facts)?;
+    upload.permit((), &resolved.asset_folder)?;
+    if let Some(version) = begun.version {
+        return ended(plane, upload, &resolved, version).await;
+    }
+    let collected = assembly::find_collected(plane, upload.tenant().id(), begun.id).await?;
+    let collected = collected.filter(|collected| Some(collected.bytes) == chunk.total()).ok_or_else(missing)?;
+    match upload.params().boolean("async")? {
+        Some(true) => {
+            later::accept_chunks(request, plane, upload, asked, kind, &collected, filename).await.map(Taken::Pending)
+        }
+        _ => Err(missing()),
+    }
 }
 
 /// The answer to a last chunk that was sent once more.

@@ -124,7 +124,7 @@ pub(super) async fn accept(
         (Ok(file), asked) => resource_type(asked, &file.staged.head)?,
     };
     let (source, staged) = match file {
-        Ok(UploadFile { staged, filename }) => (Source::File { bytes: staged.bytes, filename }, Some(staged)),
+        Ok(UploadFile { staged, filename, .. }) => (Source::File { bytes: staged.bytes, filename }, Some(staged)),
         Err(address) => (Source::Address(address), None),
     };
     let (environment, now) = (upload.tenant().id(), plane.clock.now());

@@ -174,6 +174,11 @@ impl Staging {
         Ok(())
     }
 
+    /// Leaves it to others to bring the file to the disk.
+    pub fn settle_late(&mut self) {
+        self.settles = false;
+    }
+
     /// How many bytes there are so far.
     pub fn bytes(&self) -> u64 {
         self.bytes

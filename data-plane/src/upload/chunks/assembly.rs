@@ -102,7 +102,7 @@ pub async fn collect(
 
 /// A digest of everything that a call says beside its name and its credentials. All chunks of an upload say the same: what was signed
 /// for one is not put together with what was signed for another.
-fn said(params: &Params) -> String {
+pub fn said(params: &Params) -> String {
     let mut texts = params.signed_texts();
     for name in ["timestamp", "signature", "api_key", "public_id"] {
         texts.remove(name);

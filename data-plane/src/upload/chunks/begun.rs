@@ -9,6 +9,12 @@ use crate::{Plane, tables::chunked_uploads};
 
 /// An upload of which something is there.
 pub struct Begun {
+    /// Its id.
+    pub id: Uuid,
+    /// A digest of what its calls say.
+    pub said: String,
+    /// How long the file is, as far as that is known.
+    pub total: Option<i64>,
     /// What the asset will be called.
     pub public_id: String,
     /// The public id that its first call gave, if it gave one.
@@ -31,5 +37,12 @@ pub async fn begun(
         .filter(Column::ClientId.eq(chunk.client_id.as_str()))
         .one(plane.database.reader())
         .await?;
-    Ok(row.map(|row| Begun { public_id: row.public_id, said_id: row.said_id, version: row.version_id }))
+    Ok(row.map(|row| Begun {
+        id: row.id,
+        said: row.said,
+        total: row.total,
+        public_id: row.public_id,
+        said_id: row.said_id,
+        version: row.version_id,
+    }))
 }
