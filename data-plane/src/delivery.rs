@@ -13,6 +13,7 @@ pub mod locate;
 pub mod make;
 pub mod mapped;
 pub mod openness;
+mod page;
 pub mod prepare;
 pub mod range;
 pub mod respond;
@@ -75,7 +76,16 @@ pub async fn deliver(
     request: HttpRequest,
     plane: web::Data<DataPlane>,
 ) -> Result<Delivered, ApiError> {
-    answer(&request, &plane).await.map_err(ApiError::for_delivery)
+    answer(&request, &plane).await.map_err(|error| {
+        let error = error.for_delivery();
+        match page::is_wanted(&request) {
+            true => {
+                let page = page::page(request.uri().path(), error.message());
+                error.with_page(page)
+            }
+            false => error,
+        }
+    })
 }
 
 /// Delivery reads; whoever wants to change something has come to the wrong address.

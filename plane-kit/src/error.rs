@@ -87,6 +87,8 @@ pub struct ApiError {
     headers: Vec<(HeaderName, HeaderValue)>,
     face: Face,
     details: Option<Box<Details>>,
+    /// What a person sees in the place of no body.
+    page: Option<Box<str>>,
 }
 
 /// What only the envelope of the permissions has room for.
@@ -113,7 +115,15 @@ pub const X_CLD_ERROR: HeaderName = HeaderName::from_static("x-cld-error");
 impl ApiError {
     /// An error with a text for the caller: a plain sentence that names what is wrong.
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), operator: None, headers: Vec::new(), face: Face::Envelope, details: None }
+        Self {
+            code,
+            message: message.into(),
+            operator: None,
+            headers: Vec::new(),
+            face: Face::Envelope,
+            details: None,
+            page: None,
+        }
     }
 
     /// A 400 for input that is malformed or out of range.
@@ -202,6 +212,12 @@ impl ApiError {
         self
     }
 
+    /// The same with a page for a person who has opened the address.
+    pub fn with_page(mut self, page: String) -> Self {
+        self.page = Some(page.into());
+        self
+    }
+
     /// Shows the error as delivery does, and says that it lies in the URL itself: no upload and no setting can change it, so it may
     /// be kept for five minutes.
     pub fn of_the_url(mut self) -> Self {
@@ -257,9 +273,16 @@ impl ResponseError for ApiError {
                 response
                     .insert_header((X_CLD_ERROR, header_text(&self.message)))
                     .insert_header(("cache-control", caching))
+                    .append_header(("vary", "Accept"))
                     .insert_header(("access-control-allow-origin", "*"))
-                    .insert_header(("access-control-expose-headers", "X-Cld-Error,X-Request-Id"))
-                    .finish()
+                    .insert_header(("access-control-expose-headers", "X-Cld-Error,X-Request-Id"));
+                match &self.page {
+                    None => response.finish(),
+                    Some(page) => response
+                        .insert_header(("content-type", "text/html; charset=utf-8"))
+                        .insert_header(("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'"))
+                        .body(page.to_string()),
+                }
             }
         }
     }

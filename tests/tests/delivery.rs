@@ -369,3 +369,22 @@ async fn the_account_sees_the_same_sums() {
     let environment = &cycle["product_environment_breakdown"][0];
     assert_eq!((&environment["cloud_name"], &environment["transformations_image"]), (&"demo".into(), &0.01.into()));
 }
+
+#[tokio::test]
+async fn a_person_is_shown_what_is_wrong_and_a_picture_is_not() {
+    let server = Dev::start().await;
+    let tenant = server.tenant();
+    tenant.upload(pictures::small_jpeg(1)).public_id("cat").send().await.ok();
+    let path = "image/upload/w_20/c_fil,g_center/v1/cat.jpg";
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
+    let page = tenant.fetch_with(path, &[("Accept", browser)]).await;
+    assert_eq!((page.status, page.header("content-type")), (400, "text/html; charset=utf-8"));
+    assert!(page.text().contains("w_20/<mark>c_fil</mark>,g_center"), "{}", page.text());
+    assert!(page.text().contains("Did you mean c_fill?") && page.header("x-cld-error").contains("c_fill"));
+    assert!(page.header("vary").contains("Accept"));
+    let picture = tenant.fetch_with(path, &[("Accept", "image/avif,image/webp,*/*;q=0.8")]).await;
+    assert_eq!((picture.status, picture.text().as_str()), (400, ""));
+    let missing = tenant.fetch_with("image/upload/%3Cscript%3E.jpg", &[("Accept", browser)]).await;
+    assert_eq!(missing.status, 404);
+    assert!(!missing.text().contains("<script"), "{}", missing.text());
+}

@@ -208,7 +208,7 @@ fn whole_address(address: String) -> String {
     }
 }
 
-fn is_signature(piece: &str) -> bool {
+pub(super) fn is_signature(piece: &str) -> bool {
     piece.len() > 5 && piece.starts_with("s--") && piece.ends_with("--")
 }
 

@@ -8,6 +8,9 @@ use std::fmt;
 /// Longest text of a refusal in bytes, the bound of the header it travels in.
 pub const MAX_MESSAGE_BYTES: usize = 512;
 
+/// How much of a value is told, in characters.
+const LONGEST_VALUE: usize = 120;
+
 /// What kind of mistake or gap a refusal is about. Every kind is answered with status 400.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RefusalKind {
@@ -27,7 +30,7 @@ pub enum RefusalKind {
 pub struct Refusal {
     kind: RefusalKind,
     message: String,
-    is_placed: bool,
+    place: Option<Place>,
 }
 
 /// Where something stands in a chain, all counted from one.
@@ -42,6 +45,12 @@ pub struct Place {
 impl Refusal {
     /// A malformed or unknown value of a parameter: `Invalid <parameter> in transformation: <value>`.
     pub fn invalid(parameter: &str, value: impl fmt::Display) -> Self {
+        let mut value = value.to_string();
+        // What stands behind it is to be read, too.
+        if let Some((end, _)) = value.char_indices().nth(LONGEST_VALUE) {
+            value.truncate(end);
+            value.push_str("...");
+        }
         Self::new(RefusalKind::Invalid, format!("Invalid {parameter} in transformation: {value}"))
     }
 
@@ -88,15 +97,20 @@ impl Refusal {
 
     /// The same with the place where it stands: what comes first is the vendor's text, what comes behind it is ours.
     pub fn at(mut self, place: Place, advice: Option<&str>) -> Self {
-        if self.is_placed {
+        if self.place.is_some() {
             return self;
         }
         let Place { component, item } = place;
+        self.place = Some(place);
         let item = item.map(|item| format!(", item {item}")).unwrap_or_default();
         let advice = advice.map(|advice| format!(". {advice}")).unwrap_or_default();
         self.message = printable(&format!("{} (component {component}{item}){advice}", self.message));
-        self.is_placed = true;
         self
+    }
+
+    /// Where it stands, if that is known.
+    pub fn place(&self) -> Option<Place> {
+        self.place
     }
 
     /// What kind of mistake or gap this is.
@@ -110,7 +124,7 @@ impl Refusal {
     }
 
     fn new(kind: RefusalKind, text: String) -> Self {
-        Self { kind, message: printable(&text), is_placed: false }
+        Self { kind, message: printable(&text), place: None }
     }
 }
 

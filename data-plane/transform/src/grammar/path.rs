@@ -1,7 +1,7 @@
 //! Where the transformation ends in the path of a delivery URL.
 
-use super::{Transformation, is_component, is_transformation_item, looks_like_item};
-use crate::refusal::Refusal;
+use super::{Transformation, is_component, is_transformation_item, looks_like_item, misspelled};
+use crate::refusal::{Place, Refusal};
 
 /// The path behind the delivery type and the signature, taken apart.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,7 +45,9 @@ pub fn split_path(pieces: &[&str]) -> Result<SplitPath, Refusal> {
             continue;
         }
         if is_misspelled(piece) || (looks_like_items(piece) && version_follows(pieces, &filled[next + 1..])) {
-            return Err(Refusal::component(piece));
+            let (item, advice) = misspelled(piece);
+            let place = Place { component: transformation.len() + 1, item };
+            return Err(Refusal::component(piece).at(place, advice.as_deref()));
         }
         break;
     }
