@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use transform::facts::{Facts, Rectangle};
 
 use super::{coordinates::Coordinates, record::AssetRecord};
@@ -37,6 +38,11 @@ impl Said {
         };
         let (faces, custom) = (read(&coordinates.faces), read(&coordinates.custom));
         Self { faces, custom, coordinates: coordinates.clone(), ..self }
+    }
+
+    /// What tells it from everything else that may be said.
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(serde_json::to_vec(self).unwrap_or_default()).into()
     }
 
     /// As transformations take it.

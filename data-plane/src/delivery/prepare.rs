@@ -77,7 +77,7 @@ struct PlanKey {
     /// What the names in it stand for.
     expansion: Option<String>,
     /// What is said of the asset, where what comes of it depends on that.
-    said: Option<String>,
+    said: Option<[u8; 32]>,
     /// The quality where it says none, as the environment has set it.
     default_quality: Option<String>,
     hints: (bool, bool, bool, bool, Option<u64>, Option<u32>, Option<u32>),
@@ -125,7 +125,7 @@ pub fn prepare(
         epoch: asset.record.version.epoch,
         spelling,
         expansion: url.transformation.had_names().then(|| url.transformation.canonical()),
-        said: said.as_ref().map(|said| serde_json::to_string(said).unwrap_or_default()),
+        said: said.as_ref().map(Said::digest),
         default_quality: tenant.snapshot.settings.default_image_quality.clone(),
         hints: (
             hints.avif,

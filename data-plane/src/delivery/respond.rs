@@ -379,8 +379,8 @@ fn keeping(plane: &Plane, admitted: &AdmittedDelivery<'_>, vary: Vary) -> Keepin
     let seconds = u64::from(plane.settings.delivery.max_age_days) * 86_400;
     let url = admitted.url();
     // `v1` is what clients write when they know no version; it names whatever is current.
-    // What a name stands for may change while the address stays.
-    let is_fixed = !url.transformation.had_names();
+    // What a name stands for, and what is said of the asset, may change while the address stays.
+    let is_fixed = !url.transformation.had_names() && !url.transformation.needs_facts();
     let is_immutable =
         is_fixed && (url.version.is_some_and(|version| version > 1) || url.transformation.immutable_cache());
     Keeping { is_shared: vary.is_empty(), seconds, is_immutable }

@@ -2,13 +2,14 @@
 //! effect that is carried out is one more step in its row and one more test vector.
 
 mod table;
+mod tone;
 
 use std::fmt;
 
 use crate::colour::print_bare;
 use crate::escape::encoded;
 use crate::grammar::number::Decimal;
-use crate::plan::{Colour, Step};
+use crate::plan::{Colour, Mix, Step};
 use crate::refusal::Refusal;
 
 pub use table::EFFECTS;
@@ -66,6 +67,8 @@ pub enum Slot {
 pub enum Built {
     /// By the step for its number, which is nought where it takes none.
     Step(fn(i64) -> Step),
+    /// By a mix of the channels, for its number and the colour of `co_`.
+    Mix(fn(i64, Colour) -> Mix),
     /// Not yet.
     Later,
     /// Only by a trained model, and there is none.
@@ -75,6 +78,9 @@ pub enum Built {
     /// It is of sound and moving pictures.
     Video,
 }
+
+/// The colour where `co_` says none.
+const GREY: Colour = Colour { r: 128, g: 128, b: 128, a: 255 };
 
 /// An effect with its arguments.
 #[derive(Debug, Clone)]
@@ -112,17 +118,21 @@ impl Effect {
         self.row.name
     }
 
-    /// The step that carries the effect out.
+    /// The step that carries the effect out, with the colour of `co_` where it takes one. Nothing where it changes nothing.
     ///
     /// # Errors
     /// Effects that are not carried out are not built.
-    pub fn step(&self) -> Result<Step, Refusal> {
+    pub fn step(&self, colour: Option<Colour>) -> Result<Option<Step>, Refusal> {
         let number = match self.arguments.first() {
             Some(Argument::Number(number)) => number.rounded(),
             _ => 0,
         };
         match self.row.built {
-            Built::Step(step) => Ok(step(number)),
+            Built::Step(step) => Ok(Some(step(number))),
+            Built::Mix(mix) => {
+                let mix = mix(number, colour.unwrap_or(GREY));
+                Ok((!mix.is_nothing()).then_some(Step::Mix { mix }))
+            }
             Built::Later | Built::Video => Err(Refusal::not_built(format_args!("e_{}", self.row.name))),
             Built::Model | Built::Service => Err(Refusal::not_available(format_args!("e_{}", self.row.name))),
         }
@@ -165,7 +175,6 @@ impl Form {
 
 impl Range {
     fn read(self, text: &str) -> Option<Argument> {
-        let text = text.strip_suffix('p').unwrap_or(text);
         let number = Decimal::parse(text)?.clamp(Decimal::whole(self.min), Decimal::whole(self.max));
         Some(Argument::Number(number))
     }

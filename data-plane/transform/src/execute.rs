@@ -7,7 +7,7 @@
 use crate::{
     container::{self, Container},
     mask,
-    plan::{Chroma, Colour, Decode, Encode, Plan, Step},
+    plan::{Chroma, Colour, Decode, Encode, Mix, Plan, Step},
     profile,
     protocol::{Refused, RefusedKind},
     source::{Format, SourceMeta},
@@ -348,8 +348,8 @@ impl<'a> Canvas<'a> {
         // A step that mixes given colours in, or leaves the colour model, needs to know what the numbers mean.
         let steps_keep = |step: &Step| match step {
             Step::Resize { .. } | Step::Extract { .. } | Step::Attention { .. } | Step::QuarterTurn { .. } => true,
-            Step::FlipHorizontal | Step::FlipVertical | Step::Blur { .. } => true,
-            Step::Grayscale => false,
+            Step::FlipHorizontal | Step::FlipVertical | Step::Blur { .. } | Step::Opacity { .. } => true,
+            Step::Grayscale | Step::Mix { .. } => false,
             Step::Flatten { .. } | Step::Embed { .. } | Step::Rotate { .. } => model == Model::Rgb,
             Step::Sharpen { .. } | Step::RoundCorners { .. } | Step::RoundEllipse => model != Model::Cmyk,
         };
@@ -432,6 +432,13 @@ impl<'a> Canvas<'a> {
                 self.unpremultiply()?;
                 self.each(Image::to_grey)
             }
+            Step::Mix { mix } => self.mix(mix),
+            Step::Opacity { percent } => {
+                let (width, height) = self.size();
+                let alpha = (u32::from(percent) * 255 + 50) / 100;
+                let pixels = width as usize * height as usize;
+                self.cut_out(&vec![u8::try_from(alpha).unwrap_or(u8::MAX); pixels])
+            }
             Step::Blur { sigma_milli } => self.blur(f64::from(sigma_milli) / 1000.0),
             Step::Sharpen { gain_milli } => self.sharpen(f64::from(gain_milli) / 1000.0),
             Step::RoundCorners { radii } => {
@@ -490,6 +497,25 @@ impl<'a> Canvas<'a> {
         let mut background = self.background(background);
         background.pop();
         self.each(|frame| frame.flatten(&background))
+    }
+
+    fn mix(&mut self, mix: Mix) -> Result<(), Refused> {
+        self.unpremultiply()?;
+        if self.frames[0].model() != Model::Rgb {
+            self.each(Image::to_rgb)?;
+        }
+        let exact = |value: i32| f64::from(value) / 1000.0;
+        let gains: Vec<f64> = mix.milli.iter().flat_map(|[r, g, b, _]| [*r, *g, *b]).map(exact).collect();
+        let added: Vec<f64> = mix.milli.iter().map(|[.., added]| exact(*added) * 255.0).collect();
+        if !self.has_alpha() {
+            return self.each(|frame| frame.mix(&gains, &added));
+        }
+        // Colour and alpha are read separately, which would compute everything before them twice.
+        self.materialise()?;
+        self.each(|frame| {
+            let colours = frame.bands() - 1;
+            frame.take_bands(0, colours)?.mix(&gains, &added)?.join_bands(&frame.take_bands(colours, 1)?)
+        })
     }
 
     fn blur(&mut self, sigma: f64) -> Result<(), Refused> {

@@ -112,6 +112,8 @@ fn step(step: &Step) -> String {
         Step::FlipHorizontal => "mirror left and right".to_owned(),
         Step::FlipVertical => "mirror top and bottom".to_owned(),
         Step::Grayscale => "make grey".to_owned(),
+        Step::Mix { mix } => format!("mix channels by {:?} thousandths", mix.milli),
+        Step::Opacity { percent } => format!("make {percent} % opaque"),
         Step::Blur { sigma_milli } => format!("blur with a sigma of {} px", f64::from(*sigma_milli) / 1000.0),
         Step::Sharpen { gain_milli } => format!("sharpen with a gain of {}", f64::from(*gain_milli) / 1000.0),
         Step::RoundCorners { radii } => format!("round corners by {radii:?} px"),

@@ -57,6 +57,8 @@ use crate::refusal::{Place, Refusal};
 
 /// How long a chain may be. Far beyond what anybody writes, and short enough that planning one costs nothing.
 const MAX_COMPONENTS: usize = 100;
+/// How long its text may be; several times what an address may hold.
+const MAX_BYTES: usize = 16_000;
 
 /// Whether a key is one of the language.
 fn is_key(key: &str) -> bool {
@@ -167,6 +169,11 @@ impl Transformation {
     /// Reads the pieces one by one.
     fn of(pieces: &[&str]) -> Result<Self, Refusal> {
         let count = pieces.len();
+        let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+        if length > MAX_BYTES {
+            let text = format!("Maximum length of a transformation is {MAX_BYTES} characters. Requested {length}");
+            return Err(Refusal::too_large(text));
+        }
         if count > MAX_COMPONENTS {
             return Err(too_many(count));
         }
@@ -291,8 +298,10 @@ impl Component {
 
     fn assign(&mut self, item: &str) -> Result<(), Refusal> {
         let assignment = Assignment::parse(item)?;
-        self.variables.retain(|known| known.name != assignment.name);
-        self.variables.push(assignment);
+        let is_mention = assignment.value.is_none();
+        if !is_mention || !self.variables.iter().any(|known| known.name == assignment.name) {
+            self.variables.push(assignment);
+        }
         Ok(())
     }
 
@@ -353,7 +362,8 @@ impl Component {
     pub fn settle(&self, scope: &Scope<'_>) -> Result<Settled, Refusal> {
         let mut settled = Self { computed: BTreeMap::new(), variables: Vec::new(), branch: None, ..self.clone() };
         for (key, computed) in &self.computed {
-            let value = computed.resolve(scope)?;
+            let is_whole = matches!(*key, "a" | "q" | "pg" | "dn");
+            let value = computed.resolve(scope, is_whole)?;
             settled.read_literal(key, &value)?;
         }
         Ok(Settled(settled))
@@ -394,6 +404,8 @@ impl Component {
         matches!(&self.branch, Some(Branch::If(condition)) if condition.needs_facts())
             || self.variables.iter().any(|one| one.value.as_ref().is_some_and(Assigned::needs_facts))
             || self.computed.values().any(Computed::needs_facts)
+            // What places a window may turn out to be what is marked.
+            || self.computed.contains_key("g")
             || lengths.into_iter().flatten().any(Length::needs_facts)
             || width
             || matches!(self.gravity, Some(Gravity::Faces { .. } | Gravity::Custom { .. }))
@@ -419,6 +431,9 @@ impl Component {
         match self {
             Self { format: Some(FormatChoice::Auto), .. } => Some("f_auto"),
             Self { dpr: Some(Dpr::Auto), .. } => Some("dpr_auto"),
+            // What a variable holds may be that.
+            Self { computed, .. } if computed.contains_key("f") => Some("f_ of a variable"),
+            Self { computed, .. } if computed.contains_key("dpr") => Some("dpr_ of a variable"),
             Self { width: Some(Width::Auto { .. } | Width::Breakpoints { .. }), .. } => Some("w_auto"),
             _ => None,
         }
@@ -435,9 +450,6 @@ impl Component {
             let end = text.find(':').unwrap_or(text.len());
             format!("{key}_{}", &text[..end])
         };
-        if let Some(turn) = self.turns.iter().find(|turn| matches!(turn, Turn::AutoLeft | Turn::AutoRight)) {
-            return not_built(printed("a", turn));
-        }
         match &self.background {
             None | Some(Background::Colour(_)) => {}
             Some(other) => return not_built(printed("b", other)),
@@ -446,7 +458,7 @@ impl Component {
             return not_built(format!("c_{}", mode.name()));
         }
         if let Some(effect) = &self.effect {
-            effect.step()?;
+            effect.step(self.colour)?;
         }
         if let Some(format) = self.format {
             format.writable()?;
@@ -487,14 +499,12 @@ impl Component {
             return not_built(printed(key, layer));
         }
         let space = self.colour_space.as_ref().filter(|space| !space.is_srgb());
-        let unbuilt: [(&str, Option<&dyn fmt::Display>); 8] = [
+        let unbuilt: [(&str, Option<&dyn fmt::Display>); 6] = [
             ("bl", displayed(&self.baseline)),
-            ("co", displayed(&self.colour)),
             ("cs", displayed(&space)),
             ("d", displayed(&self.default_image)),
             ("dn", displayed(&self.density)),
             ("fn", displayed(&self.function)),
-            ("o", displayed(&self.opacity)),
             ("p", displayed(&self.prefix)),
         ];
         if let Some((key, value)) = unbuilt.into_iter().find_map(|(key, value)| Some((key, value?))) {

@@ -104,6 +104,16 @@ pub enum Step {
     FlipVertical,
     /// Luma only.
     Grayscale,
+    /// Mixes the channels of each pixel, alpha kept.
+    Mix {
+        /// The mix.
+        mix: Mix,
+    },
+    /// Multiplies alpha.
+    Opacity {
+        /// Hundredths, 0 to 99.
+        percent: u8,
+    },
     /// Gaussian blur.
     Blur {
         /// Thousandths of a pixel.
@@ -121,6 +131,30 @@ pub enum Step {
     },
     /// Makes everything outside the inscribed ellipse transparent.
     RoundEllipse,
+}
+
+/// A mix of the channels of a pixel: for red, green and blue the gains of red, green and blue and what is added, in thousandths of a full
+/// channel. What comes out beyond a channel is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Mix {
+    /// Thousandths.
+    pub milli: [[i32; 4]; 3],
+}
+
+impl Mix {
+    /// A mix by its gains, in rows, and by what is added to each channel.
+    pub fn of(gains: [[f64; 3]; 3], added: [f64; 3]) -> Self {
+        // The casts saturate; no gain of the language is anywhere near that.
+        let milli = |value: f64| (value * 1000.0).round() as i32;
+        let row = |at: usize| [gains[at][0], gains[at][1], gains[at][2], added[at]].map(milli);
+        Self { milli: [row(0), row(1), row(2)] }
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_nothing(self) -> bool {
+        self.milli == [[1000, 0, 0, 0], [0, 1000, 0, 0], [0, 0, 1000, 0]]
+    }
 }
 
 /// A colour with alpha, eight bits a channel, sRGB, not premultiplied.

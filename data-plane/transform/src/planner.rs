@@ -125,16 +125,23 @@ pub fn plan(request: PlanRequest<'_>) -> Result<Planned, Refusal> {
     }
     let nodes = transformation.nodes()?;
     // What acts on the whole chain may stand where it is reached or not, and where it is reached may depend on it. So the chain is run with
-    // what is known, and again with what it met, until it meets what it was run with.
-    let mut met: Vec<Settled> = transformation.components().iter().filter_map(Component::as_settled).collect();
+    // what is reached in any case, and again with what it met, until it meets what it was run with.
+    let always = |node: &Node| match node {
+        Node::Step(index) => transformation.components()[*index].as_settled(),
+        _ => None,
+    };
+    let mut met: Vec<Settled> = nodes.iter().filter_map(always).collect();
+    // Whoever decided on the way decided about the answer.
+    let mut vary = Vary::default();
     for _ in 0..MOST_RUNS {
-        let run = run(&request, &nodes, &met)?;
-        if transformation.is_plain() || run.met == met {
-            return finish(&request, run);
+        let mut reached = Vec::new();
+        let run = run(&request, &nodes, &met, &mut vary, &mut reached);
+        if transformation.is_plain() || reached == met {
+            return finish(&request, run?, &reached, vary);
         }
-        met = run.met;
+        met = reached;
     }
-    Err(Refusal::conflict("A condition depends on what stands under it"))
+    Err(Refusal::conflict("What acts on the whole chain (dpr_, f_, q_, pg_) depends on itself here"))
 }
 
 /// How often a chain is run at most until what acts on all of it is settled.
@@ -142,21 +149,23 @@ const MOST_RUNS: usize = 4;
 
 /// A chain that was run.
 struct Run {
-    vary: Vary,
-    setting_frames: u32,
+    frames: u32,
     format: Format,
     source: Size,
     auto_orient: bool,
     page: Option<u32>,
     picture: chain::Picture,
-    /// The components that were reached.
-    met: Vec<Settled>,
 }
 
-/// Runs the chain with what `met` says of all of it.
-fn run(request: &PlanRequest<'_>, nodes: &[Node], met: &[Settled]) -> Result<Run, Refusal> {
+/// Runs the chain with what `met` says of all of it. What is met now stands in `reached`, however far it came.
+fn run(
+    request: &PlanRequest<'_>,
+    nodes: &[Node],
+    met: &[Settled],
+    vary: &mut Vary,
+    reached: &mut Vec<Settled>,
+) -> Result<Run, Refusal> {
     let PlanRequest { transformation, extension, source, facts, hints, limits, .. } = *request;
-    let mut vary = Vary::default();
     let page = first(met, |component| match component.pages {
         Some(Pages::One(page)) => Some(page),
         _ => None,
@@ -172,7 +181,8 @@ fn run(request: &PlanRequest<'_>, nodes: &[Node], met: &[Settled]) -> Result<Run
         pages: source.pages,
         page: page.unwrap_or(1),
         facts,
-        dpr: device_pixel_ratio(met, hints, &mut vary),
+        is_upright: source.orientation <= 1 || auto_orient,
+        dpr: device_pixel_ratio(met, hints, vary),
         hints,
         limits,
         format: Format::Jpg,
@@ -180,7 +190,7 @@ fn run(request: &PlanRequest<'_>, nodes: &[Node], met: &[Settled]) -> Result<Run
     };
     // Only the size of the result can rule AVIF out, and no size depends on the format: planning once more settles it.
     let mut output_pixels = 0;
-    let (picture, met) = loop {
+    let picture = loop {
         let animation = source.animated && source.pages > 1 && page.is_none();
         setting.format = match output {
             Output::Fixed(format) => format,
@@ -188,21 +198,21 @@ fn run(request: &PlanRequest<'_>, nodes: &[Node], met: &[Settled]) -> Result<Run
         };
         let animated = animation && keeps_frames(met, output, source, setting.format);
         setting.frames = if animated { source.pages.min(limits.max_frames).max(1) } else { 1 };
-        let (picture, reached) = chain::run(transformation.components(), nodes, &setting, &mut vary)?;
+        let picture = chain::run(transformation.components(), nodes, &setting, vary, reached)?;
         let pixels = picture.size.pixels();
         let settled = output != Output::Auto || setting.format != Format::Avif || pixels <= autos::AVIF_MAX_PIXELS;
         if settled {
-            break (picture, reached);
+            break picture;
         }
         output_pixels = pixels;
     };
-    vary.accept = output == Output::Auto;
+    vary.accept |= output == Output::Auto;
     let chain::Setting { source, format, frames, .. } = setting;
-    Ok(Run { vary, setting_frames: frames, format, source, auto_orient, page, picture, met })
+    Ok(Run { frames, format, source, auto_orient, page, picture })
 }
 
-fn finish(request: &PlanRequest<'_>, run: Run) -> Result<Planned, Refusal> {
-    let Run { mut vary, setting_frames: frames, format, source: size, auto_orient, page, picture, met } = run;
+fn finish(request: &PlanRequest<'_>, run: Run, met: &[Settled], mut vary: Vary) -> Result<Planned, Refusal> {
+    let Run { frames, format, source: size, auto_orient, page, picture } = run;
     let source = request.source;
     let cost = Cost {
         source_pixels: size.pixels().saturating_mul(u64::from(frames)),
@@ -210,10 +220,10 @@ fn finish(request: &PlanRequest<'_>, run: Run) -> Result<Planned, Refusal> {
     };
     let plan = Plan {
         decode: Decode { format: source.format, page: page.map_or(0, |page| page - 1), pages: frames, auto_orient },
-        encode: encode(&met, format, source, request.hints, request.default_quality, &mut vary)?,
+        encode: encode(met, format, source, request.hints, request.default_quality, &mut vary)?,
         width: picture.size.width,
         height: picture.size.height,
-        steps: picture.into_steps(format, last_opaque_background(&met)),
+        steps: picture.into_steps(format, last_opaque_background(met)),
     };
     Ok(Planned::Derived(Box::new(PlannedDerived { plan, vary, cost })))
 }

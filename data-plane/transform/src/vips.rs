@@ -653,6 +653,30 @@ impl<'a> Image<'a> {
         make!(vips_sharpen(self), "sigma" = 1.0, "m1" = 0.0, "m2" = gain)
     }
 
+    /// Mixes the bands of eight bits: `gains` are as many rows as there are bands, and `added` is added to each, rounded and cut to eight
+    /// bits.
+    ///
+    /// # Errors
+    /// When the numbers do not fit the bands.
+    pub fn mix(&self, gains: &[f64], added: &[f64]) -> Result<Self> {
+        let bands = added.len();
+        // SAFETY: the numbers are copied before the call returns.
+        let matrix = unsafe {
+            ffi::vips_image_new_matrix_from_array(
+                bands as c_int,
+                (gains.len() / bands.max(1)) as c_int,
+                gains.as_ptr(),
+                gains.len() as c_int,
+            )
+        };
+        let matrix = Image::own(matrix)?;
+        let mixed = make!(vips_recomb(self, matrix.raw()))?;
+        let ones = vec![1.0; bands];
+        let rounded: Vec<f64> = added.iter().map(|value| value + 0.5).collect();
+        let mixed = make!(vips_linear(mixed, ones.as_ptr(), rounded.as_ptr(), bands as c_int), "uchar" = 1)?;
+        make!(vips_copy(mixed), "interpretation" = self.interpretation())
+    }
+
     /// Converts to eight-bit sRGB by the numbers alone, alpha kept.
     ///
     /// # Errors

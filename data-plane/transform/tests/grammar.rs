@@ -92,7 +92,7 @@ fn refusals_name_the_token() {
 #[test]
 fn refusals_fit_into_a_header() {
     let refusal = Transformation::parse(&format!("w_%0D%0ASet-Cookie:%20a%C3%A9{}", "x".repeat(5000))).unwrap_err();
-    assert_eq!(refusal.message().len(), 512);
+    assert!(refusal.message().len() <= 512, "{}", refusal.message());
     assert!(refusal.message().starts_with(r"Invalid width in transformation: \r\nSet-Cookie: a\u{e9}xxx"));
     assert!(refusal.message().bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()));
 }

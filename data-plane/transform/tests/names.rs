@@ -19,6 +19,8 @@ fn a_stored_chain_stands_in_the_place_of_its_name() {
         ("both", "t_small/t_grey"),
         ("my name", "w_7"),
         ("dl", "fl_attachment"),
+        ("tall", "if_h_gt_1,w_10"),
+        ("open", "if_w_gt_9000/e_grayscale"),
     ]);
     for (text, expected) in [
         ("t_small", "c_fill,h_10,w_10/e_grayscale"),
@@ -29,6 +31,16 @@ fn a_stored_chain_stands_in_the_place_of_its_name() {
         ("t_both", "c_fill,h_10,w_10/e_grayscale/e_grayscale"),
         ("t_my%20name", "w_7"),
         ("w_3", "w_3"),
+        // A condition of a component is over what the name stands for, and nothing else.
+        ("if_w_gt_300,t_grey/r_3", "if_w_gt_300/e_grayscale/if_end/r_3"),
+        (
+            "if_w_gt_300,t_grey,w_9/if_else,t_small/r_3",
+            "if_w_gt_300/e_grayscale/w_9/if_else/c_fill,h_10,w_10/e_grayscale/if_end/r_3",
+        ),
+        ("$a_1,t_grey", "$a_1/e_grayscale"),
+        // What is stored ends its own conditions.
+        ("if_w_gt_9/t_tall/if_end/r_3", "if_w_gt_9/if_h_gt_1/w_10/if_end/if_end/r_3"),
+        ("t_open/w_20", "if_w_gt_9000/e_grayscale/if_end/w_20"),
     ] {
         let expanded =
             Transformation::parse(text).unwrap().expand(&|name| stored.get(name).cloned()).expect("it is stored");

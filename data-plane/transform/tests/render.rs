@@ -10,7 +10,7 @@ use image::{
 };
 use transform::{
     execute::{self, Rendered},
-    plan::{Chroma, Colour, Decode, Encode, Plan, Step},
+    plan::{Chroma, Colour, Decode, Encode, Mix, Plan, Step},
     protocol::{Refused, RefusedKind},
     source::{Format, SourceMeta},
 };
@@ -338,6 +338,31 @@ fn sharpening_steepens_edges_and_keeps_alpha() {
     assert!(contrast(&sharp) > contrast(&soft));
     let veiled = RgbaImage::from_fn(40, 40, |x, y| Rgba([soft[(x, y)].0[0], soft[(x, y)].0[1], soft[(x, y)].0[2], 99]));
     assert!(after(veiled, vec![Step::Sharpen { gain_milli: 4000 }]).pixels().all(|pixel| pixel.0[3] == 99));
+}
+
+#[test]
+fn mixing_changes_colours_and_keeps_alpha() {
+    let swapped = Mix::of([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.5]], [0.0, 0.0, 0.1]);
+    let expected = |[r, g, b]: [u8; 3]| [g, r, (f64::from(b) * 0.5 + 25.5).round() as u8];
+    let mixed = after(quarters(40, 40), vec![Step::Mix { mix: swapped }]);
+    for at in [(5, 5), (35, 5), (5, 35), (35, 35)] {
+        let [r, g, b, a] = mixed[at].0;
+        assert_eq!(([r, g, b], a), (expected(quarters(40, 40)[at].0), 255), "{at:?}");
+    }
+    let veiled = RgbaImage::from_pixel(20, 20, Rgba([200, 100, 50, 99]));
+    assert_eq!(after(veiled, vec![Step::Mix { mix: swapped }])[(9, 9)].0, [100, 200, 51, 99]);
+    // What comes out beyond a channel is cut, and grey becomes coloured.
+    let loud = Mix::of([[3.0, 0.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0]], [0.0; 3]);
+    let grey = GrayImage::from_pixel(20, 20, image::Luma([120]));
+    assert_eq!(after(grey, vec![Step::Mix { mix: loud }])[(3, 3)].0, [255, 0, 120, 255]);
+}
+
+#[test]
+fn opacity_multiplies_what_there_is() {
+    let half = after(quarters(40, 40), vec![Step::Opacity { percent: 50 }]);
+    assert_eq!(half[(5, 5)].0, [220, 30, 30, 128]);
+    let veiled = RgbaImage::from_pixel(20, 20, Rgba([9, 99, 199, 100]));
+    assert_eq!(after(veiled, vec![Step::Opacity { percent: 40 }])[(9, 9)].0, [9, 99, 199, 40]);
 }
 
 #[test]

@@ -106,7 +106,7 @@ def main(photo, remote):
     assert api.notifications(channel="desk", wait_seconds=0).get("messages", []) == []
 
     try:
-        uploader.upload(photo, eager=[{"width": 10, "overlay": "told/c"}])
+        uploader.upload(photo, eager=[{"width": 10, "overlay": "told:c"}])
         raise AssertionError("an overlay is not built")
     except BadRequest as refusal:
         assert "l_" in str(refusal), refusal

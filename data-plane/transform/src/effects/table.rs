@@ -1,6 +1,6 @@
 //! Every effect of the language.
 
-use super::{Built, EffectRow, Form, Range, Slot};
+use super::{Built, EffectRow, Form, Range, Slot, tone};
 use crate::plan::Step;
 
 use Built::{Later, Model, Service, Video};
@@ -46,16 +46,16 @@ pub static EFFECTS: &[EffectRow] = &[
     row("background_removal", 2, Free, Model),
     row("bgremoval", 2, Form::Slots(&[Slot::Word(&["screen"]), Slot::Colour]), Later),
     row("blackwhite", 2, strength(0, 100, 50), Later),
-    row("blue", 3, strength(-100, 100, 0), Later),
+    row("blue", 3, strength(-100, 100, 0), Built::Mix(tone::blue)),
     row("blur", 1, strength(1, 2000, 100), Built::Step(blur)),
     row("blur_faces", 2, strength(1, 2000, 500), Later),
     row("blur_region", 2, strength(1, 2000, 100), Later),
     row("boomerang", 2, Nothing, Video),
-    row("brightness", 1, strength(-99, 100, 80), Later),
+    row("brightness", 1, strength(-99, 100, 80), Built::Mix(tone::brightness)),
     row("brightness_hsb", 3, strength(-99, 100, 80), Later),
     row("camera", 3, Free, Later),
     row("cartoonify", 2, Form::Slots(&[number(0, 100, 50), Slot::Word(&["bw"]), number(0, 100, 50)]), Later),
-    row("colorize", 1, strength(0, 100, 100), Later),
+    row("colorize", 1, strength(0, 100, 100), Built::Mix(tone::colorize)),
     row("contrast", 2, Free, Later),
     row("cut_out", 3, Nothing, Later),
     row("deshake", 3, strength(16, 64, 16), Video),
@@ -75,8 +75,8 @@ pub static EFFECTS: &[EffectRow] = &[
     row("gen_restore", 3, Nothing, Model),
     row("gradient_fade", 2, Form::Slots(&[Slot::Word(&["symmetric", "symmetric_pad"]), number(0, 100, 20)]), Later),
     row("grayscale", 1, Nothing, Built::Step(|_| Step::Grayscale)),
-    row("green", 3, strength(-100, 100, 0), Later),
-    row("hue", 2, strength(-100, 100, 80), Later),
+    row("green", 3, strength(-100, 100, 0), Built::Mix(tone::green)),
+    row("hue", 2, strength(-100, 100, 80), Built::Mix(tone::hue)),
     row("improve", 1, Form::Slots(&[Slot::Word(&["outdoor", "indoor"]), number(0, 100, 100)]), Later),
     row("light", 3, Free, Later),
     row("lightroom", 3, Free, Service),
@@ -85,7 +85,7 @@ pub static EFFECTS: &[EffectRow] = &[
     row("mask", 2, Nothing, Later),
     row("morphology", 3, Free, Later),
     row("multiply", 2, Nothing, Later),
-    row("negate", 2, Nothing, Later),
+    row("negate", 2, Nothing, Built::Mix(tone::negate)),
     row("noise", 3, strength(0, 100, 0), Video),
     row("oil_paint", 2, strength(0, 100, 30), Later),
     row("opacity_threshold", 3, strength(1, 100, 50), Later),
@@ -99,13 +99,13 @@ pub static EFFECTS: &[EffectRow] = &[
     row("preview", 3, Free, Video),
     row("progressbar", 3, Free, Video),
     row("recolor", 3, Free, Later),
-    row("red", 3, strength(-100, 100, 0), Later),
+    row("red", 3, strength(-100, 100, 0), Built::Mix(tone::red)),
     row("redeye", 3, Nothing, Later),
     row("replace_color", 2, Form::Slots(&[Slot::Colour, number(0, 100, 50), Slot::Colour]), Later),
     row("reverse", 2, Nothing, Video),
-    row("saturation", 1, strength(-100, 100, 80), Later),
+    row("saturation", 1, strength(-100, 100, 80), Built::Mix(tone::saturation)),
     row("screen", 2, Nothing, Later),
-    row("sepia", 1, strength(1, 100, 80), Later),
+    row("sepia", 1, strength(1, 100, 80), Built::Mix(tone::sepia)),
     row("shadow", 2, strength(0, 100, 40), Later),
     // The argument is the gain in hundredths.
     row("sharpen", 1, strength(1, 2000, 100),

@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::expression::Expression;
 use super::identifier::VariableName;
-use super::scope::Scope;
+use super::number::Decimal;
+use super::scope::{Scope, Value};
 use super::words;
 use crate::escape::encoded;
 use crate::refusal::Refusal;
@@ -47,12 +48,13 @@ impl Computed {
         is_computed.then_some(Self(arguments))
     }
 
-    /// The value here, as it would be written.
+    /// The value here, as it would be written; numbers rounded where the parameter needs whole ones.
     ///
     /// # Errors
     /// As of expressions.
-    pub fn resolve(&self, scope: &Scope<'_>) -> Result<String, Refusal> {
-        let texts: Vec<String> = self.0.iter().map(|argument| argument.resolve(scope)).collect::<Result<_, _>>()?;
+    pub fn resolve(&self, scope: &Scope<'_>, is_whole: bool) -> Result<String, Refusal> {
+        let texts: Vec<String> =
+            self.0.iter().map(|argument| argument.resolve(scope, is_whole)).collect::<Result<_, _>>()?;
         Ok(texts.join(":"))
     }
 
@@ -100,10 +102,13 @@ impl Argument {
         Some(Self::Mixed(pieces))
     }
 
-    fn resolve(&self, scope: &Scope<'_>) -> Result<String, Refusal> {
+    fn resolve(&self, scope: &Scope<'_>, is_whole: bool) -> Result<String, Refusal> {
         match self {
             Self::Text(text) => Ok(text.clone()),
-            Self::Expression(expression) => Ok(expression.evaluate(scope)?.text()),
+            Self::Expression(expression) => Ok(match expression.evaluate(scope)? {
+                Value::Number(number) if is_whole => Decimal::nearest(number.value).rounded().to_string(),
+                value => value.text(),
+            }),
             Self::Mixed(pieces) => pieces
                 .iter()
                 .map(|piece| match piece {

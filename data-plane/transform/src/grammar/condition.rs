@@ -160,12 +160,17 @@ impl Comparison {
             });
         }
         let (left, right) = (self.left.value(scope)?, self.right.value(scope)?);
-        let is_text = |value: &Value| matches!(value, Value::Text(_));
-        if matches!(self.relation, Relation::Equal | Relation::Unequal) && (is_text(&left) || is_text(&right)) {
+        // Texts that are written out are compared as they stand, and so is what is no number.
+        let is_text = |side: &Side, value: &Value| {
+            matches!(side, Side::Text(_) | Side::Tags) || value.number(String::new).is_err()
+        };
+        if matches!(self.relation, Relation::Equal | Relation::Unequal)
+            && (is_text(&self.left, &left) || is_text(&self.right, &right))
+        {
             return Ok((left.text() == right.text()) == (self.relation == Relation::Equal));
         }
-        let within = format!("{}_{}_{}", self.left, self.relation.word(), self.right);
-        let (left, right) = (left.number(&within)?.value, right.number(&within)?.value);
+        let within = || format!("{}_{}_{}", self.left, self.relation.word(), self.right);
+        let (left, right) = (left.number(within)?.value, right.number(within)?.value);
         Ok(match self.relation {
             Relation::Equal => left == right,
             Relation::Unequal => left != right,

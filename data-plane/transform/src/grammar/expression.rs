@@ -90,7 +90,7 @@ impl Expression {
         if self.rest.is_empty() {
             return self.first.value(scope);
         }
-        let number = |operand: &Operand| operand.value(scope)?.number(&self.to_string());
+        let number = |operand: &Operand| operand.value(scope)?.number(|| self.to_string());
         let first = number(&self.first)?;
         let (mut values, mut kind) = (vec![first.value], first.kind);
         let mut operators: Vec<Operator> = Vec::new();
@@ -145,7 +145,10 @@ impl Operand {
     fn value(&self, scope: &Scope<'_>) -> Result<Value, Refusal> {
         Ok(match self {
             Self::Number(number) => Value::Number(Number { value: number.value(), kind: Kind::Count }),
-            Self::Named(name) => Value::Number(Number { value: scope.named(*name)?, kind: Kind::Picture }),
+            Self::Named(name) => Value::Number(Number {
+                value: scope.named(*name)?,
+                kind: if name.is_count() { Kind::Count } else { Kind::Picture },
+            }),
             Self::Variable(name) => scope.variable(name)?.clone(),
             Self::Context(key) => Value::Text(scope.facts.context(key)),
             Self::Metadata(key) => Value::Text(scope.facts.metadata(key)),

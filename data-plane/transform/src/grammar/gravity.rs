@@ -297,6 +297,7 @@ impl AutoGravity {
             match word {
                 "classic" if index == 0 => {}
                 "subject" if index == 0 => auto.method = AutoMethod::Subject,
+                "classic" | "subject" => return None,
                 _ => auto.focus.push(Focus::parse(word)?),
             }
         }

@@ -463,7 +463,11 @@ impl Pages {
                 (first <= last).then_some((first, Some(last)))
             }
         };
-        value.split(';').map(range).collect::<Option<_>>().map(Self::Ranges)
+        let ranges: Vec<(u32, Option<u32>)> = value.split(';').map(range).collect::<Option<_>>()?;
+        Some(match ranges[..] {
+            [(first, Some(last))] if first == last => Self::One(first),
+            _ => Self::Ranges(ranges),
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Component, MAX_COMPONENTS, Transformation, too_many};
+use super::{Component, MAX_COMPONENTS, Transformation, structure, too_many};
 use crate::refusal::Refusal;
 
 /// How deep names may lie in each other.
@@ -56,6 +56,7 @@ impl Transformation {
         }
         let mut components = Vec::new();
         expand_into(&mut components, &self, definitions, &mut Vec::new())?;
+        structure::check(&components)?;
         Ok(Expanded { transformation: Transformation { components }, had_names: true })
     }
 
@@ -71,7 +72,18 @@ fn expand_into(
     definitions: Definitions<'_>,
     within: &mut Vec<String>,
 ) -> Result<(), Refusal> {
-    for component in &chain.components {
+    // Its conditions end with it: none takes in what stands around the name, and none is ended by that.
+    for component in structure::closed(&chain.components)? {
+        // What it asks and sets comes before what is stored, and everything else behind that.
+        let before = Component {
+            branch: component.branch.clone(),
+            variables: component.variables.clone(),
+            ..Component::default()
+        };
+        let is_named = !component.names.is_empty();
+        if is_named && before != Component::default() {
+            into.push(before);
+        }
         for name in &component.names {
             if within.contains(name) {
                 return Err(Refusal::name(name, "stands for itself"));
@@ -84,7 +96,10 @@ fn expand_into(
             expand_into(into, &stored, definitions, within)?;
             within.pop();
         }
-        let rest = Component { names: Vec::new(), ..component.clone() };
+        let mut rest = Component { names: Vec::new(), ..component.clone() };
+        if is_named {
+            (rest.branch, rest.variables) = (None, Vec::new());
+        }
         if rest != Component::default() {
             into.push(rest);
         }

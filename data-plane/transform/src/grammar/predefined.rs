@@ -58,6 +58,11 @@ impl Name {
         }
     }
 
+    /// What its value is good for as a length: how many there are of something is a count.
+    pub fn is_count(self) -> bool {
+        matches!(self, Self::Faces | Self::Pages | Self::Page)
+    }
+
     /// The word in the text.
     pub fn word(self) -> &'static str {
         Self::ALL.iter().find(|(_, name)| *name == self).map_or("", |(word, _)| word)

@@ -127,13 +127,13 @@ impl Value {
     ///
     /// # Errors
     /// Another text is invalid; `within` says where it stands.
-    pub fn number(&self, within: &str) -> Result<Number, Refusal> {
+    pub fn number(&self, within: impl FnOnce() -> String) -> Result<Number, Refusal> {
         match self {
             Self::Number(number) => Ok(*number),
             Self::Text(text) if text.is_empty() => Ok(Number { value: 0.0, kind: Kind::Count }),
             Self::Text(text) => Decimal::parse(text)
                 .map(|number| Number { value: number.value(), kind: Kind::Count })
-                .ok_or_else(|| Refusal::invalid("expression", format_args!("{within}: `{text}` is not a number"))),
+                .ok_or_else(|| Refusal::invalid("expression", format_args!("{}: `{text}` is not a number", within()))),
         }
     }
 

@@ -41,6 +41,42 @@ pub(super) fn nodes(components: &[Component]) -> Result<Vec<Node>, Refusal> {
     Brackets::of(components)?.within(0, components.len())
 }
 
+/// The same chain with the end of each condition said: one of a component alone becomes a block.
+pub(super) fn closed(components: &[Component]) -> Result<Vec<Component>, Refusal> {
+    if !components.iter().any(|component| component.branch.is_some()) {
+        return Ok(components.to_vec());
+    }
+    let brackets = Brackets::of(components)?;
+    let bare = |branch: Branch| Component { branch: Some(branch), ..Component::default() };
+    let (mut closed, mut open, mut next) = (Vec::new(), 0, 0);
+    while next < components.len() {
+        let component = &components[next];
+        let is_inline = matches!(component.branch, Some(Branch::If(_))) && brackets.ends[next].is_none();
+        if !is_inline {
+            closed.push(component.clone());
+        } else if !component.has_parameters() {
+            open += 1;
+            closed.push(component.clone());
+        } else {
+            let asked = Component { variables: component.variables.clone(), ..bare(Branch::End) };
+            closed.push(Component { branch: component.branch.clone(), ..asked });
+            closed.push(Component { branch: None, variables: Vec::new(), ..component.clone() });
+            if let Some(other) = components.get(next + 1)
+                && other.branch == Some(Branch::Else)
+                && other.has_parameters()
+            {
+                closed.push(other.clone());
+                next += 1;
+            }
+            closed.push(bare(Branch::End));
+        }
+        next += 1;
+    }
+    closed.extend((0..open).map(|_| bare(Branch::End)));
+    closed.retain(|component| *component != Component::default());
+    Ok(closed)
+}
+
 /// Which brackets belong together.
 struct Brackets<'a> {
     components: &'a [Component],

@@ -123,7 +123,7 @@ impl Assigned {
             }
         };
         let Some(conversion) = conversion else { return Ok(value) };
-        let Number { value, kind } = value.number(&self.to_string())?;
+        let Number { value, kind } = value.number(|| self.to_string())?;
         Ok(Value::Number(match conversion {
             Conversion::Whole => {
                 Number { value: value.trunc(), kind: if kind == Kind::Fraction { Kind::Count } else { kind } }

@@ -24,6 +24,8 @@ pub(super) struct Setting<'a> {
     pub source: Size,
     /// Whether it may be transparent.
     pub source_has_alpha: bool,
+    /// Whether the picture enters as it is shown, which is what people have marked things in.
+    pub is_upright: bool,
     /// Pages of the source.
     pub pages: u32,
     /// The page that is taken, counted from one.
@@ -52,19 +54,21 @@ pub(super) struct Picture {
     way: Option<Way>,
 }
 
-/// Runs all components that are reached and checks the result against the limits. Answers with them, too.
+/// Runs all components that are reached and checks the result against the limits. They stand in `met`, however far it came.
 pub(super) fn run(
     components: &[Component],
     nodes: &[Node],
     setting: &Setting<'_>,
     vary: &mut Vary,
-) -> Result<(Picture, Vec<Settled>), Refusal> {
+    met: &mut Vec<Settled>,
+) -> Result<Picture, Refusal> {
     let (size, has_alpha) = (setting.source, setting.source_has_alpha);
-    let picture = Picture { size, has_alpha, steps: Vec::new(), way: Some(Way::ORIGINAL) };
-    let mut course = Course { components, setting, picture, variables: Variables::default(), met: Vec::new() };
+    let picture = Picture { size, has_alpha, steps: Vec::new(), way: setting.is_upright.then_some(Way::ORIGINAL) };
+    let mut course = Course { components, setting, picture, variables: Variables::default(), met };
+    course.met.clear();
     course.nodes(nodes, vary)?;
     setting.limits.check(course.picture.size, setting.frames)?;
-    Ok((course.picture, course.met))
+    Ok(course.picture)
 }
 
 /// A chain that is run.
@@ -73,7 +77,7 @@ struct Course<'a> {
     setting: &'a Setting<'a>,
     picture: Picture,
     variables: Variables,
-    met: Vec<Settled>,
+    met: &'a mut Vec<Settled>,
 }
 
 impl Course<'_> {
@@ -86,10 +90,12 @@ impl Course<'_> {
         match node {
             Node::Step(index) => self.step(*index, vary).map_err(|refusal| refusal.at(place(*index), None)),
             Node::If { asks, then, otherwise } => {
-                // Variables that stand beside a condition are set before it is asked.
-                self.assign(*asks).map_err(|refusal| refusal.at(place(*asks), None))?;
                 let Some(Branch::If(condition)) = &self.components[*asks].branch else { return Ok(()) };
                 let holds = condition.holds(&self.scope()).map_err(|refusal| refusal.at(place(*asks), None))?;
+                if holds {
+                    // What stands beside a condition is under it.
+                    self.assign(*asks).map_err(|refusal| refusal.at(place(*asks), None))?;
+                }
                 self.nodes(if holds { then } else { otherwise }, vary)
             }
             Node::Layer { opens, .. } => {
@@ -109,12 +115,14 @@ impl Course<'_> {
     }
 
     fn step(&mut self, index: usize, vary: &mut Vary) -> Result<(), Refusal> {
-        self.assign(index)?;
+        if !matches!(self.components[index].branch, Some(Branch::If(_))) {
+            self.assign(index)?;
+        }
         let component = self.components[index].settle(&self.scope())?;
+        self.met.push(component.clone());
         component.check_built()?;
         let Self { setting, picture, variables, .. } = self;
         Stage { component: &component, setting, picture, variables }.run(vary)?;
-        self.met.push(component);
         Ok(())
     }
 
@@ -237,11 +245,17 @@ enum Anchor {
 }
 
 impl Stage<'_> {
-    /// The order is fixed, whatever the order in the text: size, effect, flattening, corners, frame, turns.
+    /// The order is fixed, whatever the order in the text: lying along what is asked for, size, effect, opacity, flattening, corners, frame,
+    /// turns.
     fn run(&mut self, vary: &mut Vary) -> Result<(), Refusal> {
+        self.lie_along(vary)?;
         self.crop(vary)?;
         if let Some(effect) = &self.component.effect {
-            self.picture.steps.push(effect.step()?);
+            self.picture.steps.extend(effect.step(self.component.colour)?);
+        }
+        if let Some(percent) = self.component.opacity.filter(|percent| *percent < 100) {
+            self.picture.steps.push(Step::Opacity { percent });
+            self.picture.has_alpha = true;
         }
         self.flatten()?;
         if let Some(radius) = self.component.radius {
@@ -252,6 +266,26 @@ impl Stage<'_> {
         }
         for turn in &self.component.turns {
             self.turn(*turn)?;
+        }
+        Ok(())
+    }
+
+    /// Turns a picture that lies across what is asked for.
+    fn lie_along(&mut self, vary: &mut Vary) -> Result<(), Refusal> {
+        for turn in &self.component.turns {
+            let turns = match turn {
+                Turn::AutoLeft => 3,
+                Turn::AutoRight => 1,
+                _ => continue,
+            };
+            let Some(request) = self.request(&self.scope(), vary)? else { continue };
+            let Some(target) = geometry::target(self.picture.size, request) else { continue };
+            let Size { width, height } = self.picture.size;
+            let is_across =
+                (target.width > target.height && width < height) || (target.width < target.height && width > height);
+            if is_across {
+                self.picture.quarter_turn(turns);
+            }
         }
         Ok(())
     }
@@ -309,7 +343,7 @@ impl Stage<'_> {
             // The centre is given in the picture that entered the component and is scaled with it.
             Some(Anchor::Region(region)) => {
                 let (x, y) = region.center();
-                Placement::Center(x * horizontal, y * vertical)
+                Placement::Center(x * horizontal + dx, y * vertical + dy)
             }
             Some(Anchor::XyCenter) => Placement::Center(
                 x.unwrap_or(f64::from(source.width) / 2.0) * horizontal,
@@ -481,9 +515,8 @@ impl Stage<'_> {
         match turn {
             Turn::FlipHorizontal => self.picture.flip(Step::FlipHorizontal),
             Turn::FlipVertical => self.picture.flip(Step::FlipVertical),
-            // The orientation is a matter of decoding.
-            Turn::Ignore | Turn::Exif | Turn::Degrees(0) => {}
-            Turn::AutoLeft | Turn::AutoRight => return Err(Refusal::not_built(format_args!("a_{turn}"))),
+            // The orientation is a matter of decoding, and what lies along is turned first.
+            Turn::Ignore | Turn::Exif | Turn::AutoLeft | Turn::AutoRight | Turn::Degrees(0) => {}
             Turn::Degrees(90) => self.picture.quarter_turn(1),
             Turn::Degrees(180) => self.picture.quarter_turn(2),
             Turn::Degrees(270) => self.picture.quarter_turn(3),
