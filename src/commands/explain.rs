@@ -4,7 +4,7 @@ use std::io::{BufRead, Write};
 
 use clap::Args;
 use transform::{
-    explain::{Explanation, explain, picture},
+    explain::{Explanation, explain},
     facts::Facts,
     source::{Format, SourceMeta},
 };
@@ -81,7 +81,7 @@ fn source(format: Format, size: Option<(&str, &str)>, text: &str) -> Outcome<Sou
     let side = |text: &str| text.trim().parse().ok().filter(|side| *side > 0);
     let size = size.and_then(|(width, height)| Some((side(width)?, side(height)?)));
     let (width, height) = size.ok_or_else(|| Failure::new(format!("`{text}` is no size; write it as in 640x427")))?;
-    Ok(picture(format, width, height))
+    Ok(SourceMeta::still(format, width, height))
 }
 
 fn line(explanation: &Explanation) -> Outcome<String> {

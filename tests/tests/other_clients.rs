@@ -241,6 +241,9 @@ async fn bodies_have_no_type_or_stand_behind_every_method() {
         &json!({"type": "upload", "max_results": 1, "start_at": "2024-03-01 12:00:00 +0100", "direction": "asc"}),
     ));
     assert_eq!(listed.await.ok()["resources"].as_array().map(Vec::len), Some(1));
+    let later = basic(tenant.http().get(tenant.api_url("resources/image")));
+    let later = later.json(&json!({"start_at": "2134-03-01 12:00:00 +0100", "direction": "asc"}));
+    assert_eq!(answer(later).await.ok()["resources"], json!([]), "nothing is so young");
     let deleted = basic(tenant.http().delete(tenant.api_url("resources/image/upload")));
     let deleted = deleted.header("Content-Type", "application/x-www-form-urlencoded");
     let deleted = answer(deleted.body("public_ids%5B0%5D=a&public_ids%5B1%5D=z")).await.ok();

@@ -296,4 +296,12 @@ mod tests {
             assert_eq!(file.metadata().unwrap().len(), bytes.len() as u64);
         }
     }
+
+    #[tokio::test]
+    async fn what_failed_on_the_way_to_the_disk_is_told_to_whoever_keeps_the_file() {
+        let failed = tokio::spawn(async { Err(io::Error::other("the disk is full")) });
+        let (file, digest) = (tempfile::tempfile().unwrap(), FileDigest::Known(String::new()));
+        let mut staged = Staged { file, bytes: 0, digest, settling: Some(failed), head: Vec::new() };
+        assert!(staged.settled().await.is_err());
+    }
 }

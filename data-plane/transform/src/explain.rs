@@ -8,7 +8,7 @@ use crate::hints::ClientHints;
 use crate::plan::{Plan, Step};
 use crate::planner::{OutputLimits, PlanRequest, Planned, plan};
 use crate::refusal::Refusal;
-use crate::source::{Format, SourceMeta};
+use crate::source::SourceMeta;
 
 /// Limits that only absurd results reach; those of an installation are its own.
 const LIMITS: OutputLimits = OutputLimits { max_pixels: 1_000_000_000, max_side: 65_535, max_frames: 1000 };
@@ -28,22 +28,6 @@ pub struct Explanation {
     pub plan: Option<String>,
     /// Why it is refused.
     pub error: Option<String>,
-}
-
-/// A picture of which nothing else is known.
-pub fn picture(format: Format, width: u32, height: u32) -> SourceMeta {
-    SourceMeta {
-        format,
-        width,
-        height,
-        pages: 1,
-        animated: false,
-        has_alpha: false,
-        orientation: 1,
-        foreign_profile: false,
-        progressive: false,
-        damaged: false,
-    }
 }
 
 /// Explains a transformation as it is written. Without a source it is read and printed, and nothing else.
@@ -124,10 +108,11 @@ fn step(step: &Step) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Format;
 
     #[test]
     fn what_is_read_is_told_and_what_is_not_is_named() {
-        let photo = picture(Format::Jpg, 640, 427);
+        let photo = SourceMeta::still(Format::Jpg, 640, 427);
         let explained = |text| explain(text, Some(&photo), &Facts::default());
         let scaled = explained("w_300,c_scale");
         assert_eq!(scaled.canonical.as_deref(), Some("c_scale,w_300"));

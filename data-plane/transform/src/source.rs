@@ -110,3 +110,21 @@ pub struct SourceMeta {
     /// Whether the decoder warned about damage inside an otherwise whole file.
     pub damaged: bool,
 }
+
+impl SourceMeta {
+    /// A still picture of which nothing else is known.
+    pub fn still(format: Format, width: u32, height: u32) -> Self {
+        Self {
+            format,
+            width,
+            height,
+            pages: 1,
+            animated: false,
+            has_alpha: false,
+            orientation: 1,
+            foreign_profile: false,
+            progressive: false,
+            damaged: false,
+        }
+    }
+}

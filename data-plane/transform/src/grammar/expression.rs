@@ -74,14 +74,6 @@ impl Expression {
             .any(|operand| matches!(operand, Operand::Context(_) | Operand::Metadata(_) | Operand::Named(Name::Faces)))
     }
 
-    /// The variables in it.
-    pub fn variables(&self) -> impl Iterator<Item = &VariableName> {
-        self.operands().filter_map(|operand| match operand {
-            Operand::Variable(name) => Some(name),
-            _ => None,
-        })
-    }
-
     /// What it comes to: a number, or the text that its one operand is.
     ///
     /// # Errors

@@ -26,18 +26,7 @@ pub fn size(text: &str) -> (u32, u32) {
 
 /// A photo without peculiarities.
 pub fn photo(width: u32, height: u32) -> SourceMeta {
-    SourceMeta {
-        format: Format::Jpg,
-        width,
-        height,
-        pages: 1,
-        animated: false,
-        has_alpha: false,
-        orientation: 1,
-        foreign_profile: false,
-        progressive: false,
-        damaged: false,
-    }
+    SourceMeta::still(Format::Jpg, width, height)
 }
 
 /// A palette animation of ten frames.
