@@ -1,6 +1,6 @@
 //! The wire as the official clients speak it, in all the spellings that they use.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use reqwest::{Method, RequestBuilder};
 use safelight_tests::harness::{
@@ -9,6 +9,10 @@ use safelight_tests::harness::{
     server::{self, Dev},
 };
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 async fn answer(request: RequestBuilder) -> Answer {
     Answer::to(request).await.expect("the server answers")
@@ -249,6 +253,24 @@ async fn refusals_wear_the_envelope_even_where_there_is_no_route() {
     }
 }
 
+/// Whoever closes an idle connection loses the request that is on its way, so it is never the server first: clients and
+/// proxies keep theirs for a minute and more. The wait is the thing tested here; five seconds is what many servers allow.
+#[tokio::test]
+async fn an_idle_connection_stays_open() {
+    let server = Dev::start().await;
+    let address = server.ready.api_url.strip_prefix("http://").expect("a plain address").to_owned();
+    let mut connection = TcpStream::connect(&address).await.expect("the server listens");
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    for idle in [Duration::from_secs(6), Duration::ZERO] {
+        connection.write_all(request.as_bytes()).await.expect("the connection is open");
+        let mut answer = [0_u8; 4096];
+        let read = connection.read(&mut answer).await.expect("the connection is open");
+        assert!(answer[..read].starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer[..read]));
+        let more = tokio::time::timeout(idle, connection.read(&mut answer)).await;
+        assert!(more.is_err() || idle.is_zero(), "after an answer: {more:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_under_way_is_finished_before_the_end() {
     let mut server = Dev::start().await;
@@ -259,7 +281,7 @@ async fn what_is_under_way_is_finished_before_the_end() {
         let tenant = tenant.clone();
         async move { tenant.fetch("image/upload/c_fill,h_700,w_700/e_blur:400/large.png").await }
     });
-    let limit = std::time::Duration::from_secs(20);
+    let limit = Duration::from_secs(20);
     safelight_tests::harness::eventually("a picture that is being made", limit, async || {
         (server.metric("safelight_makes_started_total", &[]).await > started).then_some(())
     })

@@ -26,6 +26,10 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// How long a connection may take to say its first byte and to shake hands.
 const OPENING_LIMIT: Duration = Duration::from_secs(5);
+/// How long a connection stays open between two requests. It is longer than clients and proxies keep an idle connection to
+/// us (a load balancer or nginx 60 seconds, hyper 90): the side that waits less long is the one that closes, and when that is
+/// the server, a request on its way meets a closed connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(100);
 /// The first byte of a TLS handshake record.
 const TLS_HANDSHAKE: u8 = 0x16;
 
@@ -62,6 +66,7 @@ where
             let app = map_config(app(), |()| AppConfig::default());
             let http = HttpService::build()
                 .client_request_timeout(Duration::from_secs(30))
+                .keep_alive(KEEP_ALIVE)
                 .local_addr(address)
                 .finish(app)
                 .map_err(|error| tracing::debug!(%error, "a connection ended early"));
