@@ -7,7 +7,10 @@ use std::{
 
 use actix_web::{App, middleware::from_fn};
 use plane_kit::http::{edge::edge, listener};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
 
 use crate::{
     app::Planes,
@@ -45,6 +48,7 @@ pub struct Running {
     server: plane_kit::http::listener::Server,
     handle: plane_kit::http::listener::ServerHandle,
     planes: Planes,
+    drain: watch::Sender<bool>,
 }
 
 /// Starts serving.
@@ -54,11 +58,13 @@ pub fn start(
     tls: Option<Arc<rustls::ServerConfig>>,
     planes: Planes,
 ) -> Outcome<Running> {
+    let (drain, drains) = watch::channel(false);
     let listening = listener::Listening {
         socket,
         workers: settings.http_workers(),
         tls,
         drain_seconds: settings.http.drain_seconds,
+        drains,
     };
     let served = planes.clone();
     let routes = Arc::new(planes.routes());
@@ -66,7 +72,7 @@ pub fn start(
         let (planes, routes) = (served.clone(), Arc::clone(&routes));
         App::new().wrap(from_fn(edge)).configure(move |config| planes.configure(&routes, config))
     })?;
-    Ok(Running { server, handle, planes })
+    Ok(Running { server, handle, planes, drain })
 }
 
 impl Running {
@@ -82,6 +88,7 @@ impl Running {
         }
         tracing::info!("draining");
         self.planes.draining.store(true, Ordering::Relaxed);
+        self.drain.send_replace(true);
         self.handle.stop(true).await;
         serving.await??;
         Ok(())

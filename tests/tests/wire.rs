@@ -255,20 +255,24 @@ async fn refusals_wear_the_envelope_even_where_there_is_no_route() {
 
 /// Whoever closes an idle connection loses the request that is on its way, so it is never the server first: clients and
 /// proxies keep theirs for a minute and more. The wait is the thing tested here; five seconds is what many servers allow.
+/// Only a drain closes it, and does not wait for it.
 #[tokio::test]
-async fn an_idle_connection_stays_open() {
-    let server = Dev::start().await;
+async fn an_idle_connection_stays_open_until_the_drain() {
+    let mut server = Dev::start().await;
     let address = server.ready.api_url.strip_prefix("http://").expect("a plain address").to_owned();
     let mut connection = TcpStream::connect(&address).await.expect("the server listens");
     let request = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    let mut answer = [0_u8; 4096];
     for idle in [Duration::from_secs(6), Duration::ZERO] {
         connection.write_all(request.as_bytes()).await.expect("the connection is open");
-        let mut answer = [0_u8; 4096];
         let read = connection.read(&mut answer).await.expect("the connection is open");
         assert!(answer[..read].starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer[..read]));
         let more = tokio::time::timeout(idle, connection.read(&mut answer)).await;
-        assert!(more.is_err() || idle.is_zero(), "after an answer: {more:?}");
+        assert!(more.is_err(), "after an answer: {more:?}");
     }
+    let ended = server.process().stop().await;
+    assert!(server::ended_by_itself(ended) && ended.success(), "{ended}");
+    assert_eq!(connection.read(&mut answer).await.expect("it is closed in order"), 0);
 }
 
 #[tokio::test]

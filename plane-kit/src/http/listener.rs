@@ -21,7 +21,10 @@ use actix_web::{
     body::MessageBody,
     dev::{AppConfig, ServiceResponse},
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::watch,
+};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 /// How long a connection may take to say its first byte and to shake hands.
@@ -43,6 +46,8 @@ pub struct Listening {
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// How long a drain waits for answers under way, in seconds.
     pub drain_seconds: u64,
+    /// Turns true when the drain begins: connections without a request are closed then, and the others after their answer.
+    pub drains: watch::Receiver<bool>,
 }
 
 /// Starts serving `app` and returns at once. The application's errors of set-up are those of actix.
@@ -63,10 +68,20 @@ where
         .shutdown_timeout(listening.drain_seconds)
         .listen("http", listening.socket, move || {
             let acceptor = acceptor.clone();
+            let drains = listening.drains.clone();
             let app = map_config(app(), |()| AppConfig::default());
             let http = HttpService::build()
                 .client_request_timeout(Duration::from_secs(30))
                 .keep_alive(KEEP_ALIVE)
+                .graceful_shutdown_signal(move || {
+                    let mut drains = drains.clone();
+                    async move {
+                        // Whoever could begin a drain is gone: there will be none.
+                        if drains.wait_for(|begun| *begun).await.is_err() {
+                            std::future::pending::<()>().await;
+                        }
+                    }
+                })
                 .local_addr(address)
                 .finish(app)
                 .map_err(|error| tracing::debug!(%error, "a connection ended early"));
