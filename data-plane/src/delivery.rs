@@ -12,6 +12,7 @@ pub mod inside;
 pub mod locate;
 pub mod make;
 pub mod mapped;
+pub mod measure;
 pub mod openness;
 mod page;
 pub mod prepare;
@@ -193,7 +194,7 @@ async fn attempt(
         return Err(ApiError::not_found(format!("Resource not found - {}", asset.record.name.public_id)).into());
     }
     let kept_for = openness::check(admitted, &asset, plane.clock.now())?;
-    let prepared = prepare(plane, tenant, admitted, &asset, || hints_of(request))?;
+    let prepared = prepare(plane, tenant, admitted, &asset, || hints_of(request)).await?;
     let kept_for = match strangers::are_bound(tenant, admitted) {
         false => kept_for,
         true => kept_for.and(Box::pin(strangers::check(plane, tenant, admitted, &asset, &prepared)).await?),

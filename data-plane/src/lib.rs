@@ -57,7 +57,7 @@ use admin_quota::AdminQuota;
 use audit::calls::Calls;
 use carrier::Carrier;
 use config::{DeliveryConfig, MeteringConfig, RegionConfig, StorageConfig, UploadConfig};
-use delivery::{fetched::Fetches, locate::Located, make::Renditions, prepare::Plans};
+use delivery::{fetched::Fetches, locate::Located, make::Renditions, measure::Measures, prepare::Plans};
 use jobs::{Wakers, runner::Runner};
 use media::probe::{MediaConfig, MediaProbe};
 use metering::{
@@ -186,6 +186,8 @@ pub struct Plane {
     pub uses: Uses,
     /// Plans made before.
     pub plans: Plans,
+    /// What the pixels have answered.
+    pub measures: Measures,
     /// Renditions in memory.
     pub renditions: Renditions,
     /// Remote files that are being fetched.
@@ -271,6 +273,7 @@ impl Plane {
             poll_waits: PollWaits::default(),
             links: Links::new(&settings.delivery.public_url, Arc::clone(&clock)),
             plans: Plans::default(),
+            measures: Measures::default(),
             media: MediaProbe::new(settings.media.clone(), confined),
             policies: Policies::default(),
             admin_quota: AdminQuota::default(),

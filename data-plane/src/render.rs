@@ -25,7 +25,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use transform::{
     analysis::Analysis,
-    plan::Plan,
+    facts::Rectangle,
+    plan::{Measure, Plan},
     protocol::{Answer, Job, Outcome, Refused, RefusedKind, Setup, Work},
     source::SourceMeta,
 };
@@ -218,6 +219,7 @@ struct Task {
 enum Done {
     Probed(SourceMeta),
     Described(Box<Analysis>),
+    Measured(Option<Rectangle>),
     Rendered(Rendition),
 }
 
@@ -306,6 +308,24 @@ impl RenderPool {
         let work = Work::Describe { max_pixels: self.shared.config.max_pixels };
         match self.submit(tenant, source.len(), work, source).await? {
             Done::Described(analysis) => Ok(*analysis),
+            _ => Err(general_error()),
+        }
+    }
+
+    /// Finds what lies within the edges of what a source becomes. `cost` as for [`RenderPool::render`].
+    ///
+    /// # Errors
+    /// See [`RenderError`].
+    pub async fn measure(
+        &self,
+        tenant: TenantTag,
+        cost: u64,
+        measure: Measure,
+        source: SourceFile,
+    ) -> Result<Option<Rectangle>, RenderError> {
+        let work = Work::Measure { measure, max_pixels: self.shared.config.max_pixels };
+        match self.submit(tenant, cost, work, source).await? {
+            Done::Measured(within) => Ok(within),
             _ => Err(general_error()),
         }
     }
@@ -580,6 +600,7 @@ impl Slot {
             (Outcome::Refused { refused }, _) => Err(refused),
             (Outcome::Probed { meta }, Work::Probe { .. }) => Ok(Done::Probed(meta)),
             (Outcome::Described { analysis }, Work::Describe { .. }) => Ok(Done::Described(analysis)),
+            (Outcome::Measured { within }, Work::Measure { .. }) => Ok(Done::Measured(within)),
             (Outcome::Rendered { width, height, frames, .. }, Work::Render { .. }) => {
                 let bytes = result.seal().map_err(Fault::Crashed)?;
                 let cpu = Duration::from_micros(cpu_micros);

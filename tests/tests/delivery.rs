@@ -131,6 +131,39 @@ async fn pixels_are_what_the_transformation_says() {
     assert!((0..3).all(|channel| a[channel].abs_diff(b[channel]) < 12), "a_180: {a:?} {b:?}");
 }
 
+/// A drawing of `60x30` with a white edge of ten pixels on all sides.
+fn framed() -> Vec<u8> {
+    let inside = |x: u32, y: u32| (10..50).contains(&x) && (10..20).contains(&y);
+    let picture =
+        image::RgbImage::from_fn(60, 30, |x, y| image::Rgb(if inside(x, y) { [20, 90, 30] } else { [255; 3] }));
+    pictures::encode(&picture.into(), image::ImageFormat::Png)
+}
+
+#[tokio::test]
+async fn edges_are_found_before_they_are_cut_off() {
+    let server = Dev::start().await;
+    let tenant = server.tenant();
+    let upload = tenant.upload(framed()).public_id("framed").parameter("eager", "e_trim/w_0.5");
+    let uploaded = upload.send().await.ok();
+    assert_eq!((&uploaded["eager"][0]["width"], &uploaded["eager"][0]["height"]), (&20.into(), &5.into()));
+    let size = async |path: &str| pictures::decode(&tenant.fetch(path).await.delivered()).dimensions();
+    assert_eq!(size("image/upload/e_trim/framed.png").await, (40, 10));
+    // What comes behind it is planned for what is left, and edges may be asked for again.
+    assert_eq!(
+        size("image/upload/w_120/e_trim:20/c_scale,w_40/if_h_lt_20/bo_2px_solid_red/if_end/framed.png").await,
+        (44, 14)
+    );
+    // All of it is edge, or none of it.
+    assert_eq!(size("image/upload/c_crop,h_5,w_5/e_trim/framed.png").await, (5, 5));
+    assert_eq!(size("image/upload/e_trim:10:blue/framed.png").await, (60, 30));
+    // An incoming transformation looks at the file that is being uploaded.
+    let incoming = tenant.upload(framed()).public_id("bare").parameter("transformation", "e_trim").send().await.ok();
+    assert_eq!((&incoming["width"], &incoming["height"]), (&40.into(), &10.into()));
+    let often: String = (1..10).map(|tolerance| format!("e_trim:{tolerance}/")).collect();
+    let refused = tenant.fetch(&format!("image/upload/{often}framed.png")).await;
+    assert_eq!((refused.status, refused.header("x-cld-error")), (400, "A transformation may ask for edges 8 times"));
+}
+
 #[tokio::test]
 async fn formats_follow_the_extension_the_transformation_and_the_client() {
     let (_server, tenant, cat) = with_cat().await;

@@ -1,7 +1,7 @@
 //! The official SDKs, as their registries give them out, do the main job against `safelight dev` with nothing but their
 //! environment variables; afterwards the ledger holds what they did.
 
-use std::{path::PathBuf, process::Command};
+use std::{collections::HashSet, path::PathBuf, process::Command};
 
 use reqwest::Method;
 use safelight_tests::{
@@ -36,6 +36,16 @@ fn environment<'a>(command: &'a mut Command, server: &Dev) -> &'a mut Command {
         .env("CLOUDINARY_URL", &server.ready.cloudinary_url)
         .env("CLOUDINARY_ACCOUNT_URL", &server.ready.cloudinary_account_url)
         .current_dir(server.folder())
+}
+
+/// A command for a module below `tests/sdk`. Modules are looked for beside the script, so the script stands beside the modules.
+fn module(script: &str) -> Command {
+    let name = script.rsplit('/').next().unwrap_or_default();
+    let copy = sdk::node_modules().parent().expect("modules stand in a folder").join(name);
+    std::fs::copy(workspace::root().join("tests/sdk").join(script), &copy).expect("it is copied");
+    let mut command = Command::new("node");
+    command.arg(copy);
+    command
 }
 
 /// What the script printed last.
@@ -177,10 +187,32 @@ async fn the_node_sdk_works_with_a_contractors_key() {
 #[tokio::test]
 async fn the_generated_package_runs_an_organisation() {
     let server = Dev::start_with(&["--seed", "none"], &[]).await;
-    // A module is looked for beside the script, so the script stands beside the modules.
-    let script = sdk::node_modules().parent().expect("modules stand in a folder").join("account_provisioning.mjs");
-    std::fs::copy(workspace::root().join("tests/sdk/node/account_provisioning.mjs"), &script).expect("it is copied");
-    let mut command = Command::new("node");
-    command.arg(script).arg(&server.ready.api_url);
+    let mut command = module("node/account_provisioning.mjs");
+    command.arg(&server.ready.api_url);
     done(&sdk::run(environment(&mut command, &server)));
+}
+
+/// What the transformations mean that the clients' builders print stands beside the calls in the scripts; `transform` is tested to read them
+/// so. Here it is seen that they do print them.
+#[test]
+fn builders_print_what_is_committed() {
+    let mut python = Command::new(sdk::python());
+    python.arg(workspace::root().join("tests/sdk/builders/python.py"));
+    let printed = [module("builders/url_gen.mjs"), module("builders/node.mjs"), python]
+        .iter_mut()
+        .map(sdk::run)
+        .collect::<String>();
+    let mut text = "# client | what its builder prints | what was meant, canonical\n".to_owned();
+    let (mut seen, mut group) = (HashSet::new(), None);
+    for line in printed.lines() {
+        let Some(transformation) = line.split(" | ").nth(1).filter(|_| !line.starts_with('#')) else {
+            group = Some(line);
+            continue;
+        };
+        // What an earlier client prints as well stands there once.
+        if seen.insert(transformation) {
+            text.extend(group.take().into_iter().chain([line]).flat_map(|line| [line, "\n"]));
+        }
+    }
+    workspace::assert_committed("data-plane/transform/tests/vectors/built.txt", &text);
 }

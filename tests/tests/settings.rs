@@ -82,6 +82,9 @@ async fn strict_transformations_leave_strangers_what_is_allowed_or_there() {
         assert_eq!(refused.status, 401, "{path}");
         assert!(refused.header("x-cld-error").contains("strict"), "{}", refused.header("x-cld-error"));
     }
+    // Nor are pixels looked at for strangers: what they would tell decides nothing about who may ask.
+    assert_eq!(tenant.fetch("image/upload/e_trim/cat.jpg").await.status, 401);
+    assert_eq!(server.metric("safelight_measures_started_total", &[]).await, 0.0);
     // Nothing was made by asking.
     let detail = tenant.get("resources/image/upload/cat").await.ok();
     assert_eq!(detail["derived"].as_array().map(Vec::len), Some(1), "{detail}");

@@ -53,6 +53,7 @@ impl Said {
             metadata: Some(&self.metadata),
             faces: &self.faces,
             custom: &self.custom,
+            measured: &[],
         }
     }
 }

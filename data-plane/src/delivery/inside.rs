@@ -71,7 +71,7 @@ async fn attempt(
     asset.refuse_rejected()?;
     openness::check(admitted, &asset, plane.clock.now())?;
     let mut staging = plane.scratch.begin().map_err(ApiError::from)?;
-    let prepared = prepare(plane, tenant, admitted, &asset, ClientHints::default)?;
+    let prepared = prepare(plane, tenant, admitted, &asset, ClientHints::default).await?;
     strangers::check(plane, tenant, admitted, &asset, &prepared).await?;
     match prepared {
         Prepared::Original => {

@@ -45,7 +45,7 @@ pub struct Made {
 
 /// What kept a make from its end, as every asker is told it.
 #[derive(Debug, Clone)]
-enum MakeError {
+pub(super) enum MakeError {
     Replaced,
     Refused(String),
     Busy,
@@ -276,7 +276,10 @@ pub(crate) async fn original_of<'a>(
     original(plane, asset).await.map_err(|error| Failure::from(&error))
 }
 
-async fn original<'a>(plane: &'a Plane, asset: &AssetRecord) -> Result<(SourceFile, SemaphorePermit<'a>), MakeError> {
+pub(super) async fn original<'a>(
+    plane: &'a Plane,
+    asset: &AssetRecord,
+) -> Result<(SourceFile, SemaphorePermit<'a>), MakeError> {
     // Sources are read before they queue; without a bound on that, a queue of large ones would fill the memory.
     let mebibytes = u32::try_from(asset.version.bytes >> 20).unwrap_or(u32::MAX).saturating_add(1);
     let room = plane.renditions.sources.try_acquire_many(mebibytes.min(SOURCES_MEBIBYTES as u32));

@@ -1,10 +1,14 @@
-//! From a located asset to a plan and its key. Pure but for remembering.
+//! From a located asset to a plan and its key. Pure but for remembering, and for what only the pixels can tell.
 
 use std::sync::{Arc, atomic::AtomicBool};
 
 use actix_web::HttpRequest;
-use plane_kit::{error::ApiError, ids::VersionId};
+use plane_kit::{
+    error::{ApiError, ErrorCode},
+    ids::VersionId,
+};
 use transform::{
+    facts::Facts,
     grammar::{Expanded, Quality},
     hints::{ClientHints, Vary},
     key::{RenditionKey, count_key},
@@ -14,7 +18,7 @@ use transform::{
 };
 use uuid::Uuid;
 
-use super::{admit::AdmittedDelivery, locate::LocatedAsset, url::refused};
+use super::{admit::AdmittedDelivery, locate::LocatedAsset, measure::FileOf, strangers, url::refused};
 use crate::{
     DataPlane, Plane,
     assets::{record::ResourceType, said::Said},
@@ -24,6 +28,8 @@ use crate::{
 
 /// Changes whenever the same plan would give other bytes; part of every rendition key.
 pub const ENGINE_REVISION: &str = "vips-8.14-1";
+/// How often the pixels may be asked for one plan.
+const MOST_MEASURES: usize = 8;
 /// How many plans are remembered.
 const REMEMBERED: u64 = 20_000;
 /// Frames of an animation that is made while somebody waits.
@@ -97,7 +103,7 @@ pub fn hints_of(request: &HttpRequest) -> ClientHints {
 }
 
 /// Plans a delivery, or finds the plan made before. `hints` are asked for only where they may matter.
-pub fn prepare(
+pub async fn prepare(
     plane: &DataPlane,
     tenant: &Tenant,
     admitted: &AdmittedDelivery<'_>,
@@ -140,21 +146,22 @@ pub fn prepare(
     if let Some(prepared) = plane.plans.0.get(&key) {
         return Ok(prepared);
     }
-    let prepared = of_version(
-        plane,
-        &Wish {
-            tenant,
-            default_quality: tenant.default_quality(),
-            transformation: &url.transformation,
-            spelling: &key.spelling,
-            version: key.version,
-            epoch: key.epoch,
-            source,
-            said: &said.unwrap_or_default(),
-            frames: FRAMES,
-        },
-        &hints,
-    )?;
+    if url.transformation.may_measure() {
+        Box::pin(strangers::may_measure(plane, tenant, admitted, asset, &key.spelling)).await?;
+    }
+    let wish = Wish {
+        tenant,
+        default_quality: tenant.default_quality(),
+        transformation: &url.transformation,
+        spelling: &key.spelling,
+        version: key.version,
+        epoch: key.epoch,
+        source,
+        said: &said.unwrap_or_default(),
+        frames: FRAMES,
+        file: FileOf::Stored(&asset.record),
+    };
+    let prepared = Box::pin(of_version(plane, &wish, &hints)).await?;
     tracing::trace!(cloud_name = tenant.snapshot.cloud_name, "planned");
     plane.plans.0.insert(key, prepared.clone());
     Ok(prepared)
@@ -191,27 +198,40 @@ pub(crate) struct Wish<'a> {
     pub said: &'a Said,
     /// How many frames of an animation are made.
     pub frames: u32,
+    /// Where its bytes are, should they be asked for something.
+    pub file: FileOf<'a>,
 }
 
-/// Plans what is wanted of a version.
-pub(crate) fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHints) -> Result<Prepared, ApiError> {
+/// Plans what is wanted of a version. Where that depends on its pixels, they are looked at, once.
+pub(crate) async fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHints) -> Result<Prepared, ApiError> {
     let delivery = &plane.settings.delivery;
     let limits =
         OutputLimits { max_pixels: delivery.output_pixels, max_side: delivery.output_side, max_frames: wish.frames };
     let extension = wish.spelling.extension.as_str();
-    let planned = plan(PlanRequest {
-        transformation: wish.transformation,
-        extension: (!extension.is_empty()).then_some(extension),
-        source: wish.source,
-        facts: &wish.said.facts(),
-        hints,
-        limits: &limits,
-        default_quality: wish.default_quality,
-    })
-    .map_err(refused)?;
-    let planned = match planned {
-        Planned::Original => return Ok(Prepared::Original),
-        Planned::Derived(planned) => planned,
+    let mut measured = Vec::new();
+    let planned = loop {
+        let planned = plan(PlanRequest {
+            transformation: wish.transformation,
+            extension: (!extension.is_empty()).then_some(extension),
+            source: wish.source,
+            facts: &Facts { measured: &measured, ..wish.said.facts() },
+            hints,
+            limits: &limits,
+            default_quality: wish.default_quality,
+        })
+        .map_err(refused)?;
+        match planned {
+            Planned::Original => return Ok(Prepared::Original),
+            Planned::Derived(planned) => break planned,
+            Planned::Measure(_) if measured.len() == MOST_MEASURES => {
+                let text = format!("A transformation may ask for edges {MOST_MEASURES} times");
+                return Err(ApiError::new(ErrorCode::InvalidTransformation, text));
+            }
+            Planned::Measure(measure) => {
+                let within = plane.measures.of(plane, wish, &measure).await?;
+                measured.push((*measure, within));
+            }
+        }
     };
     let recorded = Recorded::of(wish.spelling, wish.source.format.name());
     let version = wish.version.0.as_bytes();

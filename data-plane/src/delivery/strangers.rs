@@ -15,6 +15,7 @@ use crate::{
     Plane,
     assets::{AssetStore, record::ResourceType},
     tenants::Tenant,
+    transformations::{recorded::Recorded, spelling::Spelling},
 };
 
 /// Whether there is anything that strangers may not have. Who has a signature is none.
@@ -22,6 +23,27 @@ pub(crate) fn are_bound(tenant: &Tenant, admitted: &AdmittedDelivery<'_>) -> boo
     let settings = &tenant.snapshot.settings;
     let is_open = settings.restricted_types.is_empty() && settings.strict_transformations.is_empty();
     !is_open && !admitted.is_signed()
+}
+
+/// Refuses to look at pixels for a stranger who may not have what comes of it.
+pub(crate) async fn may_measure(
+    plane: &Plane,
+    tenant: &Tenant,
+    admitted: &AdmittedDelivery<'_>,
+    asset: &LocatedAsset,
+    spelling: &Spelling,
+) -> Result<(), ApiError> {
+    let settings = &tenant.snapshot.settings;
+    let kind = asset.record.name.resource_type.name();
+    let is_strict = settings.strict_transformations.iter().any(|strict| strict == kind);
+    if !is_strict || admitted.is_signed() || admitted.comes_from(&settings.strict_referral_domains) {
+        return Ok(());
+    }
+    let recorded = Recorded::of(spelling, asset.record.version.format.as_str()).map(|recorded| recorded.key());
+    if is_listed(plane, tenant, admitted, asset, recorded.as_deref(), (spelling, None)).await? {
+        return Ok(());
+    }
+    Err(not_allowed(recorded.as_deref()))
 }
 
 /// Refuses what strangers may not have.
@@ -51,9 +73,14 @@ pub(crate) async fn check(
     if admitted.comes_from(&settings.strict_referral_domains) {
         return Ok(KeptFor::ASKER);
     }
-    let asked = derived.recorded.as_deref().unwrap_or_default();
-    let text = format!("Transformation {asked} is not allowed, as transformations of this account are strict");
-    Err(ApiError::unauthorized(text))
+    Err(not_allowed(derived.recorded.as_deref()))
+}
+
+fn not_allowed(recorded: Option<&str>) -> ApiError {
+    let asked = recorded.unwrap_or_default();
+    ApiError::unauthorized(format!(
+        "Transformation {asked} is not allowed, as transformations of this account are strict"
+    ))
 }
 
 /// The restricted format that would be handed over, by what the file is and by what it would be called.
@@ -92,13 +119,25 @@ async fn is_allowed(
     if derived.noted.load(Ordering::Relaxed) {
         return Ok(true);
     }
-    if let Some(recorded) = &derived.recorded
+    // Who may say how wide his window is could have any number of them made.
+    let key = (derived.vary.width || derived.vary.dpr).then_some(derived.key_text.as_str());
+    is_listed(plane, tenant, admitted, asset, derived.recorded.as_deref(), (&derived.spelling, key)).await
+}
+
+/// Whether it is on the list under its name, or was made already under its spelling, and under this key where one is said.
+async fn is_listed(
+    plane: &Plane,
+    tenant: &Tenant,
+    admitted: &AdmittedDelivery<'_>,
+    asset: &LocatedAsset,
+    recorded: Option<&str>,
+    (spelling, key): (&Spelling, Option<&str>),
+) -> Result<bool, ApiError> {
+    if let Some(recorded) = recorded
         && plane.allowed.is_allowed(&plane.database, tenant.id(), recorded).await?
     {
         return Ok(true);
     }
     let assets = AssetStore::of(admitted, &plane.database, &plane.settings.region.name);
-    // Who may say how wide his window is could have any number of them made.
-    let key = (derived.vary.width || derived.vary.dpr).then_some(derived.key_text.as_str());
-    Ok(assets.is_spelled(asset.record.version.id, &derived.spelling, key).await?)
+    Ok(assets.is_spelled(asset.record.version.id, spelling, key).await?)
 }

@@ -18,11 +18,13 @@ use crate::{
     delivery::{
         Failure,
         make::{Occasion, OnBehalfOf, ahead},
+        measure::FileOf,
         prepare::{FRAMES, Prepared, Wish, of_version},
     },
     render::SourceFile,
     tenants::Tenant,
     transformations::{spelling::Spelling, stored::StoredTransformation},
+    upload::stage::Staged,
 };
 
 /// A version of a picture, which may have its name or be about to get it.
@@ -32,12 +34,13 @@ pub struct Target<'a> {
     source: &'a SourceMeta,
     said: Said,
     bytes: u64,
+    file: FileOf<'a>,
 }
 
 impl<'a> Target<'a> {
     /// A version that has no row yet.
-    pub fn staged(version: VersionId, source: &'a SourceMeta, said: Said, bytes: u64) -> Self {
-        Self { version, epoch: 0, source, said, bytes }
+    pub(crate) fn staged(version: VersionId, source: &'a SourceMeta, said: Said, staged: &'a Staged) -> Self {
+        Self { version, epoch: 0, source, said, bytes: staged.bytes, file: FileOf::Staged(staged.file()) }
     }
 
     /// The current version of an asset.
@@ -45,7 +48,8 @@ impl<'a> Target<'a> {
         let version = &asset.version;
         let not_a_picture = || not_a_picture("eager", asset.name.resource_type);
         let source = version.source.as_ref().ok_or_else(not_a_picture)?;
-        Ok(Self { version: version.id, epoch: version.epoch, source, said: asset.into(), bytes: version.bytes })
+        let (said, bytes, file) = (asset.into(), version.bytes, FileOf::Stored(asset));
+        Ok(Self { version: version.id, epoch: version.epoch, source, said, bytes, file })
     }
 
     async fn plan(
@@ -67,8 +71,9 @@ impl<'a> Target<'a> {
             source: self.source,
             said: &self.said,
             frames: FRAMES,
+            file: self.file,
         };
-        let prepared = of_version(plane, &wish, &ClientHints::default())?;
+        let prepared = of_version(plane, &wish, &ClientHints::default()).await?;
         Ok((spelling, prepared))
     }
 

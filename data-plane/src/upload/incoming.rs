@@ -16,7 +16,10 @@ use super::{keep, stage::Staged};
 use crate::{
     DataPlane,
     assets::said::Said,
-    delivery::prepare::{Prepared, Wish, of_version},
+    delivery::{
+        measure::FileOf,
+        prepare::{Prepared, Wish, of_version},
+    },
     render::{RenderError, SourceFile},
     tenants::Tenant,
     transformations::stored::StoredTransformation,
@@ -90,8 +93,9 @@ impl Incoming {
             source,
             said,
             frames: FRAMES,
+            file: FileOf::Staged(staged.file()),
         };
-        let derived = match of_version(plane, &wish, &ClientHints::default())? {
+        let derived = match of_version(plane, &wish, &ClientHints::default()).await? {
             Prepared::Original => return Ok(None),
             Prepared::Derived(derived) => derived,
         };

@@ -75,7 +75,7 @@ pub async fn store(
             None => {
                 let public_id = &resolved.name.public_id;
                 let said = said.with_metadata(&metadata);
-                let target = Target::staged(id, source, said, staged.bytes);
+                let target = Target::staged(id, source, said, &staged);
                 Box::pin(wanted_ahead(plane, upload, eager, public_id, id, target, &staged)).await?
             }
         };

@@ -1,18 +1,25 @@
-//! The effects of `e_`: one row per effect says how its arguments are written, which ranges they have, and which step it becomes. A further
-//! effect that is carried out is one more step in its row and one more test vector.
+//! The effects of `e_`. Each family has a file of its own, with a row for each effect: how its arguments are written, which ranges they have, and
+//! what it comes to. A further effect is a row of its family and one more test vector.
 
-mod table;
-mod tone;
+mod arguments;
+mod models;
+mod moving;
+mod shape;
+mod texture;
+pub(crate) mod tone;
 
 use std::fmt;
 
-use crate::colour::print_bare;
-use crate::escape::encoded;
+use crate::facts::Rectangle;
+use crate::geometry::Size;
 use crate::grammar::number::Decimal;
-use crate::plan::{Colour, Mix, Step};
+use crate::plan::{Colour, Step, Trim};
 use crate::refusal::Refusal;
 
-pub use table::EFFECTS;
+use arguments::Arguments;
+pub use arguments::{Form, Range, Slot};
+pub use texture::{Place, Texture};
+pub use tone::Tone;
 
 /// One effect: its name in the URL, its arguments and its meaning.
 #[derive(Debug)]
@@ -27,89 +34,83 @@ pub struct EffectRow {
     pub built: Built,
 }
 
-/// How arguments are written, joined by colons.
-#[derive(Debug, Clone, Copy)]
-pub enum Form {
-    /// There are none.
-    Nothing,
-    /// One number, which is always printed.
-    Strength(Range),
-    /// Some, in this order; those at the end may be left out.
-    Slots(&'static [Slot]),
-    /// As it says itself; what is read is kept as it is.
-    Free,
-}
-
-/// A number. Smaller and larger ones are clamped, because live URLs contain them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Range {
-    /// Smallest value.
-    pub min: i64,
-    /// Largest value.
-    pub max: i64,
-    /// The value when the URL gives none.
-    pub default: i64,
-}
-
-/// One argument.
-#[derive(Debug, Clone, Copy)]
-pub enum Slot {
-    /// A number.
-    Number(Range),
-    /// A colour, its digits with or without `rgb:`.
-    Colour,
-    /// One of these words. Where another stands, the argument was left out and the next one is meant.
-    Word(&'static [&'static str]),
-}
-
 /// Whether an effect is carried out.
 #[derive(Debug, Clone, Copy)]
 pub enum Built {
-    /// By the step for its number, which is nought where it takes none.
-    Step(fn(i64) -> Step),
-    /// By a mix of the channels, for its number and the colour of `co_`.
-    Mix(fn(i64, Colour) -> Mix),
+    /// On the whole picture.
+    Whole(fn(&Making<'_>) -> Option<Made>),
+    /// On the area of `x_`, `y_`, `w_` and `h_`, which are not the crop's unless it says `c_`.
+    Area(fn(&Making<'_>) -> Option<Made>),
+    /// On the faces that people have marked.
+    Faces(fn(&Making<'_>) -> Option<Made>),
     /// Not yet.
     Later,
     /// Only by a trained model, and there is none.
     Model,
     /// Only by a service of others.
     Service,
-    /// It is of sound and moving pictures.
-    Video,
+    /// It is of sound and moving pictures, which are not transformed yet.
+    Moving,
 }
 
-/// The colour where `co_` says none.
-const GREY: Colour = Colour { r: 128, g: 128, b: 128, a: 255 };
+/// What an effect is made from.
+pub struct Making<'a> {
+    arguments: &'a Arguments,
+    /// The colour of `co_`.
+    pub colour: Option<Colour>,
+    /// The picture as it is.
+    pub picture: Size,
+    /// The parts of it that are meant; nothing for all of it.
+    pub places: Option<Vec<Rectangle>>,
+}
+
+/// What an effect comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Made {
+    /// A step that leaves the size as it is.
+    Step(Step),
+    /// The same, and some of the picture may be transparent from then on.
+    Transparent(Step),
+    /// The edges are cut off, which have to be found first.
+    Trim(Trim),
+}
+
+/// The families, in the order of the reference.
+pub fn families() -> [(&'static str, &'static [EffectRow]); 5] {
+    [
+        ("Tone and colour", tone::ROWS),
+        ("Sharpness, texture and art", texture::ROWS),
+        ("Shape, transparency and cleaning", shape::ROWS),
+        ("Generative effects and enhancement", models::ROWS),
+        ("Sound and moving pictures", moving::ROWS),
+    ]
+}
+
+/// Every effect of the language.
+pub fn all() -> impl Iterator<Item = &'static EffectRow> {
+    families().into_iter().flat_map(|(_, rows)| rows)
+}
 
 /// An effect with its arguments.
 #[derive(Debug, Clone)]
 pub struct Effect {
     row: &'static EffectRow,
-    arguments: Vec<Argument>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Argument {
-    Number(Decimal),
-    Colour(Colour),
-    Word(&'static str),
-    Text(String),
+    arguments: Arguments,
 }
 
 impl Effect {
     /// Reads the value of `e_`: `name`, or `name:argument…`.
     ///
     /// # Errors
-    /// An unknown name, arguments of another kind and too many of them are invalid.
+    /// An unknown name, arguments of another kind, too many and too few of them are invalid.
     pub fn parse(value: &str) -> Result<Self, Refusal> {
         let (name, arguments) = match value.split_once(':') {
             Some((name, arguments)) => (name, Some(arguments)),
             None => (value, None),
         };
         let invalid = || Refusal::invalid("effect", value);
-        let row = EFFECTS.iter().find(|row| row.name == name).ok_or_else(invalid)?;
-        let arguments = row.form.read(arguments).ok_or_else(invalid)?;
+        let row = all().find(|row| row.name == name).ok_or_else(invalid)?;
+        let arguments = Arguments::read(row.form, arguments).ok_or_else(invalid)?;
         Ok(Self { row, arguments })
     }
 
@@ -118,71 +119,55 @@ impl Effect {
         self.row.name
     }
 
-    /// The step that carries the effect out, with the colour of `co_` where it takes one. Nothing where it changes nothing.
+    /// Numbers of it that lie beyond their ranges, and what they were cut to.
+    pub fn cut(&self) -> &[(Decimal, Decimal)] {
+        &self.arguments.cut
+    }
+
+    /// Whether it acts on an area that the component says.
+    pub fn takes_area(&self) -> bool {
+        matches!(self.row.built, Built::Area(_))
+    }
+
+    /// Whether it acts on the faces that people have marked.
+    pub fn takes_faces(&self) -> bool {
+        matches!(self.row.built, Built::Faces(_))
+    }
+
+    /// Whether what it comes to has to be found out of the pixels.
+    pub fn measures(&self) -> bool {
+        self.row.name == "trim"
+    }
+
+    /// Refuses an effect that is not carried out.
     ///
     /// # Errors
-    /// Effects that are not carried out are not built.
-    pub fn step(&self, colour: Option<Colour>) -> Result<Option<Step>, Refusal> {
-        let number = match self.arguments.first() {
-            Some(Argument::Number(number)) => number.rounded(),
-            _ => 0,
-        };
+    /// It is not built, or not available where it would need a trained model or a service of others.
+    pub fn check_built(&self) -> Result<(), Refusal> {
         match self.row.built {
-            Built::Step(step) => Ok(Some(step(number))),
-            Built::Mix(mix) => {
-                let mix = mix(number, colour.unwrap_or(GREY));
-                Ok((!mix.is_nothing()).then_some(Step::Mix { mix }))
-            }
-            Built::Later | Built::Video => Err(Refusal::not_built(format_args!("e_{}", self.row.name))),
+            Built::Whole(_) | Built::Area(_) | Built::Faces(_) => Ok(()),
+            Built::Later | Built::Moving => Err(Refusal::not_built(format_args!("e_{}", self.row.name))),
             Built::Model | Built::Service => Err(Refusal::not_available(format_args!("e_{}", self.row.name))),
         }
     }
-}
 
-impl Form {
-    fn read(self, arguments: Option<&str>) -> Option<Vec<Argument>> {
-        match (self, arguments) {
-            (Self::Nothing, None) => Some(Vec::new()),
-            (Self::Nothing, Some(_)) => None,
-            (Self::Strength(range), None) => Some(vec![Argument::Number(Decimal::whole(range.default))]),
-            (Self::Strength(range), Some(text)) => Some(vec![range.read(text)?]),
-            (Self::Slots(_) | Self::Free, None) => Some(Vec::new()),
-            (Self::Free, Some(text)) => {
-                let is_text = !text.is_empty() && !text.chars().any(char::is_control) && !text.contains('$');
-                is_text.then(|| vec![Argument::Text(text.to_owned())])
-            }
-            (Self::Slots(slots), Some(text)) => {
-                let mut slots = slots.iter();
-                let bare = text.replace("rgb:", "");
-                bare.split(':')
-                    .map(|word| {
-                        loop {
-                            match (slots.next()?, word) {
-                                (Slot::Word(words), word) => match words.iter().find(|known| **known == word) {
-                                    Some(word) => return Some(Argument::Word(word)),
-                                    None => continue,
-                                },
-                                (Slot::Number(range), word) => return range.read(word),
-                                (Slot::Colour, word) => return colour(word).map(Argument::Colour),
-                            }
-                        }
-                    })
-                    .collect()
-            }
-        }
+    /// What the effect comes to on a picture. Nothing where it changes nothing. `places` are the parts that it acts on, where it takes any.
+    ///
+    /// # Errors
+    /// As [`Effect::check_built`].
+    pub fn make(
+        &self,
+        picture: Size,
+        colour: Option<Colour>,
+        places: Option<Vec<Rectangle>>,
+    ) -> Result<Option<Made>, Refusal> {
+        self.check_built()?;
+        let making = Making { arguments: &self.arguments, colour, picture, places };
+        Ok(match self.row.built {
+            Built::Whole(make) | Built::Area(make) | Built::Faces(make) => make(&making),
+            Built::Later | Built::Moving | Built::Model | Built::Service => None,
+        })
     }
-}
-
-impl Range {
-    fn read(self, text: &str) -> Option<Argument> {
-        let number = Decimal::parse(text)?.clamp(Decimal::whole(self.min), Decimal::whole(self.max));
-        Some(Argument::Number(number))
-    }
-}
-
-/// A colour as arguments have it: its digits stand bare.
-fn colour(text: &str) -> Option<Colour> {
-    Colour::from_url(text).or_else(|| Colour::from_url(&format!("rgb:{text}")))
 }
 
 impl PartialEq for Effect {
@@ -195,18 +180,42 @@ impl Eq for Effect {}
 
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.row.name)?;
-        self.arguments.iter().try_for_each(|argument| write!(f, ":{argument}"))
+        write!(f, "{}{}", self.row.name, self.arguments)
     }
 }
 
-impl fmt::Display for Argument {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(number) => number.fmt(f),
-            Self::Colour(colour) => f.write_str(&print_bare(*colour)),
-            Self::Word(word) => f.write_str(word),
-            Self::Text(text) => write!(f, "{}", encoded(text)),
-        }
+const fn row(name: &'static str, tier: u8, form: Form, built: Built) -> EffectRow {
+    EffectRow { name, tier, form, built }
+}
+
+const fn range(min: i64, max: i64, default: i64) -> Range {
+    Range { min, max, default }
+}
+
+const fn strength(min: i64, max: i64, default: i64) -> Form {
+    Form::Strength(range(min, max, default))
+}
+
+const fn number(min: i64, max: i64, default: i64) -> Slot {
+    Slot::Number(range(min, max, default))
+}
+
+const fn slots(slots: &'static [Slot]) -> Form {
+    Form::Slots { least: 0, slots }
+}
+
+/// The ranges of the tables keep every strength far inside of `u32`.
+fn unsigned(value: i64) -> u32 {
+    u32::try_from(value).unwrap_or(0)
+}
+
+impl Making<'_> {
+    /// The number at a place of the form; the given one where it was left out.
+    fn number(&self, place: usize, otherwise: i64) -> i64 {
+        self.arguments.number(place).unwrap_or(otherwise)
     }
+}
+
+fn step(step: Step) -> Option<Made> {
+    Some(Made::Step(step))
 }

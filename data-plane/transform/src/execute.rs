@@ -6,8 +6,11 @@
 
 use crate::{
     container::{self, Container},
+    effects::{Place, Texture, Tone, tone::Levels},
+    facts::Rectangle,
     mask,
-    plan::{Chroma, Colour, Decode, Encode, Mix, Plan, Step},
+    pixels::Pixels,
+    plan::{Chroma, Colour, Decode, Encode, Measure, Mix, Plan, Step},
     profile,
     protocol::{Refused, RefusedKind},
     source::{Format, SourceMeta},
@@ -97,17 +100,34 @@ pub fn render(bytes: &[u8], plan: &Plan, max_pixels: u64) -> Result<Rendered, Re
 /// # Errors
 /// As [`render`].
 pub(crate) fn miniature(bytes: &[u8], side: u32, max_pixels: u64) -> Result<(Encoded, u32), Refused> {
-    let plan = Plan {
-        decode: Decode { format: sniff(bytes)?, page: 0, pages: 1, auto_orient: true },
-        steps: vec![Step::Resize { width: side, height: side }],
-        encode: Encode { format: Format::Png, quality: 100, chroma: Chroma::Auto, palette: false, strip_profile: true },
-        width: side,
-        height: side,
-    };
+    let decode = Decode { format: sniff(bytes)?, page: 0, pages: 1, auto_orient: true };
+    let plan = only_pixels(decode, vec![Step::Resize { width: side, height: side }], (side, side));
     let mut canvas = draw(bytes, &plan, max_pixels)?;
     canvas.unpremultiply()?;
     let frame = &canvas.frames[0];
     Ok((frame.samples().map_err(undecodable)?, frame.bands()))
+}
+
+/// What lies within the edges of what a source becomes; nothing where it is all edge.
+///
+/// # Errors
+/// As [`render`].
+pub fn measure(bytes: &[u8], measure: &Measure, max_pixels: u64) -> Result<Option<Rectangle>, Refused> {
+    let plan = only_pixels(measure.decode.clone(), measure.steps.clone(), (1, 1));
+    let mut canvas = draw(bytes, &plan, max_pixels)?;
+    let mut within = None;
+    canvas.repaint(|frames| {
+        let found = frames.first().and_then(|pixels| measure.trim.find(pixels));
+        within = found.map(|Place { x, y, width, height }| Rectangle { x, y, width, height });
+    })?;
+    Ok(within)
+}
+
+/// A plan whose result is not written.
+fn only_pixels(decode: Decode, steps: Vec<Step>, (width, height): (u32, u32)) -> Plan {
+    let encode =
+        Encode { format: Format::Png, quality: 100, chroma: Chroma::Auto, palette: false, strip_profile: true };
+    Plan { decode, steps, encode, width, height }
 }
 
 /// Carries a plan out as far as its pixels.
@@ -349,7 +369,8 @@ impl<'a> Canvas<'a> {
         let steps_keep = |step: &Step| match step {
             Step::Resize { .. } | Step::Extract { .. } | Step::Attention { .. } | Step::QuarterTurn { .. } => true,
             Step::FlipHorizontal | Step::FlipVertical | Step::Blur { .. } | Step::Opacity { .. } => true,
-            Step::Grayscale | Step::Mix { .. } => false,
+            Step::Grayscale | Step::Mix { .. } | Step::Tone { .. } | Step::Vignette { .. } => false,
+            Step::Behind { .. } | Step::Texture { .. } | Step::OpacityThreshold { .. } => model == Model::Rgb,
             Step::Flatten { .. } | Step::Embed { .. } | Step::Rotate { .. } => model == Model::Rgb,
             Step::Sharpen { .. } | Step::RoundCorners { .. } | Step::RoundEllipse => model != Model::Cmyk,
         };
@@ -439,6 +460,18 @@ impl<'a> Canvas<'a> {
                 let pixels = width as usize * height as usize;
                 self.cut_out(&vec![u8::try_from(alpha).unwrap_or(u8::MAX); pixels])
             }
+            Step::Tone { tone } => self.tone(tone),
+            Step::Texture { ref texture } => self.texture(texture),
+            Step::Behind { background: Colour { r, g, b, a } } => self.repaint(|frames| {
+                frames.iter_mut().for_each(|pixels| pixels.put_behind([r, g, b, a]));
+            }),
+            Step::OpacityThreshold { percent } => self.repaint(|frames| {
+                frames.iter_mut().for_each(|pixels| pixels.cut_alpha(percent));
+            }),
+            Step::Vignette { percent } => {
+                let (width, height) = self.size();
+                self.cut_out(&mask::vignette(width, height, percent))
+            }
             Step::Blur { sigma_milli } => self.blur(f64::from(sigma_milli) / 1000.0),
             Step::Sharpen { gain_milli } => self.sharpen(f64::from(gain_milli) / 1000.0),
             Step::RoundCorners { radii } => {
@@ -515,6 +548,64 @@ impl<'a> Canvas<'a> {
         self.each(|frame| {
             let colours = frame.bands() - 1;
             frame.take_bands(0, colours)?.mix(&gains, &added)?.join_bands(&frame.take_bands(colours, 1)?)
+        })
+    }
+
+    /// Hands the samples of all frames to a change of ours.
+    fn repaint(&mut self, change: impl FnOnce(&mut [Pixels<'_>])) -> Result<(), Refused> {
+        self.unpremultiply()?;
+        if self.frames[0].model() != Model::Rgb {
+            self.each(Image::to_rgb)?;
+        }
+        let mut samples = self.samples()?;
+        let (width, bands) = (self.size().0 as usize, self.frames[0].bands() as usize);
+        let pixels = samples.iter_mut().map(|samples| Pixels::new(samples, width, bands));
+        let mut pixels = pixels
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| Refused::new(RefusedKind::Failed, format!("{bands} bands of samples are no colours")))?;
+        change(&mut pixels);
+        for (frame, samples) in self.frames.iter_mut().zip(samples) {
+            *frame = frame.with_samples(&samples)?;
+        }
+        self.random_access = true;
+        Ok(())
+    }
+
+    fn samples(&self) -> Result<Vec<Encoded>, Refused> {
+        self.frames.iter().map(|frame| frame.samples().map_err(undecodable)).collect()
+    }
+
+    fn tone(&mut self, tone: Tone) -> Result<(), Refused> {
+        self.repaint(|frames| {
+            // One count for all frames, so that an animation does not flicker.
+            let mut levels = Levels::default();
+            if tone.needs_levels() {
+                frames.iter().for_each(|pixels| levels.count(pixels));
+            }
+            let tables = tone.tables(&levels);
+            frames.iter_mut().for_each(|pixels| tone.apply(pixels, tables.as_ref()));
+        })
+    }
+
+    fn texture(&mut self, texture: &Texture) -> Result<(), Refused> {
+        let blurred = match texture.needs_blur() {
+            None => Vec::new(),
+            Some(sigma_milli) => {
+                self.unpremultiply()?;
+                self.materialise()?;
+                let mut soft = Canvas { frames: self.frames.clone(), delays: None, ..*self };
+                soft.blur(f64::from(sigma_milli) / 1000.0)?;
+                soft.unpremultiply()?;
+                if soft.frames[0].model() != Model::Rgb {
+                    soft.each(Image::to_rgb)?;
+                }
+                soft.samples()?
+            }
+        };
+        self.repaint(|frames| {
+            for (at, pixels) in frames.iter_mut().enumerate() {
+                texture.apply(pixels, blurred.get(at).map_or(&[], |samples| &**samples));
+            }
         })
     }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::facts::Facts;
 use crate::grammar::Transformation;
 use crate::hints::ClientHints;
-use crate::plan::{Plan, Step};
+use crate::plan::{Decode, Measure, Plan, Step};
 use crate::planner::{OutputLimits, PlanRequest, Planned, plan};
 use crate::refusal::Refusal;
 use crate::source::SourceMeta;
@@ -47,6 +47,10 @@ pub fn explain(text: &str, source: Option<&SourceMeta>, facts: &Facts<'_>) -> Ex
             plan: Some("deliver the stored file".to_owned()),
             ..explanation
         },
+        Ok(Planned::Measure(measure)) => Explanation {
+            plan: Some(format!("{}, cut off the edges, whose place depends on the pixels", begun(&measure))),
+            ..explanation
+        },
         Ok(Planned::Derived(derived)) => Explanation {
             width: Some(derived.plan.width),
             height: Some(derived.plan.height),
@@ -69,11 +73,22 @@ fn planned(parsed: Transformation, source: &SourceMeta, facts: &Facts<'_>) -> Re
     })
 }
 
+/// What is done before the pixels are asked, in words.
+fn begun(measure: &Measure) -> String {
+    let mut words = vec![decoded(&measure.decode)];
+    words.extend(measure.steps.iter().map(step));
+    words.join(", ")
+}
+
+fn decoded(decode: &Decode) -> String {
+    let page = if decode.page > 0 { format!(" page {}", decode.page + 1) } else { String::new() };
+    let frames = if decode.pages > 1 { format!(" {} frames", decode.pages) } else { String::new() };
+    format!("decode {}{page}{frames}", decode.format.name())
+}
+
 /// A plan in words.
 pub fn told(plan: &Plan) -> String {
-    let page = if plan.decode.page > 0 { format!(" page {}", plan.decode.page + 1) } else { String::new() };
-    let frames = if plan.decode.pages > 1 { format!(" {} frames", plan.decode.pages) } else { String::new() };
-    let mut words = vec![format!("decode {}{page}{frames}", plan.decode.format.name())];
+    let mut words = vec![decoded(&plan.decode)];
     words.extend(plan.steps.iter().map(step));
     let palette = if plan.encode.palette { " with a palette" } else { "" };
     words.push(format!("encode {} at quality {}{palette}", plan.encode.format.name(), plan.encode.quality));
@@ -98,6 +113,11 @@ fn step(step: &Step) -> String {
         Step::Grayscale => "make grey".to_owned(),
         Step::Mix { mix } => format!("mix channels by {:?} thousandths", mix.milli),
         Step::Opacity { percent } => format!("make {percent} % opaque"),
+        Step::Tone { tone } => tone.to_string(),
+        Step::Texture { texture } => texture.to_string(),
+        Step::OpacityThreshold { percent } => format!("opaque from {percent} %, else transparent"),
+        Step::Vignette { percent } => format!("fade the corners, {percent} % inwards"),
+        Step::Behind { background } => format!("put {background} behind"),
         Step::Blur { sigma_milli } => format!("blur with a sigma of {} px", f64::from(*sigma_milli) / 1000.0),
         Step::Sharpen { gain_milli } => format!("sharpen with a gain of {}", f64::from(*gain_milli) / 1000.0),
         Step::RoundCorners { radii } => format!("round corners by {radii:?} px"),

@@ -1,6 +1,9 @@
 //! What people have said of an asset, as far as transformations can ask for it.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use crate::plan::Measure;
 
 /// What is known of an asset beside its file.
 #[derive(Debug, Clone, Copy, Default)]
@@ -15,10 +18,12 @@ pub struct Facts<'a> {
     pub faces: &'a [Rectangle],
     /// Rectangles that a crop is to keep, in pixels of the original.
     pub custom: &'a [Rectangle],
+    /// What was found out of the pixels so far: what lies within the edges, or nothing where it is all edge.
+    pub measured: &'a [(Measure, Option<Rectangle>)],
 }
 
 /// A rectangle in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rectangle {
     /// Left edge.
     pub x: u32,

@@ -6,6 +6,9 @@ use crate::refusal::Refusal;
 /// Sides beyond this are refused before any limit is asked, so that whole-pixel arithmetic cannot overflow.
 const MAX_SIDE: f64 = 2_000_000_000.0;
 
+/// How far, of a length, the last bits of arithmetic may lie beside what is exact.
+const NEARLY: f64 = 1e-8;
+
 /// A size in whole pixels; both sides are at least one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Size {
@@ -93,16 +96,66 @@ pub fn window_around(picture: Size, region: Region, ratio: Option<f64>, zoom: f6
         if width < height * ratio { width = height * ratio } else { height = width / ratio }
     }
     let own = picture.exact();
-    let shrink = match ratio {
-        Some(_) => {
-            let factor = (own.width / width).min(own.height / height).min(1.0);
-            (factor, factor)
-        }
-        None => ((own.width / width).min(1.0), (own.height / height).min(1.0)),
-    };
-    let size = ExactSize { width: width * shrink.0, height: height * shrink.1 }.rounded()?.min(picture);
+    let shrink = (own.width / width).min(own.height / height).min(1.0);
+    let size = ExactSize { width: width * shrink, height: height * shrink }.rounded()?.min(picture);
     let (x, y) = region.center();
     window(picture, size, Placement::Center(x, y))
+}
+
+impl Window {
+    /// The window of a picture that is this one once the picture is scaled to a size; at least a pixel.
+    ///
+    /// # Errors
+    /// As [`round_side`].
+    pub fn before_scaling(self, picture: Size, scaled: Size) -> Result<Self, Refusal> {
+        let across = f64::from(picture.width) / f64::from(scaled.width);
+        let down = f64::from(picture.height) / f64::from(scaled.height);
+        let size = ExactSize { width: f64::from(self.size.width) * across, height: f64::from(self.size.height) * down };
+        let size = size.rounded()?.min(picture);
+        let x = clamped(f64::from(self.x) * across, f64::from(picture.width - size.width));
+        let y = clamped(f64::from(self.y) * down, f64::from(picture.height - size.height));
+        Ok(Self { x, y, size })
+    }
+}
+
+/// A window and the size it is scaled to before it is padded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Padded {
+    /// What is cut from the picture.
+    pub window: Window,
+    /// What that is scaled to.
+    pub scaled: Size,
+}
+
+/// What is cut and scaled so that all of a region is seen in a result of some size, which is then padded. Nothing where the largest window
+/// of that shape holds the region anyway. That no more than the region itself counts as important is our reading.
+///
+/// # Errors
+/// As [`round_side`].
+pub fn padded_around(picture: Size, region: Region, target: ExactSize) -> Result<Option<Padded>, Refusal> {
+    let (own, ratio) = (picture.exact(), target.width / target.height);
+    let largest = ExactSize { width: own.width.min(own.height * ratio), height: own.height.min(own.width / ratio) };
+    if region.width <= largest.width && region.height <= largest.height {
+        return Ok(None);
+    }
+    let width = region.width.max(region.height * ratio);
+    let wanted = ExactSize { width: width.min(own.width), height: (width / ratio).min(own.height) };
+    let (x, y) = region.center();
+    let cut = window(picture, wanted.rounded()?, Placement::Center(x, y))?;
+    let scale = target.width / width;
+    let scaled = ExactSize { width: wanted.width * scale, height: wanted.height * scale };
+    Ok(Some(Padded { window: cut, scaled: scaled.rounded()?.min(target.rounded()?) }))
+}
+
+/// What of a region lies inside of a picture; nothing where it misses it.
+pub fn within(picture: Size, region: Region) -> Option<Region> {
+    let axis = |from: f64, length: f64, side: u32| {
+        let (first, last) = (from.max(0.0), (from + length).min(f64::from(side)));
+        (last - first >= 0.5).then_some((first, last - first))
+    };
+    let (x, width) = axis(region.x, region.width, picture.width)?;
+    let (y, height) = axis(region.y, region.height, picture.height)?;
+    Some(Region { x, y, width, height })
 }
 
 /// Where a window is cut. Offsets are exact pixels of the picture that is cut.
@@ -153,8 +206,9 @@ pub fn round_side(side: f64) -> Result<u32, Refusal> {
     if side > MAX_SIDE {
         return Err(Refusal::too_large(format!("Requested side of {side:.0} pixels is too large")));
     }
-    // Negative values and fractions saturate at nought, which the minimum lifts to one.
-    Ok(((side + 0.5).floor() as u32).max(1))
+    // A half that arithmetic has missed by its last bits is one. Negative values and fractions saturate at nought, which the minimum lifts to
+    // one.
+    Ok(((side + 0.5 + side.abs() * NEARLY).floor() as u32).max(1))
 }
 
 impl ExactSize {
@@ -194,15 +248,15 @@ pub fn layout(mode: CropMode, source: Size, target: ExactSize) -> Result<Layout,
     let requested = target.rounded()?;
     let whole = |size: Size| Layout { scaled: size, output: size };
     Ok(match mode {
-        CropMode::FillPad | CropMode::Auto | CropMode::AutoPad | CropMode::ImaggaCrop | CropMode::ImaggaScale => {
-            return Err(Refusal::not_built(format_args!("c_{}", mode.name())));
+        CropMode::ImaggaCrop | CropMode::ImaggaScale => {
+            return Err(Refusal::not_available(format_args!("c_{}", mode.name())));
         }
         CropMode::Scale => whole(requested),
         CropMode::Fit => whole(proportional(source, target, Cover::Inside, Change::Any)?),
         CropMode::Limit => whole(proportional(source, target, Cover::Inside, Change::Shrink)?),
         CropMode::MinimumFit => whole(proportional(source, target, Cover::Inside, Change::Enlarge)?),
         // A covering picture is never smaller than what is cut from it, even where the last bit was rounded away.
-        CropMode::Fill | CropMode::Thumb => {
+        CropMode::Fill | CropMode::Thumb | CropMode::Auto | CropMode::FillPad | CropMode::AutoPad => {
             let scaled = proportional(source, target, Cover::Outside, Change::Any)?.max(requested);
             Layout { scaled, output: requested }
         }

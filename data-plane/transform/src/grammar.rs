@@ -217,6 +217,13 @@ impl Transformation {
         self.components.iter().any(Component::needs_facts)
     }
 
+    /// Whether the pixels may have to be asked before it is planned.
+    pub fn may_measure(&self) -> bool {
+        self.components.iter().any(|component| {
+            component.effect.as_ref().is_some_and(Effect::measures) || component.computed.contains_key("e")
+        })
+    }
+
     /// Whether it says how the file is handed over and nothing about its contents; all that raw files may carry.
     pub fn is_delivery_only(&self) -> bool {
         self.components.iter().all(Component::is_delivery_only)
@@ -408,7 +415,8 @@ impl Component {
             || self.computed.contains_key("g")
             || lengths.into_iter().flatten().any(Length::needs_facts)
             || width
-            || matches!(self.gravity, Some(Gravity::Faces { .. } | Gravity::Custom { .. }))
+            || self.effect.as_ref().is_some_and(Effect::takes_faces)
+            || matches!(self.gravity, Some(Gravity::Auto(_) | Gravity::Faces { .. } | Gravity::Custom { .. }))
     }
 
     /// Whether it says how the file is handed over and nothing about its contents.
@@ -452,13 +460,14 @@ impl Component {
         };
         match &self.background {
             None | Some(Background::Colour(_)) => {}
+            Some(Background::Generated(_)) => return Err(Refusal::not_available("b_gen_fill")),
             Some(other) => return not_built(printed("b", other)),
         }
         if let Some(mode) = self.crop.filter(|mode| !mode.is_built()) {
-            return not_built(format!("c_{}", mode.name()));
+            return Err(Refusal::not_available(format_args!("c_{}", mode.name())));
         }
         if let Some(effect) = &self.effect {
-            effect.step(self.colour)?;
+            effect.check_built()?;
         }
         if let Some(format) = self.format {
             format.writable()?;
@@ -468,11 +477,18 @@ impl Component {
         }
         match &self.gravity {
             None | Some(Gravity::Compass(_) | Gravity::XyCenter) => {}
-            Some(Gravity::Auto(auto)) if auto.is_plain() => {}
+            Some(Gravity::Auto(auto)) => {
+                if let Some(thing) = auto.unknown_thing() {
+                    return Err(Refusal::not_available(format_args!("g_auto:{thing}")));
+                }
+            }
             Some(
                 Gravity::Faces { .. }
                 | Gravity::Custom { or: None | Some(CustomFallback::Face | CustomFallback::Faces) },
             ) => {}
+            Some(other @ (Gravity::Objects(..) | Gravity::TrackPerson(_) | Gravity::Custom { .. })) => {
+                return Err(Refusal::not_available(format_args!("g_{other}")));
+            }
             Some(other) => return not_built(format!("g_{other}")),
         }
         match &self.pages {

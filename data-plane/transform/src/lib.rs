@@ -15,6 +15,7 @@ pub mod geometry;
 pub mod grammar;
 pub mod hints;
 pub mod key;
+pub mod pixels;
 pub mod plan;
 pub mod planner;
 pub mod refusal;

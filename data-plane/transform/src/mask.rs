@@ -53,6 +53,26 @@ pub fn ellipse(width: u32, height: u32) -> Vec<u8> {
     mask
 }
 
+/// Fades towards the corners: from so many hundredths of the way between corner and middle, counted from the corner.
+pub fn vignette(width: u32, height: u32, percent: u8) -> Vec<u8> {
+    let (across, down) = (f64::from(width) / 2.0, f64::from(height) / 2.0);
+    let reach = f64::from(percent.clamp(1, 100)) / 100.0;
+    let mut mask = Vec::with_capacity(width as usize * height as usize);
+    for row in 0..height {
+        let y = (f64::from(row) + 0.5 - down) / down;
+        for column in 0..width {
+            let x = (f64::from(column) + 0.5 - across) / across;
+            // One at the corners.
+            let outwards = ((x * x + y * y) / 2.0).sqrt();
+            let faded = ((outwards - (1.0 - reach)) / reach).clamp(0.0, 1.0);
+            // Without an edge where it begins and where it ends.
+            let smooth = faded * faded * (3.0 - 2.0 * faded);
+            mask.push(((1.0 - smooth) * 255.0).round() as u8);
+        }
+    }
+    mask
+}
+
 /// How much of a pixel is inside a rim that is this far from its centre, inside counting positive.
 fn coverage(inside: f64) -> u8 {
     ((inside + 0.5).clamp(0.0, 1.0) * 255.0).round() as u8
@@ -81,5 +101,13 @@ mod tests {
         assert!((circle - std::f64::consts::PI * 2500.0).abs() < 10.0, "{circle}");
         // Too large a radius is the largest that fits.
         assert_eq!(round_corners(100, 100, [5000; 4]), round_corners(100, 100, [50; 4]));
+    }
+
+    #[test]
+    fn vignettes_fade_outwards() {
+        let mask = vignette(100, 60, 50);
+        let at = |x: usize, y: usize| mask[y * 100 + x];
+        assert_eq!((at(50, 30), at(60, 35)), (255, 255));
+        assert!(at(0, 0) < 10 && at(99, 59) < 10 && (100..250).contains(&at(90, 15)), "{} {}", at(0, 0), at(90, 15));
     }
 }

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::effects::{Texture, Tone};
 use crate::source::Format;
 
 /// A complete, concrete recipe from stored bytes to delivered bytes.
@@ -33,6 +34,26 @@ pub struct Decode {
     pub pages: u32,
     /// Whether the EXIF orientation is applied (it is dropped in any case).
     pub auto_orient: bool,
+}
+
+/// What is found out of the pixels before a plan can be finished.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// What is read from the source, one frame of it.
+    pub decode: Decode,
+    /// What is done before the picture is looked at.
+    pub steps: Vec<Step>,
+    /// Where its edges are looked for.
+    pub trim: Trim,
+}
+
+/// What counts as the edge of a picture: what is transparent, or like a colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trim {
+    /// How far a channel may be from the colour, in hundredths of a full one.
+    pub percent: u8,
+    /// The colour; nothing for that of the top left pixel.
+    pub colour: Option<Colour>,
 }
 
 /// One step over the pixels of every frame. Sizes and offsets are whole pixels of the picture as it is when the step starts.
@@ -113,6 +134,31 @@ pub enum Step {
     Opacity {
         /// Hundredths, 0 to 99.
         percent: u8,
+    },
+    /// Changes every pixel by itself, or by how often which levels are in the picture.
+    Tone {
+        /// How.
+        tone: Tone,
+    },
+    /// Looks at neighbouring pixels.
+    Texture {
+        /// How.
+        texture: Texture,
+    },
+    /// Makes what is less opaque than this transparent, and the rest opaque.
+    OpacityThreshold {
+        /// Hundredths, 1 to 100.
+        percent: u8,
+    },
+    /// Fades towards the corners.
+    Vignette {
+        /// How far inwards, in hundredths of the way to the middle, 1 to 100.
+        percent: u8,
+    },
+    /// Puts a colour that shines through behind the picture.
+    Behind {
+        /// The colour.
+        background: Colour,
     },
     /// Gaussian blur.
     Blur {

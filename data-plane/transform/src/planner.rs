@@ -5,6 +5,7 @@
 
 mod chain;
 mod region;
+mod stop;
 
 use crate::autos::{self, ContentClass};
 use crate::facts::Facts;
@@ -14,9 +15,11 @@ use crate::grammar::{
     Settled, Turn, writable_format,
 };
 use crate::hints::{ClientHints, Vary};
-use crate::plan::{Chroma, Colour, Decode, Encode, Plan};
+use crate::plan::{Chroma, Colour, Decode, Encode, Measure, Plan};
 use crate::refusal::Refusal;
 use crate::source::{Format, SourceMeta};
+
+use stop::Stop;
 
 /// Everything a plan is made from.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +58,8 @@ pub enum Planned {
     Original,
     /// Something made from them.
     Derived(Box<PlannedDerived>),
+    /// Something that the pixels have to be asked for first; what they answer stands among the facts the next time.
+    Measure(Box<Measure>),
 }
 
 /// A plan and what is known before it is carried out.
@@ -137,7 +142,11 @@ pub fn plan(request: PlanRequest<'_>) -> Result<Planned, Refusal> {
         let mut reached = Vec::new();
         let run = run(&request, &nodes, &met, &mut vary, &mut reached);
         if transformation.is_plain() || reached == met {
-            return finish(&request, run?, &reached, vary);
+            return match run {
+                Ok(run) => finish(&request, run, &reached, vary),
+                Err(Stop::Measure(measure)) => Ok(Planned::Measure(measure)),
+                Err(Stop::Refused(refusal)) => Err(refusal),
+            };
         }
         met = reached;
     }
@@ -152,8 +161,7 @@ struct Run {
     frames: u32,
     format: Format,
     source: Size,
-    auto_orient: bool,
-    page: Option<u32>,
+    decode: Decode,
     picture: chain::Picture,
 }
 
@@ -164,14 +172,14 @@ fn run(
     met: &[Settled],
     vary: &mut Vary,
     reached: &mut Vec<Settled>,
-) -> Result<Run, Refusal> {
+) -> Result<Run, Stop> {
     let PlanRequest { transformation, extension, source, facts, hints, limits, .. } = *request;
     let page = first(met, |component| match component.pages {
         Some(Pages::One(page)) => Some(page),
         _ => None,
     });
     if let Some(page) = page.filter(|page| *page > source.pages) {
-        return Err(Refusal::invalid("page", page));
+        return Err(Refusal::invalid("page", page).into());
     }
     let output = Output::choose(met, extension, source)?;
     let auto_orient = !(source.orientation > 1 && ignores_orientation(met));
@@ -182,6 +190,12 @@ fn run(
         page: page.unwrap_or(1),
         facts,
         is_upright: source.orientation <= 1 || auto_orient,
+        decode: Decode {
+            format: source.format,
+            page: page.map_or(0, |page| page.saturating_sub(1)),
+            pages: 1,
+            auto_orient,
+        },
         dpr: device_pixel_ratio(met, hints, vary),
         hints,
         limits,
@@ -207,19 +221,19 @@ fn run(
         output_pixels = pixels;
     };
     vary.accept |= output == Output::Auto;
-    let chain::Setting { source, format, frames, .. } = setting;
-    Ok(Run { frames, format, source, auto_orient, page, picture })
+    let chain::Setting { source, format, frames, decode, .. } = setting;
+    Ok(Run { frames, format, source, decode, picture })
 }
 
 fn finish(request: &PlanRequest<'_>, run: Run, met: &[Settled], mut vary: Vary) -> Result<Planned, Refusal> {
-    let Run { frames, format, source: size, auto_orient, page, picture } = run;
+    let Run { frames, format, source: size, decode, picture } = run;
     let source = request.source;
     let cost = Cost {
         source_pixels: size.pixels().saturating_mul(u64::from(frames)),
         output_pixels: picture.size.pixels().saturating_mul(u64::from(frames)),
     };
     let plan = Plan {
-        decode: Decode { format: source.format, page: page.map_or(0, |page| page - 1), pages: frames, auto_orient },
+        decode: Decode { pages: frames, ..decode },
         encode: encode(met, format, source, request.hints, request.default_quality, &mut vary)?,
         width: picture.size.width,
         height: picture.size.height,

@@ -9,7 +9,12 @@ use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{analysis::Analysis, plan::Plan, source::SourceMeta};
+use crate::{
+    analysis::Analysis,
+    facts::Rectangle,
+    plan::{Measure, Plan},
+    source::SourceMeta,
+};
 
 /// Longest message in bytes, its length prefix not counted. Plans are lists of small numbers, so anything longer is a fault.
 pub const MAX_MESSAGE: usize = 1 << 20;
@@ -58,6 +63,13 @@ pub enum Work {
         /// Refuse sources of more pixels than this, all frames together.
         max_pixels: u64,
     },
+    /// Find the edges of what the source becomes.
+    Measure {
+        /// What it becomes, and what an edge is.
+        measure: Measure,
+        /// Refuse sources of more pixels than this, all frames together.
+        max_pixels: u64,
+    },
     /// Carry out a plan and write the outcome to the result file.
     Render {
         /// The plan.
@@ -93,6 +105,11 @@ pub enum Outcome {
     Described {
         /// What was found.
         analysis: Box<Analysis>,
+    },
+    /// The edges were looked for.
+    Measured {
+        /// What lies within them; nothing where it is all edge.
+        within: Option<Rectangle>,
     },
     /// The result file is written.
     Rendered {

@@ -317,6 +317,38 @@ impl<'a> Image<'a> {
         Image::own(raw)
     }
 
+    /// The same picture with other samples: as many as it has, of eight bits. Of what is said of it, the profile is kept.
+    ///
+    /// # Errors
+    /// When the number of samples is not that of the picture.
+    pub fn with_samples(&self, samples: &[u8]) -> Result<Image<'static>> {
+        // SAFETY: the samples are copied before the call returns, and the library checks their number against the size.
+        let raw = unsafe {
+            ffi::vips_image_new_from_memory_copy(
+                samples.as_ptr().cast(),
+                samples.len() as ffi::size_t,
+                self.width() as c_int,
+                self.height() as c_int,
+                self.bands() as c_int,
+                ffi::VipsBandFormat_VIPS_FORMAT_UCHAR,
+            )
+        };
+        let image = Image::own(raw)?;
+        let image = make!(vips_copy(image), "interpretation" = self.interpretation())?;
+        if let Some(profile) = self.profile() {
+            // SAFETY: the copy is not shared with anybody yet, and the bytes are copied by the call.
+            unsafe {
+                ffi::vips_image_set_blob_copy(
+                    image.raw(),
+                    c"icc-profile-data".as_ptr(),
+                    profile.as_ptr().cast(),
+                    profile.len() as ffi::size_t,
+                );
+            }
+        }
+        Ok(image)
+    }
+
     /// Width in pixels.
     pub fn width(&self) -> u32 {
         // SAFETY: the object is alive.

@@ -102,6 +102,9 @@ fn work(job: &Job, source: &OwnedFd, result: OwnedFd, result_bytes: u64) -> Resu
             let analysis = Box::new(describe::describe(source.bytes(), *max_pixels)?);
             Ok(Outcome::Described { analysis })
         }
+        Work::Measure { measure, max_pixels } => {
+            Ok(Outcome::Measured { within: execute::measure(source.bytes(), measure, *max_pixels)? })
+        }
         Work::Render { plan, max_pixels } => {
             let rendered = execute::render(source.bytes(), plan, *max_pixels)?;
             let bytes = rendered.bytes.len() as u64;

@@ -137,3 +137,20 @@ fn colours_have_names_and_digits() {
         assert_eq!(Colour::from_url(wrong), None, "{wrong}");
     }
 }
+
+/// What the official clients' builders print, and what was meant by it.
+#[test]
+fn what_builders_print_is_what_they_mean() {
+    let (mut count, mut failures) = (0, Vec::new());
+    for row in rows(include_str!("vectors/built.txt")) {
+        let [_client, printed, meant] = row[..] else { panic!("{row:?}") };
+        let canonical = Transformation::parse(printed).map(|parsed| parsed.canonical());
+        let canonical = canonical.unwrap_or_else(|refusal| refusal.message().to_owned());
+        if canonical != meant {
+            failures.push(format!("{printed}: {canonical}, and not {meant}"));
+        }
+        count += 1;
+    }
+    assert!(failures.is_empty(), "{} of {count}:\n{}", failures.len(), failures.join("\n"));
+    assert!(count > 1000, "{count}");
+}

@@ -5,10 +5,12 @@ mod support;
 use std::fmt::Write as _;
 
 use support::{LIMITS, animation, derived, derived_for, graphic, photo, planned, rows};
+use transform::effects::{Place, Texture};
+use transform::facts::{Facts, Rectangle};
 use transform::grammar::Transformation;
 use transform::hints::ClientHints;
 use transform::key::canonical_text;
-use transform::plan::Step;
+use transform::plan::{Colour, Measure, Step, Trim};
 use transform::planner::{Cost, OutputLimits, PlanRequest, Planned, plan};
 use transform::refusal::RefusalKind;
 use transform::source::{Format, SourceMeta};
@@ -54,6 +56,7 @@ fn plans_are_the_committed_ones() {
         let outcome = match planned(present(row[0]), extension, &source(row[2]), &hints(row[3])) {
             Ok(Planned::Original) => "original".to_owned(),
             Ok(Planned::Derived(derived)) => canonical_text(&derived.plan),
+            Ok(Planned::Measure(measure)) => serde_json::to_string(&measure).unwrap(),
             Err(refusal) => panic!("{row:?}: {refusal}"),
         };
         writeln!(found, "{} | {outcome}", row[..4].join(" | ")).unwrap();
@@ -223,9 +226,89 @@ fn effects_become_steps() {
 }
 
 #[test]
-fn a_half_transparent_background_is_refused_only_where_it_would_show() {
-    let result = |text: &str, source: &SourceMeta| planned(text, None, source, &ClientHints::default());
-    assert!(result("b_rgb:ff000080,w_10", &photo(64, 48)).is_ok());
-    let refusal = result("b_rgb:ff000080,w_10", &graphic(64, 48)).unwrap_err();
-    assert_eq!(refusal.message(), "b_rgb:ff000080 behind a transparent picture is not built yet (component 1)");
+fn a_half_transparent_background_is_seen_where_the_picture_shines_through() {
+    let half = Colour { r: 255, g: 0, b: 0, a: 128 };
+    let resized = Step::Resize { width: 10, height: 8 };
+    let steps = |source: &SourceMeta| derived("b_rgb:ff000080,w_10", source).plan.steps;
+    assert_eq!(steps(&photo(64, 48)), std::slice::from_ref(&resized));
+    assert_eq!(steps(&graphic(64, 48)), [resized, Step::Behind { background: half }]);
+}
+
+#[test]
+fn a_frame_follows_the_rounding() {
+    let steps = derived("bo_5px_solid_red,f_png,r_8:0", &photo(64, 48)).plan.steps;
+    let red = Colour { r: 255, g: 0, b: 0, a: 255 };
+    assert_eq!(
+        steps,
+        [
+            Step::RoundCorners { radii: [8, 0, 8, 0] },
+            Step::Embed { x: 5, y: 5, width: 74, height: 58, background: Colour::TRANSPARENT },
+            Step::Flatten { background: red },
+            Step::RoundCorners { radii: [13, 0, 13, 0] },
+        ]
+    );
+}
+
+#[test]
+fn an_effect_takes_the_area_that_its_component_says() {
+    let step = |text: &str| derived(text, &photo(200, 100)).plan.steps;
+    let places = |text: &str| match step(text).as_slice() {
+        [Step::Texture { texture: Texture::Pixelate { places, .. } }] => places.clone(),
+        steps => panic!("{text}: {steps:?}"),
+    };
+    let place = |x, y, width, height| vec![Place { x, y, width, height }];
+    assert_eq!(places("e_pixelate_region:8,h_20,w_30,x_10,y_5"), place(10, 5, 30, 20));
+    assert_eq!(places("e_pixelate_region:8,h_0.5,w_0.25,x_0.5,y_0.1"), place(100, 10, 50, 50));
+    assert_eq!(places("e_pixelate_region:8,w_500,x_150"), place(150, 0, 50, 100));
+    assert_eq!(places("e_pixelate_region:8"), []);
+    assert_eq!(places("e_pixelate_region:8,h_500,w_500"), []);
+    // With a crop they are the crop's.
+    assert!(matches!(
+        step("c_scale,e_pixelate_region:8,h_50,w_100").as_slice(),
+        [Step::Resize { .. }, Step::Texture { .. }]
+    ));
+    let refusal = planned("e_pixelate_region:8,h_5,w_5,x_200", None, &photo(200, 100), &ClientHints::default());
+    assert!(
+        refusal
+            .unwrap_err()
+            .message()
+            .starts_with("Invalid region in transformation: 5x5 at 200,0 lies outside of 200x100")
+    );
+}
+
+#[test]
+fn what_lies_behind_a_trim_is_planned_once_its_edges_are_known() {
+    let transformation = Transformation::parse("w_100/e_trim:20/c_scale,w_0.5/e_trim:5:white").unwrap();
+    let transformation = transformation.expand(&|_| None).unwrap();
+    let source = photo(200, 100);
+    let outcome = |measured: &[(Measure, Option<Rectangle>)]| {
+        plan(PlanRequest {
+            transformation: &transformation,
+            extension: None,
+            source: &source,
+            facts: &Facts { measured, ..Facts::default() },
+            hints: &ClientHints::default(),
+            limits: &LIMITS,
+            default_quality: None,
+        })
+        .unwrap()
+    };
+    let Planned::Measure(first) = outcome(&[]) else { panic!("nothing is known yet") };
+    assert_eq!(first.steps, [Step::Resize { width: 100, height: 50 }]);
+    assert_eq!(first.trim, Trim { percent: 20, colour: None });
+    let within = Rectangle { x: 10, y: 5, width: 80, height: 30 };
+    let Planned::Measure(second) = outcome(&[((*first).clone(), Some(within))]) else { panic!("one is known") };
+    assert_eq!(second.steps.len(), 3);
+    assert_eq!(second.trim, Trim { percent: 5, colour: Some(Colour::WHITE) });
+    // A picture that is all edge stays as it is.
+    let Planned::Derived(derived) = outcome(&[(*first, Some(within)), (*second, None)]) else {
+        panic!("both are known")
+    };
+    assert_eq!((derived.plan.width, derived.plan.height), (40, 15));
+    let expected = [
+        Step::Resize { width: 100, height: 50 },
+        Step::Extract { x: 10, y: 5, width: 80, height: 30 },
+        Step::Resize { width: 40, height: 15 },
+    ];
+    assert_eq!(derived.plan.steps, expected);
 }

@@ -21,6 +21,8 @@ pub struct Metrics {
     pub delivered_bytes: IntCounter,
     /// Makes of renditions that were started.
     pub makes_started: IntCounter,
+    /// Looks at pixels that a plan depended on.
+    pub measures_started: IntCounter,
     /// Makes of renditions that ended, by outcome.
     pub makes_ended: IntCounterVec,
     /// Processor time that render workers used.
@@ -101,6 +103,7 @@ impl Metrics {
             )?,
             delivered_bytes: counter("delivered_bytes_total", "Body bytes handed to the transport of deliveries.")?,
             makes_started: counter("makes_started_total", "Makes of renditions that were started.")?,
+            measures_started: counter("measures_started_total", "Looks at pixels that a plan depended on.")?,
             makes_ended: counters(
                 "makes_ended_total",
                 "Makes of renditions that ended (stored, refused, failed).",

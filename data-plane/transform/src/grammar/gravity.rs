@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::words;
 use crate::escape::{encoded, encoded_literal};
+use crate::facts::Rectangle;
 use crate::refusal::Refusal;
 
 /// Where windows are cut and pictures are placed.
@@ -153,23 +154,38 @@ impl Compass {
     }
 }
 
-/// Things that a detector finds, of those that are written most; any word behind a colon may be one.
+/// Things that a detector finds, of those that clients have names for; any word behind a colon may be one.
 const OBJECTS: &[&str] = &[
     "adv_eyes",
     "adv_face",
     "adv_faces",
-    "bird",
-    "body",
+    "aeroplane",
     "bicycle",
+    "bird",
+    "boat",
+    "body",
+    "bottle",
     "bus",
     "car",
     "cat",
+    "chair",
+    "cow",
+    "diningtable",
     "dog",
     "horse",
     "microwave",
+    "motorbike",
     "ocr_text",
     "person",
+    "pottedplant",
+    "refrigerator",
+    "sheep",
     "shoe",
+    "sink",
+    "skateboard",
+    "sofa",
+    "train",
+    "tvmonitor",
 ];
 
 impl Gravity {
@@ -304,9 +320,27 @@ impl AutoGravity {
         Some(auto)
     }
 
-    /// Whether it is carried out here: by how a picture catches the eye, and by nothing else.
-    pub fn is_plain(&self) -> bool {
-        *self == Self::default()
+    /// The first thing it looks for that needs a trained model.
+    pub fn unknown_thing(&self) -> Option<&str> {
+        self.focus.iter().find_map(|focus| match focus {
+            Focus::Thing(name, weight) if !matches!(name.as_str(), "face" | "faces" | "custom") => Some(name.as_str()),
+            // To keep away from what people have marked is another rule than to go there.
+            Focus::Thing(name, Some(Weight::Avoid)) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The area that is to be kept, in pixels of the source.
+    pub fn area(&self) -> Option<Rectangle> {
+        self.focus.iter().find_map(|focus| match *focus {
+            Focus::Area([x, y, width, height]) if width > 0 && height > 0 => Some(Rectangle { x, y, width, height }),
+            _ => None,
+        })
+    }
+
+    /// Whether what people have marked is regarded.
+    pub fn regards_marks(&self) -> bool {
+        !self.focus.contains(&Focus::IgnoreMarks)
     }
 }
 

@@ -106,8 +106,9 @@ impl LayerSource {
         match kind {
             "text" => {
                 let (style, text) = split_style(rest)?;
-                // What a client escapes twice, so that no separator of the chain is seen in it.
-                let text = percent_decode_str(text).decode_utf8().ok()?;
+                // What a client escapes twice, so that no separator of the chain is seen in it. A percent sign that clients escape only once
+                // comes to no text, and stands for itself.
+                let text = percent_decode_str(text).decode_utf8().unwrap_or(text.into());
                 Some(Self::Text(TextStyle::parse(style)?, text_pieces(&text)))
             }
             "fetch" => address(rest).map(Self::Fetch),

@@ -1,7 +1,7 @@
 //! The parameters of the language: their keys, what they are called in refusals, how common they are, and what they take. Advice and
 //! reference pages read it here.
 
-use crate::effects::EFFECTS;
+use crate::effects;
 
 use super::flags::Flag;
 use super::gravity::Gravity;
@@ -90,7 +90,7 @@ pub(super) fn advice(key: &str, value: &str) -> Option<String> {
         "ac" => media::AUDIO_CODECS.to_vec(),
         "c" => CropMode::ALL.iter().map(|mode| mode.name()).collect(),
         "cs" => media::COLOUR_SPACES.to_vec(),
-        "e" => EFFECTS.iter().map(|row| row.name).collect(),
+        "e" => effects::all().map(|row| row.name).collect(),
         "f" => vec!["auto", "jpg", "png", "webp", "avif", "gif", "tiff", "svg", "pdf", "jxl", "mp4", "webm"],
         "fl" => Flag::ALL.iter().map(|flag| flag.name()).chain(["attachment"]).collect(),
         "g" => Gravity::WORDS.to_vec(),

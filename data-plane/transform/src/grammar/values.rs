@@ -96,9 +96,9 @@ impl CropMode {
         }
     }
 
-    /// Whether this build carries the mode out.
+    /// Whether this build carries the mode out; the others are by a service of others.
     pub fn is_built(self) -> bool {
-        !matches!(self, Self::FillPad | Self::Auto | Self::AutoPad | Self::ImaggaCrop | Self::ImaggaScale)
+        !matches!(self, Self::ImaggaCrop | Self::ImaggaScale)
     }
 
     /// Whether the mode extends the canvas.
@@ -290,13 +290,13 @@ pub enum Turn {
 }
 
 impl Turn {
-    /// Reads the dot-joined list of `a_`. Digits on both sides of a dot are two turns, never a decimal angle.
+    /// Reads the list of `a_`, joined by dots or, by one client, by colons. Digits on both sides of a dot are two turns, never a decimal angle.
     ///
     /// # Errors
     /// Words and numbers outside of the language are invalid.
     pub fn parse_list(value: &str) -> Result<Vec<Self>, Refusal> {
         value
-            .split('.')
+            .split(['.', ':'])
             .map(|word| match word {
                 "hflip" => Ok(Self::FlipHorizontal),
                 "vflip" => Ok(Self::FlipVertical),

@@ -1,19 +1,21 @@
 //! The chain of components as steps over a picture whose size and transparency are known at every point.
 
 use crate::autos;
+use crate::effects::{Effect, Made};
 use crate::facts::{Facts, Rectangle};
 use crate::geometry::{self, Placement, Region, Request, Size};
 use crate::grammar::{
-    Axis, Background, Border, Branch, Compass, Component, CropMode, CustomFallback, Decimal, FaceFallback, Flag,
-    Gravity, Length, Node, Radius, Scope, Settled, Turn, Variables, Width,
+    AutoGravity, Axis, Background, Border, Branch, Compass, Component, CropMode, CustomFallback, Decimal, FaceFallback,
+    Flag, Gravity, Length, Node, Radius, Scope, Settled, Turn, Variables, Width,
 };
 use crate::hints::{ClientHints, Vary};
-use crate::plan::{Colour, Step};
-use crate::refusal::{Place, Refusal};
+use crate::plan::{Colour, Decode, Measure, Step, Trim};
+use crate::refusal::Refusal;
 use crate::source::Format;
 
 use super::OutputLimits;
 use super::region::{self, Way};
+use super::stop::Stop;
 
 /// Longer side in pixels to which a picture is shrunk before it is turned by an odd angle.
 const MAX_TURNED_SIDE: u32 = 3000;
@@ -26,6 +28,8 @@ pub(super) struct Setting<'a> {
     pub source_has_alpha: bool,
     /// Whether the picture enters as it is shown, which is what people have marked things in.
     pub is_upright: bool,
+    /// What is read of the source where its pixels are asked for something, one frame of it.
+    pub decode: Decode,
     /// Pages of the source.
     pub pages: u32,
     /// The page that is taken, counted from one.
@@ -61,7 +65,7 @@ pub(super) fn run(
     setting: &Setting<'_>,
     vary: &mut Vary,
     met: &mut Vec<Settled>,
-) -> Result<Picture, Refusal> {
+) -> Result<Picture, Stop> {
     let (size, has_alpha) = (setting.source, setting.source_has_alpha);
     let picture = Picture { size, has_alpha, steps: Vec::new(), way: setting.is_upright.then_some(Way::ORIGINAL) };
     let mut course = Course { components, setting, picture, variables: Variables::default(), met };
@@ -81,26 +85,24 @@ struct Course<'a> {
 }
 
 impl Course<'_> {
-    fn nodes(&mut self, nodes: &[Node], vary: &mut Vary) -> Result<(), Refusal> {
+    fn nodes(&mut self, nodes: &[Node], vary: &mut Vary) -> Result<(), Stop> {
         nodes.iter().try_for_each(|node| self.node(node, vary))
     }
 
-    fn node(&mut self, node: &Node, vary: &mut Vary) -> Result<(), Refusal> {
-        let place = |index: usize| Place { component: index + 1, item: None };
+    fn node(&mut self, node: &Node, vary: &mut Vary) -> Result<(), Stop> {
         match node {
-            Node::Step(index) => self.step(*index, vary).map_err(|refusal| refusal.at(place(*index), None)),
+            Node::Step(index) => self.step(*index, vary).map_err(|stop| stop.at(index + 1)),
             Node::If { asks, then, otherwise } => {
                 let Some(Branch::If(condition)) = &self.components[*asks].branch else { return Ok(()) };
-                let holds = condition.holds(&self.scope()).map_err(|refusal| refusal.at(place(*asks), None))?;
+                let holds = condition.holds(&self.scope()).map_err(|refusal| Stop::from(refusal).at(asks + 1))?;
                 if holds {
                     // What stands beside a condition is under it.
-                    self.assign(*asks).map_err(|refusal| refusal.at(place(*asks), None))?;
+                    self.assign(*asks).map_err(|refusal| Stop::from(refusal).at(asks + 1))?;
                 }
                 self.nodes(if holds { then } else { otherwise }, vary)
             }
             Node::Layer { opens, .. } => {
-                let refused = self.components[*opens].check_built();
-                refused.map_err(|refusal| refusal.at(place(*opens), None))
+                Ok(self.components[*opens].check_built().map_err(|refusal| Stop::from(refusal).at(opens + 1))?)
             }
         }
     }
@@ -114,7 +116,7 @@ impl Course<'_> {
         Ok(())
     }
 
-    fn step(&mut self, index: usize, vary: &mut Vary) -> Result<(), Refusal> {
+    fn step(&mut self, index: usize, vary: &mut Vary) -> Result<(), Stop> {
         if !matches!(self.components[index].branch, Some(Branch::If(_))) {
             self.assign(index)?;
         }
@@ -247,22 +249,21 @@ enum Anchor {
 impl Stage<'_> {
     /// The order is fixed, whatever the order in the text: lying along what is asked for, size, effect, opacity, flattening, corners, frame,
     /// turns.
-    fn run(&mut self, vary: &mut Vary) -> Result<(), Refusal> {
+    fn run(&mut self, vary: &mut Vary) -> Result<(), Stop> {
         self.lie_along(vary)?;
         self.crop(vary)?;
-        if let Some(effect) = &self.component.effect {
-            self.picture.steps.extend(effect.step(self.component.colour)?);
-        }
+        self.effect()?;
         if let Some(percent) = self.component.opacity.filter(|percent| *percent < 100) {
             self.picture.steps.push(Step::Opacity { percent });
             self.picture.has_alpha = true;
         }
         self.flatten()?;
-        if let Some(radius) = self.component.radius {
-            self.round_corners(radius)?;
+        let radius = self.component.radius.map(|radius| self.rounding(radius)).filter(|radius| *radius != Some([0; 4]));
+        if let Some(radii) = radius {
+            self.round(radii);
         }
         if let Some(border) = self.component.border {
-            self.frame(border)?;
+            self.frame(border, radius)?;
         }
         for turn in &self.component.turns {
             self.turn(*turn)?;
@@ -291,6 +292,9 @@ impl Stage<'_> {
     }
 
     fn crop(&mut self, vary: &mut Vary) -> Result<(), Refusal> {
+        if !self.sizes_are_of_crop() {
+            return Ok(());
+        }
         let component = self.component;
         let scope = self.scope();
         let Some(request) = self.request(&scope, vary)? else { return Ok(()) };
@@ -304,25 +308,37 @@ impl Stage<'_> {
         let source = self.picture.size;
         let Some(target) = target else {
             // Without a size, what is marked is cut out as it is.
-            if let (CropMode::Crop | CropMode::Thumb, Some(Anchor::Region(region))) = (mode, gravity) {
+            if let (CropMode::Crop | CropMode::Thumb | CropMode::Auto, Some(Anchor::Region(region))) = (mode, gravity) {
                 self.picture.extract(geometry::window_around(source, region, None, zoom)?);
             }
             return Ok(());
         };
         let layout = geometry::layout(mode, source, target)?;
-        self.grow_check(layout.scaled)?;
         self.grow_check(layout.output)?;
+        // Of what would be too large and is then cut, only the window is scaled.
+        let cuts_first = layout.scaled != layout.output && self.grow_check(layout.scaled).is_err();
         let x = self.offset("x", component.x.as_ref(), Axis::Horizontal, &scope)?;
         let y = self.offset("y", component.y.as_ref(), Axis::Vertical, &scope)?;
         let (dx, dy) = (x.unwrap_or(0.0), y.unwrap_or(0.0));
-        if let (CropMode::Thumb, Some(Anchor::Region(region))) = (mode, gravity) {
+        if let (CropMode::FillPad | CropMode::AutoPad, Some(Anchor::Region(region))) = (mode, gravity)
+            && let Some(padded) = geometry::padded_around(source, region, target)?
+        {
+            self.picture.extract(padded.window);
+            self.picture.resize(padded.scaled);
+            let place = geometry::position(layout.output, padded.scaled, Compass::Center, 0.0, 0.0);
+            self.picture.embed(layout.output, place, self.new_area());
+            return Ok(());
+        }
+        if let (CropMode::Thumb | CropMode::Auto | CropMode::AutoPad, Some(Anchor::Region(region))) = (mode, gravity) {
             let ratio = target.width / target.height;
             self.picture.extract(geometry::window_around(source, region, Some(ratio), zoom)?);
             self.picture.resize(layout.output);
             return Ok(());
         }
 
-        self.picture.resize(layout.scaled);
+        if !cuts_first {
+            self.picture.resize(layout.scaled);
+        }
         if mode.pads() {
             let compass = match gravity {
                 Some(Anchor::Compass(compass)) => compass,
@@ -335,6 +351,12 @@ impl Stage<'_> {
         let horizontal = f64::from(layout.scaled.width) / f64::from(source.width);
         let vertical = f64::from(layout.scaled.height) / f64::from(source.height);
         let placement = match gravity {
+            Some(Anchor::Auto) if cuts_first => {
+                let window = geometry::Window { x: 0, y: 0, size: layout.output };
+                self.picture.attention(window.before_scaling(source, layout.scaled)?.size);
+                self.picture.resize(layout.output);
+                return Ok(());
+            }
             Some(Anchor::Auto) => {
                 self.picture.attention(layout.output);
                 return Ok(());
@@ -355,12 +377,25 @@ impl Stage<'_> {
         // Only a plain crop may ask for more than there is: its corner decides how much of the request lies inside.
         let requested = if mode == CropMode::Crop { target.rounded()? } else { layout.output };
         let window = geometry::window(layout.scaled, requested, placement)?;
-        self.picture.extract(window);
+        if cuts_first {
+            self.picture.extract(window.before_scaling(source, layout.scaled)?);
+            self.picture.resize(layout.output);
+        } else {
+            self.picture.extract(window);
+        }
         Ok(())
     }
 
     /// What places the window. Frames of an animation must not jump, so there only what people have marked does.
     fn gravity(&self, mode: CropMode) -> Result<Option<Anchor>, Refusal> {
+        if matches!(mode, CropMode::FillPad | CropMode::AutoPad) {
+            if !matches!(self.component.gravity, Some(Gravity::Auto(_))) {
+                return Err(Refusal::conflict("c_fill_pad and c_auto_pad need g_auto"));
+            }
+            if self.setting.frames > 1 {
+                return Err(Refusal::conflict("c_fill_pad and c_auto_pad do not take animated images"));
+            }
+        }
         let anchor = match &self.component.gravity {
             None => return Ok(None),
             Some(Gravity::Compass(compass)) => Anchor::Compass(*compass),
@@ -370,7 +405,7 @@ impl Stage<'_> {
                     "Automatic cropping supports only auto, auto_pad, crop, fill, fill_pad, lfill, thumb",
                 ));
             }
-            Some(Gravity::Auto(_)) => Anchor::Auto,
+            Some(Gravity::Auto(auto)) => self.automatic(auto),
             Some(Gravity::Faces { .. }) if self.setting.frames > 1 => Anchor::Compass(Compass::Center),
             Some(Gravity::Faces { all, or }) => self.faces(*all, *or)?,
             Some(Gravity::Custom { or }) => match (region::largest(&self.marked(self.setting.facts.custom)?), or) {
@@ -395,6 +430,21 @@ impl Stage<'_> {
             _ if anchor == Anchor::Auto && self.setting.frames > 1 => Ok(Some(Anchor::Compass(Compass::Center))),
             _ => Ok(Some(anchor)),
         }
+    }
+
+    /// What is interesting: the area that is said, what people have marked, faces that they have, or else what catches the eye.
+    fn automatic(&self, auto: &AutoGravity) -> Anchor {
+        let Some(way) = self.picture.way else { return Anchor::Auto };
+        let seen = |rectangles: &[Rectangle]| -> Vec<Region> {
+            rectangles.iter().filter_map(|one| way.of(*one, self.picture.size)).collect()
+        };
+        let said = auto.area().and_then(|area| way.of(area, self.picture.size));
+        let custom = || if auto.regards_marks() { region::largest(&seen(self.setting.facts.custom)) } else { None };
+        let faces = || match self.setting.frames {
+            1 => region::around(&seen(self.setting.facts.faces)),
+            _ => None,
+        };
+        said.or_else(custom).or_else(faces).map_or(Anchor::Auto, Anchor::Region)
     }
 
     /// The faces that people have marked, or what stands in for them.
@@ -458,45 +508,106 @@ impl Stage<'_> {
     /// Flattens transparency onto `b_`, which fills new and transparent area alike.
     fn flatten(&mut self) -> Result<(), Refusal> {
         let Some(background) = self.background() else { return Ok(()) };
-        let pads = self.component.crop.is_some_and(CropMode::pads);
         // A half-transparent colour behind padding stays what it is: only the new area has it.
-        let is_half = !background.is_opaque();
-        if !self.picture.has_alpha || background.is_transparent() || (pads && is_half) {
-            return Ok(());
+        let pads = self.component.crop.is_some_and(CropMode::pads);
+        if !pads || background.is_opaque() {
+            self.put_behind(background);
         }
-        if !background.is_opaque() {
-            return Err(Refusal::not_built(format_args!("b_{background} behind a transparent picture")));
-        }
-        self.picture.steps.push(Step::Flatten { background });
-        self.picture.has_alpha = false;
         Ok(())
     }
 
-    fn round_corners(&mut self, radius: Radius) -> Result<(), Refusal> {
-        let Size { width, height } = self.picture.size;
-        let step = match radius {
-            Radius::Max => Step::RoundEllipse,
-            Radius::Corners(radii) => {
-                let largest = width.min(height) / 2;
-                // The cast saturates; a radius is never longer than half of the shorter side.
-                let pixels = |radius: Decimal| ((self.setting.dpr.times(radius.value()) + 0.5) as u32).min(largest);
-                let radii = radii.map(pixels);
-                if radii == [0; 4] {
-                    return Ok(());
-                }
-                Step::RoundCorners { radii }
+    /// Carries the effect out.
+    fn effect(&mut self) -> Result<(), Stop> {
+        let Some(effect) = &self.component.effect else { return Ok(()) };
+        let places = match effect {
+            effect if effect.takes_faces() => {
+                Some(self.marked(self.setting.facts.faces)?.into_iter().map(whole).collect())
             }
+            effect if effect.takes_area() && !self.sizes_are_of_crop() => self.area()?.map(|area| vec![area]),
+            _ => None,
         };
-        if self.component.border.is_some() {
-            return Err(Refusal::not_built("bo_ together with r_"));
+        match effect.make(self.picture.size, self.component.colour, places)? {
+            None => {}
+            Some(Made::Step(step)) => self.picture.steps.push(step),
+            Some(Made::Transparent(step)) => {
+                self.picture.steps.push(step);
+                self.picture.has_alpha = true;
+            }
+            Some(Made::Trim(trim)) => self.trim(trim)?,
         }
-        self.picture.steps.push(step);
-        self.picture.has_alpha = true;
         Ok(())
     }
 
-    /// Draws a frame around the picture.
-    fn frame(&mut self, border: Border) -> Result<(), Refusal> {
+    /// Cuts off the edges, once it is known where they are. A picture that is all edge stays.
+    fn trim(&mut self, trim: Trim) -> Result<(), Stop> {
+        let decode = self.setting.decode.clone();
+        let measure = Measure { decode, steps: self.picture.steps.clone(), trim };
+        let known = self.setting.facts.measured.iter().find(|(known, _)| *known == measure);
+        match known {
+            None => Err(Stop::Measure(Box::new(measure))),
+            Some((_, None)) => Ok(()),
+            Some((_, Some(Rectangle { x, y, width, height }))) => {
+                let size = Size { width: *width, height: *height }.min(self.picture.size);
+                self.picture.extract(geometry::Window { x: *x, y: *y, size });
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether sizes and offsets say how the picture is resized, and not where an effect acts.
+    fn sizes_are_of_crop(&self) -> bool {
+        self.component.crop.is_some() || !self.component.effect.as_ref().is_some_and(Effect::takes_area)
+    }
+
+    /// The area that the component says: from its offsets to as far as its sides reach, no further than the picture. Nothing where it says
+    /// none.
+    fn area(&self) -> Result<Option<Rectangle>, Refusal> {
+        let Component { x, y, width, height, .. } = self.component;
+        if x.is_none() && y.is_none() && width.is_none() && height.is_none() {
+            return Ok(None);
+        }
+        let scope = self.scope();
+        let Size { width: right, height: bottom } = self.picture.size;
+        let from = |parameter, length: &Option<Length>, axis| {
+            Ok::<f64, Refusal>(self.offset(parameter, length.as_ref(), axis, &scope)?.unwrap_or(0.0))
+        };
+        let (left, top) = (from("x", x, Axis::Horizontal)?, from("y", y, Axis::Vertical)?);
+        let across = match width {
+            Some(Width::Length(length)) => side("width", length, Axis::Horizontal, &scope)?,
+            Some(_) => return Err(Refusal::conflict("w_auto says no area of an effect")),
+            None => f64::from(right),
+        };
+        let down = match height {
+            Some(length) => side("height", length, Axis::Vertical, &scope)?,
+            None => f64::from(bottom),
+        };
+        let region = geometry::within(self.picture.size, Region { x: left, y: top, width: across, height: down });
+        let said =
+            || format_args!("{across:.0}x{down:.0} at {left:.0},{top:.0} lies outside of {right}x{bottom}").to_string();
+        region.map(|region| Some(whole(region))).ok_or_else(|| Refusal::invalid("region", said()))
+    }
+
+    /// The radii of `r_` in pixels, none longer than half of the shorter side; nothing for an ellipse.
+    fn rounding(&self, radius: Radius) -> Option<[u32; 4]> {
+        let Size { width, height } = self.picture.size;
+        let largest = width.min(height) / 2;
+        match radius {
+            Radius::Max => None,
+            // The cast saturates; a radius is never longer than half of the shorter side.
+            Radius::Corners(radii) => {
+                Some(radii.map(|radius| ((self.setting.dpr.times(radius.value()) + 0.5) as u32).min(largest)))
+            }
+        }
+    }
+
+    /// Cuts the corners off: by their radii, or to an ellipse.
+    fn round(&mut self, radii: Option<[u32; 4]>) {
+        self.picture.steps.push(radii.map_or(Step::RoundEllipse, |radii| Step::RoundCorners { radii }));
+        self.picture.has_alpha = true;
+    }
+
+    /// Draws a frame around the picture, along its edge where that is rounded.
+    fn frame(&mut self, border: Border, rounded: Option<Option<[u32; 4]>>) -> Result<(), Refusal> {
         let exact = self.setting.dpr.times(border.width.value());
         if exact < 0.5 {
             return Ok(());
@@ -507,8 +618,28 @@ impl Stage<'_> {
         let canvas = Size { width: grown(width), height: grown(height) };
         self.grow_check(canvas)?;
         let colour = if border.colour.is_transparent() { self.default_area() } else { border.colour };
-        self.picture.embed(canvas, (margin, margin), colour);
+        let Some(radii) = rounded else {
+            self.picture.embed(canvas, (margin, margin), colour);
+            return Ok(());
+        };
+        self.picture.embed(canvas, (margin, margin), Colour::TRANSPARENT);
+        self.put_behind(colour);
+        // A corner that is square inside is square outside.
+        let outwards = |radius: u32| if radius == 0 { 0 } else { radius.saturating_add(margin) };
+        self.round(radii.map(|radii| radii.map(outwards)));
         Ok(())
+    }
+
+    /// Puts a colour behind what shines through.
+    fn put_behind(&mut self, background: Colour) {
+        if !self.picture.has_alpha || background.is_transparent() {
+            return;
+        }
+        self.picture.has_alpha = !background.is_opaque();
+        self.picture.steps.push(match background.is_opaque() {
+            true => Step::Flatten { background },
+            false => Step::Behind { background },
+        });
     }
 
     fn turn(&mut self, turn: Turn) -> Result<(), Refusal> {
@@ -573,6 +704,16 @@ impl Stage<'_> {
     fn scope(&self) -> Scope<'_> {
         scope(self.setting, self.picture, self.variables)
     }
+}
+
+/// The whole pixels of a region that lies inside of its picture.
+fn whole(region: Region) -> Rectangle {
+    let edge = |from: f64, length: f64| {
+        let first = from.round();
+        (first as u32, ((from + length).round() - first).max(1.0) as u32)
+    };
+    let ((x, width), (y, height)) = (edge(region.x, region.width), edge(region.y, region.height));
+    Rectangle { x, y, width, height }
 }
 
 /// A side in exact pixels; an expression may turn out not to be one.

@@ -1,0 +1,69 @@
+//! What plans have to know of the pixels: found by a worker, and remembered.
+
+use std::{fs::File, sync::Arc};
+
+use moka::future::Cache;
+use plane_kit::{
+    error::{ApiError, chain},
+    ids::VersionId,
+};
+use transform::{facts::Rectangle, plan::Measure};
+
+use super::{
+    Failure,
+    make::{MakeError, original},
+    prepare::Wish,
+};
+use crate::{Plane, assets::record::AssetRecord, render::SourceFile};
+
+/// How many answers are remembered.
+const REMEMBERED: u64 = 50_000;
+
+/// Where the bytes of a version are.
+#[derive(Clone, Copy)]
+pub(crate) enum FileOf<'a> {
+    /// In the store, under its row.
+    Stored(&'a AssetRecord),
+    /// In a file, because it has no row yet.
+    Staged(&'a File),
+}
+
+/// What the pixels of versions have answered. A version never changes, so nothing here grows old.
+pub struct Measures(Cache<(VersionId, String), Option<Rectangle>>);
+
+impl Default for Measures {
+    fn default() -> Self {
+        Self(Cache::new(REMEMBERED))
+    }
+}
+
+impl Measures {
+    /// What lies within the edges of what a version becomes; nothing where it is all edge.
+    pub(crate) async fn of(
+        &self,
+        plane: &Plane,
+        wish: &Wish<'_>,
+        measure: &Measure,
+    ) -> Result<Option<Rectangle>, ApiError> {
+        let key = (wish.version, serde_json::to_string(measure).map_err(|error| ApiError::internal(&error))?);
+        let found = self.0.try_get_with(key, look(plane, wish, measure)).await;
+        found.map_err(|error: Arc<MakeError>| Failure::from(error.as_ref()).into_error())
+    }
+}
+
+async fn look(plane: &Plane, wish: &Wish<'_>, measure: &Measure) -> Result<Option<Rectangle>, MakeError> {
+    plane.metrics.measures_started.inc();
+    let (source, _room) = match wish.file {
+        FileOf::Stored(asset) => {
+            let (source, room) = original(plane, asset).await?;
+            (source, Some(room))
+        }
+        FileOf::Staged(file) => {
+            let source = SourceFile::from_file(file).map_err(|error| MakeError::Unavailable(chain(&error)))?;
+            (source, None)
+        }
+    };
+    let pixels = u64::from(wish.source.width) * u64::from(wish.source.height);
+    let tag = wish.tenant.id().0.as_u128().into();
+    Ok(plane.render.measure(tag, pixels, measure.clone(), source).await?)
+}
