@@ -10,7 +10,7 @@ use std::{
 use data_plane::render::{RenderConfig, RenderError, RenderPool, RenderStats, SourceFile, TenantTag, WorkerCommand};
 use image::{ImageFormat, Rgb, RgbImage};
 use transform::{
-    plan::{Chroma, Decode, Encode, Plan, Step},
+    plan::{Decode, Encode, Plan, Step},
     protocol::RefusedKind,
     source::Format,
 };
@@ -52,7 +52,7 @@ fn resize(width: u32, height: u32, format: Format) -> Plan {
     Plan {
         decode: Decode { format: Format::Png, page: 0, pages: 1, auto_orient: true },
         steps: vec![Step::Resize { width, height }],
-        encode: Encode { format, quality: 80, chroma: Chroma::Auto, palette: false, strip_profile: false },
+        encode: Encode::plain(format, 80),
         width,
         height,
     }

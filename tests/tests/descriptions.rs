@@ -18,6 +18,14 @@ fn the_committed_descriptions_are_what_the_handlers_say() {
 }
 
 #[test]
+fn the_committed_table_of_transformations_is_that_of_the_program() {
+    let coverage = transform::coverage::coverage();
+    let json = serde_json::to_string_pretty(&coverage).expect("the table is JSON") + "\n";
+    workspace::assert_committed("openapi/transformations.json", &json);
+    workspace::assert_committed("openapi/transformations.md", &transform::coverage::page(&coverage));
+}
+
+#[test]
 fn every_operation_is_described_completely() {
     for (name, document) in sdk_gen::documents() {
         let document = serde_json::to_value(document).expect("a description is JSON");

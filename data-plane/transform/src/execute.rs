@@ -125,8 +125,7 @@ pub fn measure(bytes: &[u8], measure: &Measure, max_pixels: u64) -> Result<Optio
 
 /// A plan whose result is not written.
 fn only_pixels(decode: Decode, steps: Vec<Step>, (width, height): (u32, u32)) -> Plan {
-    let encode =
-        Encode { format: Format::Png, quality: 100, chroma: Chroma::Auto, palette: false, strip_profile: true };
+    let encode = Encode { strip_profile: true, ..Encode::plain(Format::Png, 100) };
     Plan { decode, steps, encode, width, height }
 }
 
@@ -667,11 +666,16 @@ impl<'a> Canvas<'a> {
         let (width, height) = self.size();
         let frames = self.frames.len() as u32;
         let keep_profile = self.keep_profile;
-        let only_profile = |name: &str| keep_profile && name == "icc-profile-data";
+        let kept = |name: &str| match name {
+            "icc-profile-data" => keep_profile,
+            // The picture stands upright, and its miniature of before is another picture.
+            name if name.ends_with("-Orientation") || name.starts_with("exif-ifd1") => false,
+            name => encode.keep_metadata && vips::is_metadata(name),
+        };
         let image = if let [frame] = self.frames.as_slice() {
-            frame.with_fields(only_profile)?
+            frame.with_fields(kept)?
         } else {
-            Image::stack(&self.frames)?.with_fields(only_profile)?.with_animation(
+            Image::stack(&self.frames)?.with_fields(kept)?.with_animation(
                 height,
                 self.delays.as_deref(),
                 self.repetitions,
@@ -680,10 +684,11 @@ impl<'a> Canvas<'a> {
         let save = Save {
             encoder: choose_encoder(encode, frames),
             quality: encode.quality.clamp(1, 100),
-            strip: !keep_profile,
+            progressive: encode.progressive,
+            strip: !keep_profile && !encode.keep_metadata,
         };
         let mut bytes = image.save(&save).map_err(undecodable)?;
-        if encode.format == Format::Webp {
+        if encode.format == Format::Webp && !encode.keep_metadata {
             let length = webp::remove_metadata(&mut bytes);
             bytes.truncate(length);
         }

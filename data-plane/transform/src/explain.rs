@@ -91,7 +91,12 @@ pub fn told(plan: &Plan) -> String {
     let mut words = vec![decoded(&plan.decode)];
     words.extend(plan.steps.iter().map(step));
     let palette = if plan.encode.palette { " with a palette" } else { "" };
-    words.push(format!("encode {} at quality {}{palette}", plan.encode.format.name(), plan.encode.quality));
+    let progressive = if plan.encode.progressive { ", coarse first" } else { "" };
+    words.push(format!(
+        "encode {} at quality {}{palette}{progressive}",
+        plan.encode.format.name(),
+        plan.encode.quality
+    ));
     words.join(", ")
 }
 

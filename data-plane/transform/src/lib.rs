@@ -7,6 +7,7 @@
 pub mod analysis;
 pub mod autos;
 pub mod colour;
+pub mod coverage;
 pub mod effects;
 mod escape;
 pub mod explain;

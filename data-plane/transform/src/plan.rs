@@ -236,6 +236,33 @@ pub struct Encode {
     pub palette: bool,
     /// Whether the colour profile is converted to sRGB and dropped.
     pub strip_profile: bool,
+    /// Whether the picture comes coarse first and fine later; of JPEG and PNG.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub progressive: bool,
+    /// Whether what the file says of itself is kept, but for its orientation.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub keep_metadata: bool,
+}
+
+/// What was added later stands in the text of a plan only where it changes something, so that renditions keep their keys.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl Encode {
+    /// A format at a quality, with nothing else said.
+    pub fn plain(format: Format, quality: u8) -> Self {
+        Self {
+            format,
+            quality,
+            chroma: Chroma::Auto,
+            palette: false,
+            strip_profile: false,
+            progressive: false,
+            keep_metadata: false,
+        }
+    }
 }
 
 /// Chroma subsampling of JPEG, WebP and AVIF.

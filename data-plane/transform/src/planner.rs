@@ -330,7 +330,8 @@ fn encode(
     vary: &mut Vary,
 ) -> Result<Encode, Refusal> {
     let class = ContentClass::of(source);
-    let (quality, chroma) = match last(met, |component| component.quality) {
+    let asked_for = last(met, |component| component.quality);
+    let (quality, chroma) = match asked_for {
         Some(Quality::Auto { level, sensitive, chroma }) => {
             vary.save_data |= level > QualityLevel::Eco;
             let level = autos::quality_level(level, sensitive, hints.save_data);
@@ -353,11 +354,20 @@ fn encode(
     };
     let is_srgb =
         met.iter().any(|component| component.colour_space.as_ref().is_some_and(grammar::ColourSpace::is_srgb));
+    let keep_metadata = has_flag(met, Flag::KeepIptc);
+    if keep_metadata && matches!(asked_for, Some(Quality::Auto { .. })) {
+        return Err(Refusal::conflict("fl_keep_iptc cannot be used with q_auto"));
+    }
+    let is_true_colour = has_flag(met, Flag::Png24) || has_flag(met, Flag::Png32);
+    let has_palette = has_flag(met, Flag::Png8) || (quality < 100 && !is_true_colour);
+    let progressive = met.iter().rev().find_map(|component| component.flags.get(&Flag::Progressive));
     Ok(Encode {
-        format,
-        quality,
+        palette: format == Format::Gif || (format == Format::Png && has_palette),
         chroma,
-        palette: format == Format::Gif || (format == Format::Png && quality < 100),
         strip_profile: has_flag(met, Flag::StripProfile) || is_srgb,
+        progressive: matches!(format, Format::Jpg | Format::Png)
+            && progressive.is_some_and(|how| how.as_deref() != Some("none")),
+        keep_metadata,
+        ..Encode::plain(format, quality)
     })
 }

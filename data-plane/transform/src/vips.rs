@@ -5,7 +5,7 @@
 //! because its option structures name properties which the library we link to does not have.
 
 use std::{
-    ffi::{CStr, c_char, c_double, c_int, c_void},
+    ffi::{CStr, CString, c_char, c_double, c_int, c_void},
     marker::PhantomData,
     ops::{Deref, DerefMut},
     ptr::{self, NonNull},
@@ -317,7 +317,7 @@ impl<'a> Image<'a> {
         Image::own(raw)
     }
 
-    /// The same picture with other samples: as many as it has, of eight bits. Of what is said of it, the profile is kept.
+    /// The same picture with other samples: as many as it has, of eight bits. What its file said of it is kept.
     ///
     /// # Errors
     /// When the number of samples is not that of the picture.
@@ -335,18 +335,36 @@ impl<'a> Image<'a> {
         };
         let image = Image::own(raw)?;
         let image = make!(vips_copy(image), "interpretation" = self.interpretation())?;
-        if let Some(profile) = self.profile() {
-            // SAFETY: the copy is not shared with anybody yet, and the bytes are copied by the call.
+        for name in self.fields().into_iter().filter(|name| name.to_str().is_ok_and(is_metadata)) {
+            // SAFETY: a value of noughts is one that holds nothing, as the call wants it; it is given back once it was copied into the image,
+            // which is not shared with anybody yet.
             unsafe {
-                ffi::vips_image_set_blob_copy(
-                    image.raw(),
-                    c"icc-profile-data".as_ptr(),
-                    profile.as_ptr().cast(),
-                    profile.len() as ffi::size_t,
-                );
+                let mut value: ffi::GValue = std::mem::zeroed();
+                if ffi::vips_image_get(self.raw(), name.as_ptr(), &mut value) == 0 {
+                    ffi::vips_image_set(image.raw(), name.as_ptr(), &mut value);
+                    ffi::g_value_unset(&mut value);
+                } else {
+                    Fault::take();
+                }
             }
         }
         Ok(image)
+    }
+
+    /// The names of everything that is said of the picture, what is built in included.
+    fn fields(&self) -> Vec<CString> {
+        let mut names = Vec::new();
+        // SAFETY: the list is a null-ended array of C strings that is ours to free; the names are copied before.
+        unsafe {
+            let fields = ffi::vips_image_get_fields(self.raw());
+            let mut at = fields;
+            while !at.is_null() && !(*at).is_null() {
+                names.push(CStr::from_ptr(*at).to_owned());
+                at = at.add(1);
+            }
+            ffi::g_strfreev(fields);
+        }
+        names
     }
 
     /// Width in pixels.
@@ -493,20 +511,12 @@ impl<'a> Image<'a> {
     /// When the picture cannot be copied.
     pub fn with_fields(&self, keep: impl Fn(&str) -> bool) -> Result<Self> {
         let copy = make!(vips_copy(self))?;
-        // SAFETY: the list is a null-ended array of C strings that is ours to free; the names are copied before. The copy is
-        // not shared with anybody yet, so its metadata may be changed.
-        unsafe {
-            let fields = ffi::vips_image_get_fields(copy.raw());
-            let mut at = fields;
-            while !at.is_null() && !(*at).is_null() {
-                let name = CStr::from_ptr(*at);
-                if name.to_str().map_or(true, |name| !keep(name)) {
-                    // Built-in fields such as the width are in the list too; asking to remove them changes nothing.
-                    ffi::vips_image_remove(copy.raw(), name.as_ptr());
-                }
-                at = at.add(1);
+        for name in copy.fields() {
+            if name.to_str().map_or(true, |name| !keep(name)) {
+                // Built-in fields such as the width are in the list too; asking to remove them changes nothing.
+                // SAFETY: the copy is not shared with anybody yet, so its metadata may be changed.
+                unsafe { ffi::vips_image_remove(copy.raw(), name.as_ptr()) };
             }
-            ffi::g_strfreev(fields);
         }
         Ok(copy)
     }
@@ -826,6 +836,7 @@ impl<'a> Image<'a> {
         let image = self.raw();
         let (mut data, mut length) = (ptr::null_mut(), 0);
         let strip = c_int::from(save.strip);
+        let interlace = c_int::from(save.progressive);
         let quality = c_int::from(save.quality);
         match save.encoder {
             Encoder::Jpeg { subsample, optimise } => call!(
@@ -833,12 +844,14 @@ impl<'a> Image<'a> {
                 "Q" = quality,
                 "subsample-mode" = subsample.raw(),
                 "optimize-coding" = c_int::from(optimise),
+                "interlace" = interlace,
                 "strip" = strip
             ),
             Encoder::Png { palette: false } => call!(
                 vips_pngsave_buffer(image, &mut data, &mut length),
                 "compression" = PNG_COMPRESSION,
                 "filter" = PNG_FILTER,
+                "interlace" = interlace,
                 "strip" = strip
             ),
             Encoder::Png { palette: true } => call!(
@@ -847,6 +860,7 @@ impl<'a> Image<'a> {
                 "palette" = 1,
                 "Q" = quality,
                 "effort" = PALETTE_EFFORT,
+                "interlace" = interlace,
                 "strip" = strip
             ),
             Encoder::Webp { effort, sharp_chroma } => call!(
@@ -879,6 +893,11 @@ impl<'a> Image<'a> {
         let data = NonNull::new(data.cast::<u8>()).ok_or_else(Fault::take)?;
         Ok(Encoded { data, length: length as usize })
     }
+}
+
+/// Whether a field is something that the file says of itself, and not how it is built.
+pub fn is_metadata(name: &str) -> bool {
+    name.starts_with("exif-") || matches!(name, "iptc-data" | "xmp-data" | "icc-profile-data")
 }
 
 /// Where the bell of a blur is cut off, as a fraction of its peak. libvips' own 0.2 blurs visibly less than was asked for.
@@ -962,6 +981,8 @@ pub struct Save {
     pub encoder: Encoder,
     /// Quality on the encoder's own scale, 1 to 100.
     pub quality: u8,
+    /// Whether JPEG and PNG come coarse first and fine later.
+    pub progressive: bool,
     /// Whether no metadata at all is written, the colour profile included.
     pub strip: bool,
 }

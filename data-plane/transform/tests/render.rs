@@ -9,8 +9,9 @@ use image::{
     imageops::{self, FilterType},
 };
 use transform::{
+    effects::Tone,
     execute::{self, Rendered},
-    plan::{Chroma, Colour, Decode, Encode, Mix, Plan, Step},
+    plan::{Colour, Decode, Encode, Mix, Plan, Step},
     protocol::{Refused, RefusedKind},
     source::{Format, SourceMeta},
 };
@@ -88,7 +89,7 @@ fn plan(from: Format, to: Format, steps: Vec<Step>) -> Plan {
     Plan {
         decode: Decode { format: from, page: 0, pages: 1, auto_orient: true },
         steps,
-        encode: Encode { format: to, quality: 90, chroma: Chroma::Auto, palette: false, strip_profile: false },
+        encode: Encode::plain(to, 90),
         width: 1,
         height: 1,
     }
@@ -660,4 +661,40 @@ fn plain_srgb_is_neither_converted_nor_carried_along() {
     let rendered = render(&srgb, &plan(Format::Png, Format::Png, vec![Step::Resize { width: 16, height: 16 }]));
     assert_eq!(decoded(&rendered)[(8, 8)], Rgb([200, 60, 60]));
     assert!(!rendered.bytes.windows(4).any(|window| window == b"iCCP"));
+}
+
+#[test]
+fn what_a_file_says_of_itself_is_kept_where_it_is_asked_for() {
+    let source = with_orientation(&jpeg(quarters(64, 48), 90), 6);
+    let has_exif = |bytes: &[u8]| bytes.windows(6).any(|window| window == b"Exif\0\0");
+    let tone = Step::Tone { tone: Tone::Gamma { percent: 20 } };
+    for steps in [vec![Step::Resize { width: 24, height: 32 }], vec![tone]] {
+        for (format, keeps) in [(Format::Jpg, true), (Format::Jpg, false), (Format::Webp, true), (Format::Webp, false)]
+        {
+            let mut plan = plan(Format::Jpg, format, steps.clone());
+            plan.encode.keep_metadata = keeps;
+            let rendered = execute::render(&source, &plan, NO_LIMIT).unwrap();
+            assert_eq!(
+                has_exif(&rendered.bytes) || rendered.bytes.windows(4).any(|w| w == b"EXIF"),
+                keeps,
+                "{format:?}"
+            );
+            // It stands upright, and must not be turned once more.
+            let meta = execute::probe(&rendered.bytes, NO_LIMIT).unwrap();
+            assert_eq!((meta.orientation, meta.width < meta.height), (1, true), "{format:?}");
+        }
+    }
+}
+
+#[test]
+fn pictures_come_coarse_first_where_it_is_asked_for() {
+    let source = jpeg(waves(200, 150), 90);
+    for format in [Format::Jpg, Format::Png] {
+        for progressive in [false, true] {
+            let mut plan = plan(Format::Jpg, format, Vec::new());
+            plan.encode.progressive = progressive;
+            let rendered = execute::render(&source, &plan, NO_LIMIT).unwrap();
+            assert_eq!(execute::probe(&rendered.bytes, NO_LIMIT).unwrap().progressive, progressive, "{format:?}");
+        }
+    }
 }

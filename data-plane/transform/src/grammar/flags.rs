@@ -146,7 +146,13 @@ impl Flag {
                 | Self::AnimatedWebp
                 | Self::IgnoreAspectRatio
                 | Self::ImmutableCache
+                | Self::KeepIptc
+                | Self::Png8
+                | Self::Png24
+                | Self::Png32
                 | Self::PreserveTransparency
+                | Self::Progressive
+                | Self::Rasterize
                 | Self::StripProfile
         )
     }
