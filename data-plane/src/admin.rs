@@ -2,6 +2,7 @@
 
 pub mod datasources;
 pub mod deletion;
+pub mod explain;
 pub mod folders;
 pub mod jobs;
 pub mod listings;

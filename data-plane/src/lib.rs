@@ -406,8 +406,8 @@ impl Background {
 /// The operations of the data plane. Delivery takes every path that nothing else takes.
 pub fn routes() -> Routes {
     use admin::{
-        datasources, deletion, folders, jobs, listings, mappings, metadata_fields, metadata_rules, notifications,
-        openness, presets, relations, resources, service, streaming_profiles, transformations, triggers,
+        datasources, deletion, explain, folders, jobs, listings, mappings, metadata_fields, metadata_rules,
+        notifications, openness, presets, relations, resources, service, streaming_profiles, transformations, triggers,
     };
     let mut routes = Routes::new();
     {
@@ -513,8 +513,9 @@ pub fn routes() -> Routes {
             list_streaming_profiles, create_streaming_profile, read_streaming_profile, update_streaming_profile,
             delete_streaming_profile);
         let by_parameter = format!("{cloud}/transformations");
+        use explain::{__path_explain_url, explain_url};
         plane_kit::routes!(routes;
-            list_transformations, read_transformation, create_transformation, update_transformation,
+            explain_url, list_transformations, read_transformation, create_transformation, update_transformation,
             delete_transformation);
         routes.add_spelling("create_transformation", Method::POST, &by_parameter, create_transformation_by_parameter);
         routes.add_spelling("update_transformation", Method::PUT, &by_parameter, update_transformation_by_parameter);

@@ -165,6 +165,57 @@ async fn edges_are_found_before_they_are_cut_off() {
 }
 
 #[tokio::test]
+async fn a_url_is_explained_and_nothing_is_made() {
+    let (_server, tenant, cat) = with_cat().await;
+    let cloud = tenant.cloud.clone();
+    let explain =
+        async |path: &str| tenant.get(&format!("explain?url=https://media.test/{cloud}/{path}?_a=x")).await.ok();
+    let told = explain("image/upload/w_80,c_scale/e_hue:290/f_webp/cat").await;
+    assert_eq!(told["components"], serde_json::json!(["c_scale,w_80", "e_hue:100", "f_webp"]));
+    assert_eq!((&told["canonical"], &told["format"]), (&"c_scale,w_80/e_hue:100/f_webp".into(), &"webp".into()));
+    assert_eq!((&told["width"], &told["height"], &told["exists"]), (&80.into(), &60.into(), &false.into()));
+    assert_eq!(told["notes"], serde_json::json!(["290 of e_hue was cut to 100"]));
+    assert_eq!(told["admission"]["rule"], "what is derived from type upload is open to everybody");
+    assert_eq!((&told["asset"]["width"], &told["counts"]["derived_assets"]), (&320.into(), &1.into()));
+    assert!(told["plan"].as_str().is_some_and(|plan| plan.contains("resize to 80x60")), "{told}");
+    assert_eq!(tenant.get("resources/image/upload/cat").await.ok()["derived"], serde_json::json!([]));
+
+    let made = tenant.fetch("image/upload/c_scale,w_80/e_hue:100/f_webp/cat").await.delivered();
+    let told = explain("image/upload/w_80,c_scale/e_hue:290/f_webp/cat").await;
+    assert_eq!((&told["exists"], &told["counts"]["derived_assets"]), (&true.into(), &0.into()));
+    assert_eq!(told["counts"]["bandwidth_bytes"], made.len());
+    let told = explain("image/upload/cat.jpg").await;
+    assert_eq!(
+        (&told["plan"], &told["counts"]["bandwidth_bytes"]),
+        (&"deliver the stored file".into(), &cat.len().into())
+    );
+    // What only pixels can tell is asked of them.
+    assert_eq!(explain("image/upload/e_trim:100/cat.png").await["width"], 320);
+
+    for (path, error) in [
+        (
+            "image/upload/c_fil,w_80/cat.jpg",
+            "Invalid crop in transformation: fil (component 1, item 1). Did you mean c_fill?",
+        ),
+        ("image/upload/w_80/l_logo/fl_layer_apply/cat.jpg", "l_logo is not built yet"),
+        ("image/upload/w_80/nobody.jpg", "Resource not found - nobody.jpg"),
+    ] {
+        let told = explain(path).await;
+        assert!(told["error"].as_str().is_some_and(|text| text.starts_with(error)), "{path}: {told}");
+    }
+    // Its owner learns what keeps strangers out.
+    tenant.upload(pictures::small_jpeg(2)).public_id("mine").parameter("type", "authenticated").send().await.ok();
+    let told = explain("image/authenticated/w_80/mine.jpg").await;
+    let admission =
+        serde_json::json!({"is_admitted": false, "rule": "A signature is required for delivery type authenticated"});
+    assert_eq!((&told["admission"], &told["width"]), (&admission, &80.into()));
+
+    assert_eq!(tenant.get("explain").await.status, 400);
+    let other = tenant.get("explain?url=/other/image/upload/cat.jpg").await;
+    assert_eq!((other.status, other.message()), (400, format!("The URL is of cloud_name other, and not of {cloud}")));
+}
+
+#[tokio::test]
 async fn formats_follow_the_extension_the_transformation_and_the_client() {
     let (_server, tenant, cat) = with_cat().await;
     for extension in ["jpg", "png", "webp", "gif", "avif"] {

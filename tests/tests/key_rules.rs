@@ -160,6 +160,7 @@ async fn call(tenant: &Tenant, operation: &str, spelling: usize) -> Option<Answe
         "list_upload_mappings" => vec!["upload_mappings".to_owned(), "upload_mappings?folder=x".to_owned()],
         "list_streaming_profiles" => vec!["streaming_profiles".to_owned()],
         "read_streaming_profile" => vec!["streaming_profiles/x".to_owned(), "streaming_profiles%2Fx".to_owned()],
+        "explain_url" => vec!["explain?url=/demo/image/upload/w_1/x.jpg".to_owned()],
         "list_transformations" => vec!["transformations".to_owned(), "transformations?named=true".to_owned()],
         "read_transformation" => vec!["transformations/w_1%2Fw_2".to_owned(), "transformations/x".to_owned()],
         "list_upload_presets" => vec!["upload_presets".to_owned()],

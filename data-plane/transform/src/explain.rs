@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::facts::Facts;
-use crate::grammar::Transformation;
+use crate::grammar::{Component, Transformation};
 use crate::hints::ClientHints;
 use crate::plan::{Decode, Measure, Plan, Step};
 use crate::planner::{OutputLimits, PlanRequest, Planned, plan};
@@ -37,6 +37,7 @@ pub fn explain(text: &str, source: Option<&SourceMeta>, facts: &Facts<'_>) -> Ex
         Err(refusal) => return Explanation { error: Some(refusal.message().to_owned()), ..Explanation::default() },
     };
     let explanation = Explanation { canonical: Some(parsed.canonical()), ..Explanation::default() };
+    let notes = notes(&parsed).iter().map(|note| format!("; {note}")).collect::<String>();
     let Some(source) = source else { return explanation };
     match planned(parsed, source, facts) {
         Err(refusal) => Explanation { error: Some(refusal.message().to_owned()), ..explanation },
@@ -55,7 +56,7 @@ pub fn explain(text: &str, source: Option<&SourceMeta>, facts: &Facts<'_>) -> Ex
             width: Some(derived.plan.width),
             height: Some(derived.plan.height),
             format: Some(derived.plan.encode.format.name()),
-            plan: Some(told(&derived.plan)),
+            plan: Some(told(&derived.plan) + &notes),
             ..explanation
         },
     }
@@ -84,6 +85,20 @@ fn decoded(decode: &Decode) -> String {
     let page = if decode.page > 0 { format!(" page {}", decode.page + 1) } else { String::new() };
     let frames = if decode.pages > 1 { format!(" {} frames", decode.pages) } else { String::new() };
     format!("decode {}{page}{frames}", decode.format.name())
+}
+
+/// Values of a chain that were cut to what is allowed.
+pub fn notes(transformation: &Transformation) -> Vec<String> {
+    let of_component = |component: &Component| {
+        let effect = component.effect.as_ref();
+        let cut = effect.map(|effect| (effect.name(), effect.cut()));
+        cut.into_iter()
+            .flat_map(|(name, cut)| {
+                cut.iter().map(move |(given, used)| format!("{given} of e_{name} was cut to {used}"))
+            })
+            .collect::<Vec<_>>()
+    };
+    transformation.components().iter().flat_map(of_component).collect()
 }
 
 /// A plan in words.
@@ -146,6 +161,8 @@ mod tests {
         let refused = explained("c_scale,w_abc");
         assert_eq!((refused.canonical, refused.width), (None, None));
         assert!(refused.error.is_some_and(|error| error.starts_with("Invalid width in transformation: abc")));
+        let cut = explained("e_hue:290");
+        assert!(cut.plan.is_some_and(|plan| plan.ends_with("; 290 of e_hue was cut to 100")));
         let unbuilt = explained("l_logo");
         assert_eq!(unbuilt.canonical.as_deref(), Some("l_logo"));
         assert!(unbuilt.error.is_some_and(|error| error.contains("not built")));
