@@ -82,7 +82,8 @@ enum Command {
 fn main() -> ExitCode {
     // A render worker confines itself before anything else of this program has run.
     if std::env::args_os().nth(1).is_some_and(|argument| argument == "render-worker") {
-        return transform::worker::run(0);
+        let tells = std::env::args_os().nth(2).is_some_and(|argument| argument == transform::protocol::TELL_LIBRARY);
+        return if tells { transform::worker::tell_library() } else { transform::worker::run(0) };
     }
     if std::env::args_os().nth(1).is_some_and(|argument| argument == "confined") {
         let others: Vec<OsString> = std::env::args_os().skip(2).collect();

@@ -66,7 +66,7 @@ use metering::{
 };
 use notifications::{NotificationsConfig, poll::PollWaits};
 use outbound::{Outbound, OutboundConfig, SystemNames};
-use render::{RenderPool, WorkerCommand};
+use render::{WorkerCommand, flavours::Renderers};
 use storage::{ObjectKey, Storage};
 use tenants::Tenants;
 use transformations::{
@@ -173,7 +173,7 @@ pub struct Plane {
     /// The way to what is outside.
     pub outbound: Outbound,
     /// The render workers.
-    pub render: RenderPool,
+    pub render: Renderers,
     /// ffprobe.
     pub media: MediaProbe,
     /// Rows that were read a moment ago.
@@ -260,7 +260,7 @@ impl Plane {
                 .await?;
         let outbound = Outbound::new(settings.outbound.clone(), &settings.delivery.public_url, Arc::new(SystemNames))?;
         let trusted_files = TrustedFiles::new(settings.uploads.unverified_large_files);
-        let render = RenderPool::start(settings.render.clone(), worker).map_err(OpenError::Render)?;
+        let render = Renderers::start(settings.render.clone(), worker).map_err(OpenError::Render)?;
         Ok(Arc::new(Self {
             located: Located::new(Duration::from_millis(settings.delivery.row_cache_ms)),
             definitions: Definitions::new(Duration::from_millis(settings.delivery.row_cache_ms)),

@@ -4,6 +4,7 @@
 //! enforces the time limit, replaces a worker that has ended, grown or served long enough, and repeats a job once whose
 //! worker was lost. Callers see a future; dropping it takes a job that still waits out of the queue.
 
+pub mod flavours;
 mod memory;
 mod queue;
 mod worker_process;
@@ -12,6 +13,7 @@ use std::{
     collections::HashMap,
     io,
     os::unix::net::UnixStream,
+    path::PathBuf,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -68,6 +70,11 @@ pub struct RenderConfig {
     pub max_pixels: u64,
     /// Address space of a worker in bytes; an allocation beyond it ends the worker.
     pub address_space_bytes: u64,
+    /// A folder with another build of libvips, as `scripts/libvips` brings it. What it does not read is left to the system's.
+    pub libvips_folder: Option<PathBuf>,
+    /// Whether workers are started only when there is work for them.
+    #[serde(skip)]
+    pub starts_when_asked: bool,
 }
 
 impl Default for RenderConfig {
@@ -81,6 +88,8 @@ impl Default for RenderConfig {
             worker_max_rss_bytes: 512 << 20,
             max_pixels: 100_000_000,
             address_space_bytes: 4 << 30,
+            libvips_folder: None,
+            starts_when_asked: false,
         }
     }
 }
@@ -440,6 +449,9 @@ impl Slot {
     fn run(mut self) {
         let mut pause = FIRST_PAUSE;
         while !self.shared.lock().closed {
+            if self.shared.config.starts_when_asked && self.worker.is_none() && !self.wait_for_work() {
+                break;
+            }
             // The worker is started before there is work, so that the first job does not wait for it.
             if !self.ready() {
                 self.rest(pause);
@@ -512,6 +524,14 @@ impl Slot {
         let state = self.shared.lock();
         let closed = self.shared.changed.wait_timeout_while(state, pause, |state| !state.closed);
         drop(closed);
+    }
+
+    /// Waits until there is a job, and leaves it where it is; `false` when the pool closes.
+    fn wait_for_work(&self) -> bool {
+        let state = self.shared.lock();
+        let waits = |state: &mut State| !state.closed && state.queue.len() == 0;
+        let state = self.shared.changed.wait_while(state, waits).unwrap_or_else(PoisonError::into_inner);
+        !state.closed
     }
 
     /// Waits for the next job; `None` when the pool closes.

@@ -29,6 +29,7 @@ fn command() -> WorkerCommand {
     WorkerCommand {
         program: std::env::current_exe().unwrap(),
         args: ["worker_program", "--exact", "--ignored", "--nocapture"].map(String::from).to_vec(),
+        library_folder: None,
     }
 }
 
@@ -291,7 +292,7 @@ async fn workers_confine_themselves() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_program_there_is_no_rendering() {
     for program in ["/nonexistent/worker", "/bin/true"] {
-        let command = WorkerCommand { program: program.into(), args: Vec::new() };
+        let command = WorkerCommand { program: program.into(), args: Vec::new(), library_folder: None };
         let pool = RenderPool::start(one_worker(), command).unwrap();
         assert_eq!(pool.probe(A, picture()).await.unwrap_err(), RenderError::Unavailable, "{program}");
         assert!(pool.stats().start_failed.load(Relaxed) >= 1);
@@ -316,7 +317,7 @@ async fn shutting_down_leaves_no_process() {
     assert!(!pids.into_iter().any(exists));
     assert_eq!(pool.probe(A, picture()).await.unwrap_err(), RenderError::Unavailable);
     // A program that never says a word is no obstacle either.
-    let silent = WorkerCommand { program: "/bin/sleep".into(), args: vec!["60".into()] };
+    let silent = WorkerCommand { program: "/bin/sleep".into(), args: vec!["60".into()], library_folder: None };
     let pool = RenderPool::start(one_worker(), silent).unwrap();
     until("the start of the silent program", || has_child("sleep")).await;
     let start = Instant::now();

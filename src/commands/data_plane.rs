@@ -40,12 +40,12 @@ pub struct Arguments {
 
 /// How the server starts its render workers: as itself.
 pub fn worker_command() -> Outcome<WorkerCommand> {
-    Ok(WorkerCommand { program: std::env::current_exe()?, args: vec!["render-worker".into()] })
+    Ok(WorkerCommand { program: std::env::current_exe()?, args: vec!["render-worker".into()], library_folder: None })
 }
 
 /// How this program confines itself and becomes another.
 pub fn confined_command() -> Outcome<WorkerCommand> {
-    Ok(WorkerCommand { program: std::env::current_exe()?, args: vec!["confined".into()] })
+    Ok(WorkerCommand { program: std::env::current_exe()?, args: vec!["confined".into()], library_folder: None })
 }
 
 fn required<'a>(key: &str, value: &'a str) -> Outcome<&'a str> {

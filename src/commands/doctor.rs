@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use data_plane::{media::probe::MediaProbe, render::RenderPool, storage::Storage};
+use data_plane::{media::probe::MediaProbe, render::flavours::Renderers, storage::Storage};
 use plane_kit::{database::Database, ids::AccountId, telemetry::metrics::Metrics};
 
 use super::{
@@ -94,7 +94,7 @@ fn writable(folder: &Path) -> Outcome {
 async fn renders(settings: &Settings) -> Outcome {
     let mut config = settings.render.clone();
     config.workers = 1;
-    let pool = RenderPool::start(config, worker_command()?)?;
+    let pool = Renderers::start(config, worker_command()?)?;
     let (_, bytes) = samples::draw()?.swap_remove(0);
     let source = data_plane::render::SourceFile::from_bytes(&bytes)?;
     let probed = pool.probe(0_u128.into(), source).await;

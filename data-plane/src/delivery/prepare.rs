@@ -26,8 +26,6 @@ use crate::{
     transformations::{recorded::Recorded, spelling::Spelling, uses::Use},
 };
 
-/// Changes whenever the same plan would give other bytes; part of every rendition key.
-pub const ENGINE_REVISION: &str = "vips-8.14-1";
 /// How often the pixels may be asked for one plan.
 const MOST_MEASURES: usize = 8;
 /// How many plans are remembered.
@@ -235,7 +233,7 @@ pub(crate) async fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHin
     };
     let recorded = Recorded::of(wish.spelling, wish.source.format.name());
     let version = wish.version.0.as_bytes();
-    let key = RenditionKey::new(&planned.plan, version, ENGINE_REVISION);
+    let key = RenditionKey::new(&planned.plan, version, plane.render.revision());
     Ok(Prepared::Derived(Arc::new(Derived {
         key_text: key.to_string(),
         etag: key.etag(0),

@@ -189,7 +189,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_is_not_there_is_our_fault_and_no_file_s() {
-        let nowhere = WorkerCommand { program: "/nowhere/safelight".into(), args: Vec::new() };
+        let nowhere = WorkerCommand { program: "/nowhere/safelight".into(), args: Vec::new(), library_folder: None };
         let probe = MediaProbe::new(MediaConfig::default(), nowhere);
         let file = tempfile::tempfile().unwrap();
         let error = ApiError::from(probe.probe(&file, b"", None).await.unwrap_err());

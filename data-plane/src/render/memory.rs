@@ -17,6 +17,9 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fstat, memfd_create};
 /// After these nobody can change a memory file, whoever holds it.
 const SEALED: SealFlags = SealFlags::WRITE.union(SealFlags::GROW).union(SealFlags::SHRINK).union(SealFlags::SEAL);
 
+/// How many bytes tell what a file is.
+pub(super) const HEAD_BYTES: usize = 4096;
+
 fn memory_file(name: &str) -> io::Result<File> {
     Ok(File::from(memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?))
 }
@@ -68,6 +71,14 @@ impl SourceFile {
             .custom_flags(libc::O_CLOEXEC)
             .open(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
         Ok(Self { file: Arc::new(read_only.into()), length: metadata.len() })
+    }
+
+    /// The first bytes; answers how many they are.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub(super) fn head(&self, buffer: &mut [u8; HEAD_BYTES]) -> io::Result<usize> {
+        Ok(rustix::io::pread(&self.file, buffer.as_mut_slice(), 0)?)
     }
 
     /// Length in bytes.

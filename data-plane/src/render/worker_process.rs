@@ -1,6 +1,7 @@
 //! One render worker as its server sees it: a child process and the socket to it.
 
 use std::{
+    ffi::{OsStr, OsString},
     io::{self, IoSlice, Read, Write},
     mem::MaybeUninit,
     os::{fd::BorrowedFd, unix::net::UnixStream},
@@ -12,6 +13,8 @@ use std::{
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use transform::protocol::{self, Answer, Job, Ready, Setup};
 
+/// Where the loader looks for libraries first.
+const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 /// How long a new worker may take until it is ready.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
@@ -23,6 +26,19 @@ pub struct WorkerCommand {
     pub program: PathBuf,
     /// Its arguments.
     pub args: Vec<String>,
+    /// Where it finds its libraries before it looks where the system keeps them.
+    pub library_folder: Option<PathBuf>,
+}
+
+impl WorkerCommand {
+    /// Tells a program that is about to be started where its libraries are.
+    pub(super) fn give_library(&self, starter: &mut Command) {
+        let own = self.library_folder.clone().map(PathBuf::into_os_string);
+        let paths: Vec<OsString> = own.into_iter().chain(std::env::var_os(LIBRARY_PATH)).collect();
+        if !paths.is_empty() {
+            starter.env(LIBRARY_PATH, paths.join(OsStr::new(":")));
+        }
+    }
 }
 
 /// Why a job got no answer.
@@ -62,7 +78,8 @@ impl WorkerProcess {
             .stdout(Stdio::null())
             .stderr(Stdio::inherit());
         // Installations outside the system's folders find their libraries and fonts through these.
-        for name in ["LD_LIBRARY_PATH", "FONTCONFIG_FILE", "FONTCONFIG_PATH"] {
+        command.give_library(&mut starter);
+        for name in ["FONTCONFIG_FILE", "FONTCONFIG_PATH"] {
             if let Some(value) = std::env::var_os(name) {
                 starter.env(name, value);
             }

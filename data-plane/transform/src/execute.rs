@@ -722,9 +722,14 @@ fn choose_encoder(encode: &Encode, frames: u32) -> Encoder {
             Encoder::Webp { effort: if frames > 1 { 1 } else { 2 }, sharp_chroma: encode.chroma == Chroma::Full }
         }
         Format::Gif => Encoder::Gif { effort: 4 },
-        // One step above the fastest saves a quarter of the bytes; the next ones save next to nothing and cost a multiple.
-        Format::Avif => Encoder::Avif { effort: 1, subsample },
+        Format::Avif => Encoder::Avif { effort: avif_effort(), subsample },
         Format::Tiff => Encoder::Tiff,
         _ => Encoder::Jpeg { subsample, optimise: true },
     }
+}
+
+/// With the encoder beside libvips 8.14, one step above the fastest saves a quarter of the bytes; the next ones save next to nothing and
+/// cost a multiple. The one beside 8.18 is as good at its fastest as that one a step above, for a third of its time.
+fn avif_effort() -> u8 {
+    if vips::version() >= (8, 18) { 0 } else { 1 }
 }

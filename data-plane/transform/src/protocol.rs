@@ -19,6 +19,9 @@ use crate::{
 /// Longest message in bytes, its length prefix not counted. Plans are lists of small numbers, so anything longer is a fault.
 pub const MAX_MESSAGE: usize = 1 << 20;
 
+/// The argument with which a worker only prints the version of its library, as `8.14`, and ends.
+pub const TELL_LIBRARY: &str = "--library";
+
 /// Bytes of the length prefix.
 pub const PREFIX: usize = 4;
 

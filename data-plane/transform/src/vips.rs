@@ -170,6 +170,13 @@ pub fn start() -> Result<()> {
         .clone()
 }
 
+/// The version of the library that is loaded: major and minor.
+pub fn version() -> (u32, u32) {
+    // SAFETY: reads two numbers that the library was built with.
+    let (major, minor) = unsafe { (ffi::vips_version(0), ffi::vips_version(1)) };
+    (major.max(0) as u32, minor.max(0) as u32)
+}
+
 /// Warnings since the start. Decoders warn of damage that they paint over, some only once they are done.
 static WARNINGS: AtomicU64 = AtomicU64::new(0);
 

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, IoSliceMut},
+    io::{self, IoSliceMut, Write},
     mem::MaybeUninit,
     os::{
         fd::{FromRawFd, OwnedFd, RawFd},
@@ -22,6 +22,15 @@ use crate::{
 
 /// A worker that holds more than this after a job gives free memory back to the kernel.
 const TRIM_ABOVE_BYTES: u64 = 96 << 20;
+
+/// Prints the version of the library.
+pub fn tell_library() -> ExitCode {
+    let (major, minor) = vips::version();
+    match writeln!(io::stdout(), "{major}.{minor}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
 
 /// Serves jobs until the socket ends. To be called first thing in a process of its own, with the number under which the
 /// process inherited its end of the socket pair; takes that descriptor over.
