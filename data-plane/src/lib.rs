@@ -358,14 +358,13 @@ impl Plane {
 fn gauges(plane: &DataPlane, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
     let plane = Arc::clone(plane);
     tokio::spawn(async move {
-        let stats = plane.render.stats();
         let mut times = tokio::time::interval(Duration::from_secs(1));
         loop {
             tokio::select! {
                 _ = times.tick() => {}
                 () = stopped(&mut stop) => return,
             }
-            let waiting = stats.queue_len.load(std::sync::atomic::Ordering::Relaxed);
+            let waiting = plane.render.queue_len();
             plane.metrics.render_queue_jobs.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         }
     })

@@ -228,7 +228,7 @@ struct Task {
 enum Done {
     Probed(SourceMeta),
     Described(Box<Analysis>),
-    Measured(Option<Rectangle>),
+    Measured(Option<Rectangle>, Duration),
     Rendered(Rendition),
 }
 
@@ -321,7 +321,8 @@ impl RenderPool {
         }
     }
 
-    /// Finds what lies within the edges of what a source becomes. `cost` as for [`RenderPool::render`].
+    /// Finds what lies within the edges of what a source becomes, and how much processor time that took. `cost` as for
+    /// [`RenderPool::render`].
     ///
     /// # Errors
     /// See [`RenderError`].
@@ -331,10 +332,10 @@ impl RenderPool {
         cost: u64,
         measure: Measure,
         source: SourceFile,
-    ) -> Result<Option<Rectangle>, RenderError> {
+    ) -> Result<(Option<Rectangle>, Duration), RenderError> {
         let work = Work::Measure { measure, max_pixels: self.shared.config.max_pixels };
         match self.submit(tenant, cost, work, source).await? {
-            Done::Measured(within) => Ok(within),
+            Done::Measured(within, cpu) => Ok((within, cpu)),
             _ => Err(general_error()),
         }
     }
@@ -449,7 +450,9 @@ impl Slot {
     fn run(mut self) {
         let mut pause = FIRST_PAUSE;
         while !self.shared.lock().closed {
-            if self.shared.config.starts_when_asked && self.worker.is_none() && !self.wait_for_work() {
+            // One that does not start is tried again: no job is taken until it does.
+            let waits = self.shared.config.starts_when_asked && self.worker.is_none() && !self.failing;
+            if waits && !self.wait_for_work() {
                 break;
             }
             // The worker is started before there is work, so that the first job does not wait for it.
@@ -620,7 +623,9 @@ impl Slot {
             (Outcome::Refused { refused }, _) => Err(refused),
             (Outcome::Probed { meta }, Work::Probe { .. }) => Ok(Done::Probed(meta)),
             (Outcome::Described { analysis }, Work::Describe { .. }) => Ok(Done::Described(analysis)),
-            (Outcome::Measured { within }, Work::Measure { .. }) => Ok(Done::Measured(within)),
+            (Outcome::Measured { within }, Work::Measure { .. }) => {
+                Ok(Done::Measured(within, Duration::from_micros(cpu_micros)))
+            }
             (Outcome::Rendered { width, height, frames, .. }, Work::Render { .. }) => {
                 let bytes = result.seal().map_err(Fault::Crashed)?;
                 let cpu = Duration::from_micros(cpu_micros);

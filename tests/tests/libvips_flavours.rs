@@ -53,7 +53,7 @@ async fn workers_use_it_and_what_it_does_not_read_goes_to_the_system_s() {
     let page = pictures::decode(&tenant.fetch("image/upload/w_100/page.png").await.delivered());
     assert_eq!(page.dimensions(), (100, 50));
     assert!(page.get_pixel(20, 25)[0] < 30 && page.get_pixel(80, 25)[0] > 225);
-    assert_eq!(workers_with(&mut server, "libpoppler"), 1);
+    assert!(workers_with(&mut server, "libpoppler") > 0);
 }
 
 #[test]

@@ -12,13 +12,17 @@ use utoipa::ToSchema;
 use crate::{
     DataPlane,
     access::{ReadTransformations, TenantGrant},
-    assets::{AssetStore, record::AssetRecord, said::Said},
+    assets::{
+        AssetStore,
+        record::{AssetRecord, ResourceType},
+        said::Said,
+    },
     delivery::{
         admit::{AdmittedDelivery, Viewer},
         locate::LocatedAsset,
         measure::FileOf,
         openness,
-        prepare::{Derived, FRAMES, Prepared, Wish, hints_of, of_version},
+        prepare::{Derived, FRAMES, Prepared, Wish, as_it_is, hints_of, of_version},
         strangers,
         url::{DeliveryUrl, ResolvedUrl},
     },
@@ -78,7 +82,7 @@ pub struct ExplainedAsset {
     pub height: Option<u32>,
 }
 
-/// What a delivery would count.
+/// What a delivery would count, at most: what was made and counted before, and is made again by another engine, counts nothing.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WouldCount {
     /// Derived assets: one where it is not there yet.
@@ -91,7 +95,7 @@ pub struct WouldCount {
 
 /// Explain a delivery URL
 ///
-/// Nothing is made or counted. Where a plan depends on pixels, they are looked at. What the caller's `Accept` and client hints say decides
+/// Nothing is made or counted. Assets that the key may not read are not found. Where a plan depends on pixels, they are looked at. What the caller's `Accept` and client hints say decides
 /// about `f_auto` and other automatic values, as it would for a delivery.
 #[utoipa::path(
     get,
@@ -135,8 +139,9 @@ fn answer(told: UrlExplanation) -> HttpResponse {
 /// The path of a URL, or what is one already, without its query.
 fn path_of(text: &str) -> &str {
     let path = match text.split_once("://") {
-        Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
-        None => text,
+        // What begins with a slash is a path, whatever address it holds.
+        Some((_, rest)) if !text.starts_with('/') => rest.find('/').map_or("/", |at| &rest[at..]),
+        _ => text,
     };
     path.split(['?', '#']).next().unwrap_or_default()
 }
@@ -185,7 +190,7 @@ async fn explain_into(
         };
         let outcome = outcome.and_then(|()| located.refuse_rejected());
         told.admission = Some(match outcome {
-            Ok(()) => Admission { is_admitted: true, rule: rule(admitted, &url) },
+            Ok(()) => Admission { is_admitted: true, rule: rule(admitted, &url, &prepared) },
             Err(error) => Admission { is_admitted: false, rule: error.message().to_owned() },
         });
     }
@@ -226,7 +231,12 @@ async fn prepared(
     hints: &ClientHints,
 ) -> Result<Prepared, ApiError> {
     let record: &AssetRecord = &located.record;
-    let Some(source) = &record.version.source else { return Ok(Prepared::Original) };
+    if url.resource_type == ResourceType::Video {
+        return as_it_is(located).map(|()| Prepared::Original);
+    }
+    let Some(source) = record.version.source.as_ref().filter(|_| url.resource_type == ResourceType::Image) else {
+        return Ok(Prepared::Original);
+    };
     let tenant = grant.tenant();
     let spelling = Spelling {
         transformation: url.spelling.clone(),
@@ -248,12 +258,12 @@ async fn prepared(
 }
 
 /// The rule that lets a delivery through.
-fn rule(admitted: &AdmittedDelivery<'_>, url: &ResolvedUrl) -> String {
+fn rule(admitted: &AdmittedDelivery<'_>, url: &ResolvedUrl, prepared: &Prepared) -> String {
     let kind = url.delivery_type.name();
-    match admitted.is_signed() {
-        true => "its signature holds".to_owned(),
-        false if url.transformation.is_delivery_only() => format!("originals of type {kind} are open to everybody"),
-        false => format!("what is derived from type {kind} is open to everybody"),
+    match prepared {
+        _ if admitted.is_signed() => "its signature holds".to_owned(),
+        Prepared::Original => format!("originals of type {kind} are open to everybody"),
+        Prepared::Derived(_) => format!("what is derived from type {kind} is open to everybody"),
     }
 }
 
@@ -267,6 +277,7 @@ mod tests {
             ("https://media.test/demo/image/upload/w_1/a.jpg?_a=B", "/demo/image/upload/w_1/a.jpg"),
             ("/demo/image/upload/a.jpg#top", "/demo/image/upload/a.jpg"),
             ("http://media.test", "/"),
+            ("/demo/image/fetch/https://far.test/a.jpg", "/demo/image/fetch/https://far.test/a.jpg"),
         ] {
             assert_eq!(path_of(text), path);
         }

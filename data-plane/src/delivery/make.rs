@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// How long a refusal of a make is remembered.
-const FAILURES_KEPT: Duration = Duration::from_secs(3);
+pub(super) const FAILURES_KEPT: Duration = Duration::from_secs(3);
 /// How many mebibytes of sources may wait for a worker in memory; who comes when they are taken is answered 429.
 const SOURCES_MEBIBYTES: usize = 1024;
 /// How many refusals are remembered.

@@ -7,11 +7,12 @@ use plane_kit::{
     error::{ApiError, chain},
     ids::VersionId,
 };
+use sha2::{Digest, Sha256};
 use transform::{facts::Rectangle, plan::Measure};
 
 use super::{
     Failure,
-    make::{MakeError, original},
+    make::{FAILURES_KEPT, MakeError, original},
     prepare::Wish,
 };
 use crate::{Plane, assets::record::AssetRecord, render::SourceFile};
@@ -29,11 +30,18 @@ pub(crate) enum FileOf<'a> {
 }
 
 /// What the pixels of versions have answered. A version never changes, so nothing here grows old.
-pub struct Measures(Cache<(VersionId, String), Option<Rectangle>>);
+pub struct Measures {
+    found: Cache<Key, Option<Rectangle>>,
+    refusals: moka::sync::Cache<Key, MakeError>,
+}
+
+/// A version, and the digest of what is asked of it.
+type Key = (VersionId, [u8; 32]);
 
 impl Default for Measures {
     fn default() -> Self {
-        Self(Cache::new(REMEMBERED))
+        let refusals = moka::sync::Cache::builder().max_capacity(REMEMBERED).time_to_live(FAILURES_KEPT).build();
+        Self { found: Cache::new(REMEMBERED), refusals }
     }
 }
 
@@ -45,9 +53,18 @@ impl Measures {
         wish: &Wish<'_>,
         measure: &Measure,
     ) -> Result<Option<Rectangle>, ApiError> {
-        let key = (wish.version, serde_json::to_string(measure).map_err(|error| ApiError::internal(&error))?);
-        let found = self.0.try_get_with(key, look(plane, wish, measure)).await;
-        found.map_err(|error: Arc<MakeError>| Failure::from(error.as_ref()).into_error())
+        let asked = serde_json::to_vec(measure).map_err(|error| ApiError::internal(&error))?;
+        let key = (wish.version, Sha256::digest(asked).into());
+        if let Some(error) = self.refusals.get(&key) {
+            return Err(Failure::from(&error).into_error());
+        }
+        let found = self.found.try_get_with(key, look(plane, wish, measure)).await;
+        found.map_err(|error: Arc<MakeError>| {
+            if matches!(*error, MakeError::Refused(_)) {
+                self.refusals.insert(key, MakeError::clone(&error));
+            }
+            Failure::from(error.as_ref()).into_error()
+        })
     }
 }
 
@@ -65,5 +82,7 @@ async fn look(plane: &Plane, wish: &Wish<'_>, measure: &Measure) -> Result<Optio
     };
     let pixels = u64::from(wish.source.width) * u64::from(wish.source.height);
     let tag = wish.tenant.id().0.as_u128().into();
-    Ok(plane.render.measure(tag, pixels, measure.clone(), source).await?)
+    let (within, cpu) = plane.render.measure(tag, pixels, measure.clone(), source).await?;
+    plane.metrics.render_cpu_microseconds.inc_by(u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX));
+    Ok(within)
 }

@@ -26,6 +26,9 @@ use crate::{
     transformations::{recorded::Recorded, spelling::Spelling, uses::Use},
 };
 
+/// Raised when the same plan would give other bytes by our own doing; part of every rendition key. The library is none: nodes of a region may
+/// have different ones, and what one of them has made is delivered by all.
+pub const ENGINE_REVISION: &str = "vips-8.14-1";
 /// How often the pixels may be asked for one plan.
 const MOST_MEASURES: usize = 8;
 /// How many plans are remembered.
@@ -166,7 +169,7 @@ pub async fn prepare(
 }
 
 /// Refuses another format of sound and moving pictures than the one they are stored in.
-fn as_it_is(asset: &LocatedAsset) -> Result<(), ApiError> {
+pub(crate) fn as_it_is(asset: &LocatedAsset) -> Result<(), ApiError> {
     let format = asset.record.version.format.as_str();
     match &asset.extension {
         Some(asked) if !asked.eq_ignore_ascii_case(format) => {
@@ -206,6 +209,9 @@ pub(crate) async fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHin
     let limits =
         OutputLimits { max_pixels: delivery.output_pixels, max_side: delivery.output_side, max_frames: wish.frames };
     let extension = wish.spelling.extension.as_str();
+    if wish.transformation.measures() > MOST_MEASURES {
+        return Err(too_many_measures());
+    }
     let mut measured = Vec::new();
     let planned = loop {
         let planned = plan(PlanRequest {
@@ -221,10 +227,7 @@ pub(crate) async fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHin
         match planned {
             Planned::Original => return Ok(Prepared::Original),
             Planned::Derived(planned) => break planned,
-            Planned::Measure(_) if measured.len() == MOST_MEASURES => {
-                let text = format!("A transformation may ask for edges {MOST_MEASURES} times");
-                return Err(ApiError::new(ErrorCode::InvalidTransformation, text));
-            }
+            Planned::Measure(_) if measured.len() == MOST_MEASURES => return Err(too_many_measures()),
             Planned::Measure(measure) => {
                 let within = plane.measures.of(plane, wish, &measure).await?;
                 measured.push((*measure, within));
@@ -233,7 +236,7 @@ pub(crate) async fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHin
     };
     let recorded = Recorded::of(wish.spelling, wish.source.format.name());
     let version = wish.version.0.as_bytes();
-    let key = RenditionKey::new(&planned.plan, version, plane.render.revision());
+    let key = RenditionKey::new(&planned.plan, version, ENGINE_REVISION);
     Ok(Prepared::Derived(Arc::new(Derived {
         key_text: key.to_string(),
         etag: key.etag(0),
@@ -248,4 +251,9 @@ pub(crate) async fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHin
         spelling: wish.spelling.clone(),
         noted: AtomicBool::new(false),
     })))
+}
+
+fn too_many_measures() -> ApiError {
+    let text = format!("A transformation may ask for edges {MOST_MEASURES} times");
+    ApiError::new(ErrorCode::InvalidTransformation, text)
 }

@@ -40,7 +40,9 @@ pub(crate) async fn may_measure(
         return Ok(());
     }
     let recorded = Recorded::of(spelling, asset.record.version.format.as_str()).map(|recorded| recorded.key());
-    if is_listed(plane, tenant, admitted, asset, recorded.as_deref(), (spelling, None)).await? {
+    // Who may say how wide his window is could have pixels looked at for any number of them.
+    let spelled = (!admitted.url().transformation.follows_the_screen()).then_some((spelling, None));
+    if is_listed(plane, tenant, admitted, asset, recorded.as_deref(), spelled).await? {
         return Ok(());
     }
     Err(not_allowed(recorded.as_deref()))
@@ -121,23 +123,24 @@ async fn is_allowed(
     }
     // Who may say how wide his window is could have any number of them made.
     let key = (derived.vary.width || derived.vary.dpr).then_some(derived.key_text.as_str());
-    is_listed(plane, tenant, admitted, asset, derived.recorded.as_deref(), (&derived.spelling, key)).await
+    is_listed(plane, tenant, admitted, asset, derived.recorded.as_deref(), Some((&derived.spelling, key))).await
 }
 
-/// Whether it is on the list under its name, or was made already under its spelling, and under this key where one is said.
+/// Whether it is on the list under its name, or was made already under a spelling, and under this key where one is said.
 async fn is_listed(
     plane: &Plane,
     tenant: &Tenant,
     admitted: &AdmittedDelivery<'_>,
     asset: &LocatedAsset,
     recorded: Option<&str>,
-    (spelling, key): (&Spelling, Option<&str>),
+    spelled: Option<(&Spelling, Option<&str>)>,
 ) -> Result<bool, ApiError> {
     if let Some(recorded) = recorded
         && plane.allowed.is_allowed(&plane.database, tenant.id(), recorded).await?
     {
         return Ok(true);
     }
+    let Some((spelling, key)) = spelled else { return Ok(false) };
     let assets = AssetStore::of(admitted, &plane.database, &plane.settings.region.name);
     Ok(assets.is_spelled(asset.record.version.id, spelling, key).await?)
 }

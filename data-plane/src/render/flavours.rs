@@ -1,7 +1,7 @@
 //! Two pools behind one face: workers may use another build of libvips than the system's, one that is faster and reads fewer formats. What it
 //! does not read goes to a worker with the system's, which is started when the first such file comes.
 
-use std::{io, path::Path, process::Command, sync::Arc};
+use std::{io, path::Path, process::Command, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use transform::{
     analysis::Analysis,
@@ -13,12 +13,8 @@ use transform::{
 };
 
 use super::{
-    RenderConfig, RenderError, RenderPool, RenderStats, Rendition, SourceFile, TenantTag, WorkerCommand,
-    memory::HEAD_BYTES,
+    RenderConfig, RenderError, RenderPool, Rendition, SourceFile, TenantTag, WorkerCommand, memory::HEAD_BYTES,
 };
-
-/// What our own part of rendering is called; raised when the same plan would give other bytes by the same library.
-const REVISION: u32 = 1;
 
 /// Formats that only the system's library reads.
 const ONLY_SYSTEM: [Format; 3] = [Format::Heic, Format::Jxl, Format::Pdf];
@@ -32,30 +28,29 @@ pub struct Renderers {
     usual: RenderPool,
     /// For what the usual ones do not read, where they use another library.
     system: Option<RenderPool>,
-    revision: String,
 }
 
 impl Renderers {
-    /// Starts the workers, and asks the library which one it is.
+    /// Starts the workers, once their library has started.
     ///
     /// # Errors
     /// When the folder of the settings holds no such library, or the library cannot be started.
     pub fn start(config: RenderConfig, command: WorkerCommand) -> io::Result<Self> {
         let Some(folder) = config.libvips_folder.clone() else {
-            let revision = revision(&command)?;
-            return Ok(Self { usual: RenderPool::start(config, command)?, system: None, revision });
+            tracing::info!(version = version(&command)?, "render workers use the system's libvips");
+            return Ok(Self { usual: RenderPool::start(config, command)?, system: None });
         };
         check(&folder)?;
         let special = WorkerCommand { library_folder: Some(folder), ..command.clone() };
-        let revision = revision(&special)?;
-        let few = RenderConfig { workers: 1, starts_when_asked: true, ..config.clone() };
-        let system = Some(RenderPool::start(few, command)?);
-        Ok(Self { usual: RenderPool::start(config, special)?, system, revision })
+        tracing::info!(version = version(&special)?, "render workers use a libvips of their own");
+        let others = RenderConfig { starts_when_asked: true, ..config.clone() };
+        Ok(Self { usual: RenderPool::start(config, special)?, system: Some(RenderPool::start(others, command)?) })
     }
 
-    /// Changes whenever the same plan would give other bytes; part of every rendition key.
-    pub fn revision(&self) -> &str {
-        &self.revision
+    /// Jobs that wait for a worker.
+    pub fn queue_len(&self) -> u64 {
+        let pools = [Some(&self.usual), self.system.as_ref()];
+        pools.into_iter().flatten().map(|pool| pool.stats().queue_len.load(Relaxed)).sum()
     }
 
     fn of(&self, format: Option<Format>) -> &RenderPool {
@@ -101,7 +96,7 @@ impl Renderers {
         cost: u64,
         measure: Measure,
         source: SourceFile,
-    ) -> Result<Option<Rectangle>, RenderError> {
+    ) -> Result<(Option<Rectangle>, Duration), RenderError> {
         self.of(Some(measure.decode.format)).measure(tenant, cost, measure, source).await
     }
 
@@ -119,11 +114,6 @@ impl Renderers {
     /// See [`RenderError`].
     pub async fn describe(&self, tenant: TenantTag, source: SourceFile) -> Result<Analysis, RenderError> {
         self.of_source(&source).describe(tenant, source).await
-    }
-
-    /// The counters of the usual workers.
-    pub fn stats(&self) -> Arc<RenderStats> {
-        self.usual.stats()
     }
 
     /// As [`RenderPool::shutdown`].
@@ -147,13 +137,13 @@ fn check(folder: &Path) -> io::Result<()> {
 }
 
 /// Asks a worker's library for its version.
-fn revision(command: &WorkerCommand) -> io::Result<String> {
+fn version(command: &WorkerCommand) -> io::Result<String> {
     let mut asking = Command::new(&command.program);
     command.give_library(asking.args(&command.args).arg(TELL_LIBRARY));
     let output = asking.output()?;
     let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if output.status.success() && !version.is_empty() {
-        return Ok(format!("vips-{version}-{REVISION}"));
+        return Ok(version);
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Err(io::Error::other(format!("libvips does not start ({}): {said}", output.status)))
@@ -174,6 +164,6 @@ mod tests {
     #[test]
     fn a_program_that_tells_no_version_is_no_worker() {
         let command = WorkerCommand { program: "/bin/false".into(), args: Vec::new(), library_folder: None };
-        assert!(revision(&command).unwrap_err().to_string().starts_with("libvips does not start"));
+        assert!(version(&command).unwrap_err().to_string().starts_with("libvips does not start"));
     }
 }

@@ -34,7 +34,8 @@ impl WorkerCommand {
     /// Tells a program that is about to be started where its libraries are.
     pub(super) fn give_library(&self, starter: &mut Command) {
         let own = self.library_folder.clone().map(PathBuf::into_os_string);
-        let paths: Vec<OsString> = own.into_iter().chain(std::env::var_os(LIBRARY_PATH)).collect();
+        let paths: Vec<OsString> =
+            own.into_iter().chain(std::env::var_os(LIBRARY_PATH).filter(|path| !path.is_empty())).collect();
         if !paths.is_empty() {
             starter.env(LIBRARY_PATH, paths.join(OsStr::new(":")));
         }

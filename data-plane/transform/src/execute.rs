@@ -115,17 +115,22 @@ pub(crate) fn miniature(bytes: &[u8], side: u32, max_pixels: u64) -> Result<(Enc
 pub fn measure(bytes: &[u8], measure: &Measure, max_pixels: u64) -> Result<Option<Rectangle>, Refused> {
     let plan = only_pixels(measure.decode.clone(), measure.steps.clone(), (1, 1));
     let mut canvas = draw(bytes, &plan, max_pixels)?;
-    let mut within = None;
-    canvas.repaint(|frames| {
-        let found = frames.first().and_then(|pixels| measure.trim.find(pixels));
-        within = found.map(|Place { x, y, width, height }| Rectangle { x, y, width, height });
+    let mut within: Option<Rectangle> = None;
+    canvas.look(|pixels| {
+        // What any frame shows stays.
+        let found = measure.trim.find(pixels).map(|Place { x, y, width, height }| Rectangle { x, y, width, height });
+        within = match (within, found) {
+            (Some(one), Some(other)) => Some(one.around(other)),
+            (one, other) => one.or(other),
+        };
     })?;
     Ok(within)
 }
 
 /// A plan whose result is not written.
 fn only_pixels(decode: Decode, steps: Vec<Step>, (width, height): (u32, u32)) -> Plan {
-    let encode = Encode { strip_profile: true, ..Encode::plain(Format::Png, 100) };
+    // A format that takes all frames.
+    let encode = Encode { strip_profile: true, ..Encode::plain(Format::Webp, 100) };
     Plan { decode, steps, encode, width, height }
 }
 
@@ -369,7 +374,8 @@ impl<'a> Canvas<'a> {
             Step::Resize { .. } | Step::Extract { .. } | Step::Attention { .. } | Step::QuarterTurn { .. } => true,
             Step::FlipHorizontal | Step::FlipVertical | Step::Blur { .. } | Step::Opacity { .. } => true,
             Step::Grayscale | Step::Mix { .. } | Step::Tone { .. } | Step::Vignette { .. } => false,
-            Step::Behind { .. } | Step::Texture { .. } | Step::OpacityThreshold { .. } => model == Model::Rgb,
+            Step::Behind { .. } | Step::Frame { .. } => model == Model::Rgb,
+            Step::Texture { .. } | Step::OpacityThreshold { .. } => model == Model::Rgb,
             Step::Flatten { .. } | Step::Embed { .. } | Step::Rotate { .. } => model == Model::Rgb,
             Step::Sharpen { .. } | Step::RoundCorners { .. } | Step::RoundEllipse => model != Model::Cmyk,
         };
@@ -461,12 +467,11 @@ impl<'a> Canvas<'a> {
             }
             Step::Tone { tone } => self.tone(tone),
             Step::Texture { ref texture } => self.texture(texture),
-            Step::Behind { background: Colour { r, g, b, a } } => self.repaint(|frames| {
-                frames.iter_mut().for_each(|pixels| pixels.put_behind([r, g, b, a]));
-            }),
-            Step::OpacityThreshold { percent } => self.repaint(|frames| {
-                frames.iter_mut().for_each(|pixels| pixels.cut_alpha(percent));
-            }),
+            Step::Behind { background: Colour { r, g, b, a } } => {
+                self.repaint(|pixels| pixels.put_behind([r, g, b, a]))
+            }
+            Step::OpacityThreshold { percent } => self.repaint(|pixels| pixels.cut_alpha(percent)),
+            Step::Frame { margin, radii, colour } => self.frame(margin, radii, colour),
             Step::Vignette { percent } => {
                 let (width, height) = self.size();
                 self.cut_out(&mask::vignette(width, height, percent))
@@ -550,62 +555,78 @@ impl<'a> Canvas<'a> {
         })
     }
 
-    /// Hands the samples of all frames to a change of ours.
-    fn repaint(&mut self, change: impl FnOnce(&mut [Pixels<'_>])) -> Result<(), Refused> {
-        self.unpremultiply()?;
-        if self.frames[0].model() != Model::Rgb {
-            self.each(Image::to_rgb)?;
-        }
-        let mut samples = self.samples()?;
-        let (width, bands) = (self.size().0 as usize, self.frames[0].bands() as usize);
-        let pixels = samples.iter_mut().map(|samples| Pixels::new(samples, width, bands));
-        let mut pixels = pixels
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| Refused::new(RefusedKind::Failed, format!("{bands} bands of samples are no colours")))?;
-        change(&mut pixels);
-        for (frame, samples) in self.frames.iter_mut().zip(samples) {
+    /// Hands the samples of each frame to a change of ours.
+    fn repaint(&mut self, mut change: impl FnMut(&mut Pixels<'_>)) -> Result<(), Refused> {
+        self.settle_pixels()?;
+        for frame in &mut self.frames {
+            let mut samples = frame.samples().map_err(undecodable)?;
+            change(&mut pixels_of(frame, &mut samples)?);
             *frame = frame.with_samples(&samples)?;
         }
         self.random_access = true;
         Ok(())
     }
 
-    fn samples(&self) -> Result<Vec<Encoded>, Refused> {
-        self.frames.iter().map(|frame| frame.samples().map_err(undecodable)).collect()
+    /// Shows the samples of each frame.
+    fn look(&mut self, mut see: impl FnMut(&Pixels<'_>)) -> Result<(), Refused> {
+        self.settle_pixels()?;
+        for frame in &self.frames {
+            let mut samples = frame.samples().map_err(undecodable)?;
+            see(&pixels_of(frame, &mut samples)?);
+        }
+        Ok(())
+    }
+
+    /// Brings the frames to RGB of eight bits, with alpha or without, not multiplied by it.
+    fn settle_pixels(&mut self) -> Result<(), Refused> {
+        self.unpremultiply()?;
+        if self.frames[0].model() != Model::Rgb {
+            self.each(Image::to_rgb)?;
+        }
+        // Some files have more bands than any colour.
+        if self.frames[0].bands() > 4 { self.each(|frame| frame.take_bands(0, 3)) } else { Ok(()) }
     }
 
     fn tone(&mut self, tone: Tone) -> Result<(), Refused> {
-        self.repaint(|frames| {
-            // One count for all frames, so that an animation does not flicker.
-            let mut levels = Levels::default();
-            if tone.needs_levels() {
-                frames.iter().for_each(|pixels| levels.count(pixels));
-            }
-            let tables = tone.tables(&levels);
-            frames.iter_mut().for_each(|pixels| tone.apply(pixels, tables.as_ref()));
-        })
+        // One count for all frames, so that an animation does not flicker.
+        let mut levels = Levels::default();
+        if tone.needs_levels() {
+            self.materialise()?;
+            self.look(|pixels| levels.count(pixels))?;
+        }
+        let tables = tone.tables(&levels);
+        self.repaint(|pixels| tone.apply(pixels, tables.as_ref()))
     }
 
     fn texture(&mut self, texture: &Texture) -> Result<(), Refused> {
-        let blurred = match texture.needs_blur() {
-            None => Vec::new(),
-            Some(sigma_milli) => {
-                self.unpremultiply()?;
-                self.materialise()?;
-                let mut soft = Canvas { frames: self.frames.clone(), delays: None, ..*self };
-                soft.blur(f64::from(sigma_milli) / 1000.0)?;
-                soft.unpremultiply()?;
-                if soft.frames[0].model() != Model::Rgb {
-                    soft.each(Image::to_rgb)?;
-                }
-                soft.samples()?
-            }
-        };
-        self.repaint(|frames| {
-            for (at, pixels) in frames.iter_mut().enumerate() {
-                texture.apply(pixels, blurred.get(at).map_or(&[], |samples| &**samples));
-            }
-        })
+        self.settle_pixels()?;
+        let Some(sigma_milli) = texture.needs_blur() else { return self.repaint(|pixels| texture.apply(pixels, &[])) };
+        self.materialise()?;
+        // One after another, so that never more than one frame is there several times.
+        for at in 0..self.frames.len() {
+            let mut soft = Canvas { frames: vec![self.frames[at].clone()], delays: None, ..*self };
+            soft.blur(f64::from(sigma_milli) / 1000.0)?;
+            soft.settle_pixels()?;
+            let blurred = soft.frames[0].samples().map_err(undecodable)?;
+            let frame = &mut self.frames[at];
+            let mut samples = frame.samples().map_err(undecodable)?;
+            texture.apply(&mut pixels_of(frame, &mut samples)?, &blurred);
+            *frame = frame.with_samples(&samples)?;
+        }
+        Ok(())
+    }
+
+    /// Draws a frame along a rounded edge.
+    fn frame(&mut self, margin: u32, radii: Option<[u32; 4]>, colour: Colour) -> Result<(), Refused> {
+        let (width, height) = self.size();
+        let (outer_width, outer_height) = (width + 2 * margin, height + 2 * margin);
+        self.unpremultiply()?;
+        self.admit(Colour { a: 0, ..colour })?;
+        let clear = self.background(Colour::TRANSPARENT);
+        let place = (margin as i32, margin as i32);
+        self.each(|frame| frame.embed(place, (outer_width, outer_height), &clear))?;
+        let ring = mask::ring(width, height, margin, radii);
+        self.repaint(|pixels| pixels.paint_beside(&ring, [colour.r, colour.g, colour.b, colour.a]))
     }
 
     fn blur(&mut self, sigma: f64) -> Result<(), Refused> {
@@ -694,6 +715,12 @@ impl<'a> Canvas<'a> {
         }
         Ok(Rendered { bytes, width, height, frames })
     }
+}
+
+fn pixels_of<'s>(frame: &Image<'_>, samples: &'s mut [u8]) -> Result<Pixels<'s>, Refused> {
+    let (width, bands) = (frame.width() as usize, frame.bands() as usize);
+    Pixels::new(samples, width, bands)
+        .ok_or_else(|| Refused::new(RefusedKind::Failed, format!("{bands} bands of samples are no colours")))
 }
 
 fn undecodable(fault: Fault) -> Refused {

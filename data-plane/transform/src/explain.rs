@@ -137,6 +137,7 @@ fn step(step: &Step) -> String {
         Step::Texture { texture } => texture.to_string(),
         Step::OpacityThreshold { percent } => format!("opaque from {percent} %, else transparent"),
         Step::Vignette { percent } => format!("fade the corners, {percent} % inwards"),
+        Step::Frame { margin, colour, .. } => format!("draw a frame of {margin} px in {colour} along the edge"),
         Step::Behind { background } => format!("put {background} behind"),
         Step::Blur { sigma_milli } => format!("blur with a sigma of {} px", f64::from(*sigma_milli) / 1000.0),
         Step::Sharpen { gain_milli } => format!("sharpen with a gain of {}", f64::from(*gain_milli) / 1000.0),
@@ -157,7 +158,7 @@ mod tests {
         let scaled = explained("w_300,c_scale");
         assert_eq!(scaled.canonical.as_deref(), Some("c_scale,w_300"));
         assert_eq!((scaled.width, scaled.height, scaled.format), (Some(300), Some(200), Some("jpg")));
-        assert_eq!(scaled.plan.as_deref(), Some("decode jpg, resize to 300x200, encode jpg at quality 78"));
+        assert_eq!(scaled.plan.as_deref(), Some("decode jpg, resize to 300x200, encode jpg at quality 74"));
         let refused = explained("c_scale,w_abc");
         assert_eq!((refused.canonical, refused.width), (None, None));
         assert!(refused.error.is_some_and(|error| error.starts_with("Invalid width in transformation: abc")));

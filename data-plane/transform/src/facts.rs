@@ -35,6 +35,16 @@ pub struct Rectangle {
     pub height: u32,
 }
 
+impl Rectangle {
+    /// The smallest one that holds both.
+    pub fn around(self, other: Self) -> Self {
+        let (x, y) = (self.x.min(other.x), self.y.min(other.y));
+        let right = self.x.saturating_add(self.width).max(other.x.saturating_add(other.width));
+        let bottom = self.y.saturating_add(self.height).max(other.y.saturating_add(other.height));
+        Self { x, y, width: right - x, height: bottom - y }
+    }
+}
+
 impl Facts<'_> {
     /// The value of a context key; nothing where there is none.
     pub fn context(&self, key: &str) -> String {

@@ -217,6 +217,21 @@ impl Transformation {
         self.components.iter().any(Component::needs_facts)
     }
 
+    /// Whether what comes of it may depend on how wide or how fine the asker's screen is.
+    pub fn follows_the_screen(&self) -> bool {
+        self.components.iter().any(|component| {
+            matches!(component.width, Some(Width::Auto { .. } | Width::Breakpoints { .. }))
+                || component.dpr == Some(Dpr::Auto)
+                || component.computed.contains_key("w")
+                || component.computed.contains_key("dpr")
+        })
+    }
+
+    /// How often the pixels have to be asked at least once each, as far as that can be seen.
+    pub fn measures(&self) -> usize {
+        self.components.iter().filter(|component| component.effect.as_ref().is_some_and(Effect::measures)).count()
+    }
+
     /// Whether the pixels may have to be asked before it is planned.
     pub fn may_measure(&self) -> bool {
         self.components.iter().any(|component| {

@@ -53,6 +53,24 @@ pub fn ellipse(width: u32, height: u32) -> Vec<u8> {
     mask
 }
 
+/// What lies between a rounded picture and its outline `margin` pixels further out, on the canvas of the outline. `radii` are those of the
+/// picture; nothing for an ellipse. A corner that is square inside is square outside.
+pub fn ring(width: u32, height: u32, margin: u32, radii: Option<[u32; 4]>) -> Vec<u8> {
+    let (across, down) = (width + 2 * margin, height + 2 * margin);
+    let outwards = |radius: u32| if radius == 0 { 0 } else { radius.saturating_add(margin) };
+    let (mut outer, inner) = match radii {
+        Some(radii) => (round_corners(across, down, radii.map(outwards)), round_corners(width, height, radii)),
+        None => (ellipse(across, down), ellipse(width, height)),
+    };
+    for (y, row) in inner.chunks_exact(width as usize).enumerate() {
+        let from = (y + margin as usize) * across as usize + margin as usize;
+        for (sample, inside) in outer[from..from + width as usize].iter_mut().zip(row) {
+            *sample = sample.saturating_sub(*inside);
+        }
+    }
+    outer
+}
+
 /// Fades towards the corners: from so many hundredths of the way between corner and middle, counted from the corner.
 pub fn vignette(width: u32, height: u32, percent: u8) -> Vec<u8> {
     let (across, down) = (f64::from(width) / 2.0, f64::from(height) / 2.0);
@@ -109,5 +127,15 @@ mod tests {
         let at = |x: usize, y: usize| mask[y * 100 + x];
         assert_eq!((at(50, 30), at(60, 35)), (255, 255));
         assert!(at(0, 0) < 10 && at(99, 59) < 10 && (100..250).contains(&at(90, 15)), "{} {}", at(0, 0), at(90, 15));
+    }
+
+    #[test]
+    fn a_ring_and_what_it_surrounds_fill_the_outline() {
+        for radii in [Some([6, 0, 4, 2]), None] {
+            let ring = ring(30, 20, 5, radii);
+            let at = |x: usize, y: usize| ring[y * 40 + x];
+            assert_eq!((at(20, 15), at(20, 1), at(1, 15)), (0, 255, 255), "{radii:?}");
+            assert_eq!(at(0, 0), 0, "{radii:?}");
+        }
     }
 }

@@ -102,6 +102,22 @@ impl<'a> Pixels<'a> {
         }
     }
 
+    /// Paints a colour beside what is seen: where a mask says so, and what is there already keeps its share. Without an alpha band nothing
+    /// changes.
+    pub fn paint_beside(&mut self, mask: &[u8], [r, g, b, alpha]: [u8; 4]) {
+        for (pixel, share) in self.samples.chunks_exact_mut(self.bands).zip(mask) {
+            let [red, green, blue, own] = pixel else { return };
+            let (before, added) = (u32::from(*own), u32::from(alpha) * u32::from(*share) / 255);
+            let sum = before + added;
+            if added == 0 {
+                continue;
+            }
+            let beside = |old: u8, new: u8| ((u32::from(old) * before + u32::from(new) * added + sum / 2) / sum) as u8;
+            (*red, *green, *blue) = (beside(*red, r), beside(*green, g), beside(*blue, b));
+            *own = sum.min(255) as u8;
+        }
+    }
+
     /// Makes what is less opaque than so many hundredths transparent, and the rest opaque.
     pub fn cut_alpha(&mut self, percent: u8) {
         let least = f64::from(percent) * 2.55;
@@ -110,6 +126,13 @@ impl<'a> Pixels<'a> {
                 *alpha = if f64::from(*alpha) < least { 0 } else { 255 };
             }
         }
+    }
+
+    /// A part, cut to the picture.
+    pub fn clipped(&self, place: Place) -> Place {
+        let (width, height) = (self.width as u32, self.height() as u32);
+        let (x, y) = (place.x.min(width), place.y.min(height));
+        Place { x, y, width: place.width.min(width - x), height: place.height.min(height - y) }
     }
 
     fn rows_of(&self, place: Place) -> impl Iterator<Item = &[u8]> {
@@ -140,6 +163,13 @@ mod tests {
         let mut samples = [200, 0, 0, 255, 200, 0, 0, 0, 200, 0, 0, 128];
         Pixels::new(&mut samples, 3, 4).unwrap().put_behind([0, 0, 100, 128]);
         assert_eq!(samples, [200, 0, 0, 255, 0, 0, 100, 128, 134, 0, 33, 192]);
+    }
+
+    #[test]
+    fn what_is_painted_beside_leaves_the_rest() {
+        let mut samples = [10, 20, 30, 255, 9, 9, 9, 0, 100, 0, 0, 128];
+        Pixels::new(&mut samples, 3, 4).unwrap().paint_beside(&[0, 255, 127], [200, 0, 0, 255]);
+        assert_eq!(samples, [10, 20, 30, 255, 200, 0, 0, 255, 150, 0, 0, 255]);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub struct Decode {
 /// What is found out of the pixels before a plan can be finished.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measure {
-    /// What is read from the source, one frame of it.
+    /// What is read from the source.
     pub decode: Decode,
     /// What is done before the picture is looked at.
     pub steps: Vec<Step>,
@@ -154,6 +154,15 @@ pub enum Step {
     Vignette {
         /// How far inwards, in hundredths of the way to the middle, 1 to 100.
         percent: u8,
+    },
+    /// Draws a frame along the rounded edge of a picture. The canvas grows by the margin on all sides.
+    Frame {
+        /// Width of the frame in pixels.
+        margin: u32,
+        /// Radii of the picture as it is; nothing for an ellipse.
+        radii: Option<[u32; 4]>,
+        /// Colour of the frame.
+        colour: Colour,
     },
     /// Puts a colour that shines through behind the picture.
     Behind {

@@ -141,6 +141,10 @@ pub fn plan(request: PlanRequest<'_>) -> Result<Planned, Refusal> {
     for _ in 0..MOST_RUNS {
         let mut reached = Vec::new();
         let run = run(&request, &nodes, &met, &mut vary, &mut reached);
+        // A run that stops to ask has not met what stands behind; with its answer the next one does.
+        if let Err(Stop::Measure(measure)) = run {
+            return Ok(Planned::Measure(measure));
+        }
         if transformation.is_plain() || reached == met {
             return match run {
                 Ok(run) => finish(&request, run, &reached, vary),
@@ -212,6 +216,7 @@ fn run(
         };
         let animated = animation && keeps_frames(met, output, source, setting.format);
         setting.frames = if animated { source.pages.min(limits.max_frames).max(1) } else { 1 };
+        setting.decode.pages = setting.frames;
         let picture = chain::run(transformation.components(), nodes, &setting, vary, reached)?;
         let pixels = picture.size.pixels();
         let settled = output != Output::Auto || setting.format != Format::Avif || pixels <= autos::AVIF_MAX_PIXELS;
@@ -233,8 +238,8 @@ fn finish(request: &PlanRequest<'_>, run: Run, met: &[Settled], mut vary: Vary) 
         output_pixels: picture.size.pixels().saturating_mul(u64::from(frames)),
     };
     let plan = Plan {
-        decode: Decode { pages: frames, ..decode },
-        encode: encode(met, format, source, request.hints, request.default_quality, &mut vary)?,
+        decode,
+        encode: encode(met, (format, picture.size), source, request.hints, request.default_quality, &mut vary)?,
         width: picture.size.width,
         height: picture.size.height,
         steps: picture.into_steps(format, last_opaque_background(met)),
@@ -323,7 +328,7 @@ fn has_flag(met: &[Settled], flag: Flag) -> bool {
 /// pictures apart.
 fn encode(
     met: &[Settled],
-    format: Format,
+    (format, size): (Format, Size),
     source: &SourceMeta,
     hints: &ClientHints,
     default_quality: Option<Quality>,
@@ -335,14 +340,14 @@ fn encode(
         Some(Quality::Auto { level, sensitive, chroma }) => {
             vary.save_data |= level > QualityLevel::Eco;
             let level = autos::quality_level(level, sensitive, hints.save_data);
-            (autos::encoder_quality(format, class, level), chroma)
+            (autos::encoder_quality(format, class, level, size), chroma)
         }
         // What nobody asked for does not depend on who asks.
         asked => match asked.or(default_quality) {
             Some(Quality::Fixed { quality, chroma }) => (quality, chroma),
-            Some(Quality::Auto { level, chroma, .. }) => (autos::encoder_quality(format, class, level), chroma),
+            Some(Quality::Auto { level, chroma, .. }) => (autos::encoder_quality(format, class, level, size), chroma),
             Some(other) => return Err(Refusal::not_built(format_args!("q_{other}"))),
-            None => (autos::encoder_quality(format, class, autos::DEFAULT_LEVEL), grammar::Chroma::Auto),
+            None => (autos::encoder_quality(format, class, autos::DEFAULT_LEVEL, size), grammar::Chroma::Auto),
         },
     };
     let chroma = match chroma {

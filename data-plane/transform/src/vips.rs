@@ -341,7 +341,8 @@ impl<'a> Image<'a> {
             )
         };
         let image = Image::own(raw)?;
-        let image = make!(vips_copy(image), "interpretation" = self.interpretation())?;
+        let (across, down) = self.resolution();
+        let image = make!(vips_copy(image), "interpretation" = self.interpretation(), "xres" = across, "yres" = down)?;
         for name in self.fields().into_iter().filter(|name| name.to_str().is_ok_and(is_metadata)) {
             // SAFETY: a value of noughts is one that holds nothing, as the call wants it; it is given back once it was copied into the image,
             // which is not shared with anybody yet.

@@ -14,6 +14,8 @@ fn read(headers: &[(&str, &'static str)]) -> ClientHints {
     ClientHints::from_headers(headers.iter().copied())
 }
 
+const SIZE: transform::geometry::Size = transform::geometry::Size { width: 640, height: 427 };
+
 #[test]
 fn headers_are_reduced_to_what_matters() {
     assert_eq!(read(&[]), ClientHints::default());
@@ -75,14 +77,14 @@ fn automatic_quality_stays_in_its_bounds_and_falls_with_the_level() {
     use QualityLevel::*;
     for (format, low, high) in [(Format::Jpg, 45, 92), (Format::Webp, 40, 90), (Format::Avif, 35, 80)] {
         for class in [ContentClass::Photo, ContentClass::Graphic] {
-            let levels = [Low, Eco, Good, Best].map(|level| encoder_quality(format, class, level));
+            let levels = [Low, Eco, Good, Best].map(|level| encoder_quality(format, class, level, SIZE));
             assert!(levels.is_sorted() && levels[0] < levels[3], "{format:?} {class:?}");
             assert!(levels[0] >= low && levels[3] <= high, "{format:?} {class:?}");
         }
-        let of = |class| encoder_quality(format, class, Good);
+        let of = |class| encoder_quality(format, class, Good, SIZE);
         assert!(of(ContentClass::Graphic) > of(ContentClass::Photo));
     }
-    assert_eq!(encoder_quality(Format::Png, ContentClass::Graphic, Low), 100);
+    assert_eq!(encoder_quality(Format::Png, ContentClass::Graphic, Low, SIZE), 100);
 }
 
 #[test]

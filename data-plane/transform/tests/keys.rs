@@ -78,7 +78,7 @@ fn keys_depend_on_version_and_engine() {
 /// A changed key makes every rendition anew, so a change must be meant.
 #[test]
 fn keys_stay_as_they_are() {
-    let key = key("c_fill,g_auto,h_200,w_300", &photo(640, 427));
+    let key = key("c_fill,g_auto,h_200,q_78,w_300", &photo(640, 427));
     assert_eq!(key.to_string(), "249c458b1795ca55fd0654eee245938cce345c53049c002d81b04919b6636a04");
     assert_eq!(key.etag(0), "dc8a283994e61059e8e05c7e89743e18");
 }

@@ -236,17 +236,13 @@ fn a_half_transparent_background_is_seen_where_the_picture_shines_through() {
 
 #[test]
 fn a_frame_follows_the_rounding() {
-    let steps = derived("bo_5px_solid_red,f_png,r_8:0", &photo(64, 48)).plan.steps;
     let red = Colour { r: 255, g: 0, b: 0, a: 255 };
-    assert_eq!(
-        steps,
-        [
-            Step::RoundCorners { radii: [8, 0, 8, 0] },
-            Step::Embed { x: 5, y: 5, width: 74, height: 58, background: Colour::TRANSPARENT },
-            Step::Flatten { background: red },
-            Step::RoundCorners { radii: [13, 0, 13, 0] },
-        ]
-    );
+    for source in [photo(64, 48), graphic(64, 48)] {
+        let derived = derived("bo_5px_solid_red,f_png,r_8:0", &source).plan;
+        let radii = [8, 0, 8, 0];
+        let frame = Step::Frame { margin: 5, radii: Some(radii), colour: red };
+        assert_eq!((derived.steps, derived.width), (vec![Step::RoundCorners { radii }, frame], 74));
+    }
 }
 
 #[test]
@@ -262,6 +258,11 @@ fn an_effect_takes_the_area_that_its_component_says() {
     assert_eq!(places("e_pixelate_region:8,w_500,x_150"), place(150, 0, 50, 100));
     assert_eq!(places("e_pixelate_region:8"), []);
     assert_eq!(places("e_pixelate_region:8,h_500,w_500"), []);
+    // No further than the picture, and never beside it.
+    assert_eq!(places("e_pixelate_region:8,x_0.997"), place(199, 0, 1, 100));
+    assert_eq!(places("e_pixelate_region:8,x_0.99,y_0.99"), place(198, 99, 2, 1));
+    // An area is no size that a picture could lie across.
+    assert!(matches!(step("a_auto_right,e_pixelate_region:8,h_20,w_10").as_slice(), [Step::Texture { .. }]));
     // With a crop they are the crop's.
     assert!(matches!(
         step("c_scale,e_pixelate_region:8,h_50,w_100").as_slice(),
@@ -274,6 +275,33 @@ fn an_effect_takes_the_area_that_its_component_says() {
             .message()
             .starts_with("Invalid region in transformation: 5x5 at 200,0 lies outside of 200x100")
     );
+}
+
+/// What acts on the whole chain and stands behind a trim is met in the run that knows the edges.
+#[test]
+fn a_trim_stops_nothing_that_stands_behind_it() {
+    for text in ["if_w_gt_50/c_scale,w_100/if_end/e_trim/dpr_2.0", "$a_1/c_pad,h_80,w_80/e_trim/f_png"] {
+        let transformation = Transformation::parse(text).unwrap().expand(&|_| None).unwrap();
+        let mut measured = Vec::new();
+        let derived = loop {
+            let planned = plan(PlanRequest {
+                transformation: &transformation,
+                extension: None,
+                source: &photo(200, 100),
+                facts: &Facts { measured: &measured, ..Facts::default() },
+                hints: &ClientHints::default(),
+                limits: &LIMITS,
+                default_quality: None,
+            });
+            match planned.unwrap_or_else(|refusal| panic!("{text}: {refusal}")) {
+                Planned::Measure(measure) => measured.push((*measure, None)),
+                Planned::Derived(derived) => break derived,
+                Planned::Original => panic!("{text}"),
+            }
+            assert!(measured.len() < 4, "{text}");
+        };
+        assert!(matches!((derived.plan.width, derived.plan.height), (200, 100) | (80, 80)), "{text}: {derived:?}");
+    }
 }
 
 #[test]

@@ -22,8 +22,13 @@ pub fn python() -> PathBuf {
 
 /// The folder of Node modules with the SDK of `tests/sdk/node/package.json`.
 pub fn node_modules() -> PathBuf {
-    let folder = workspace::target_profile_folder().join("sdk/node");
-    let source = workspace::root().join("tests/sdk/node");
+    modules_of("tests/sdk/node", "sdk/node")
+}
+
+/// The folder of Node modules of a manifest, installed into a place below the target folder.
+pub fn modules_of(manifest: &str, place: &str) -> PathBuf {
+    let folder = workspace::target_profile_folder().join(place);
+    let source = workspace::root().join(manifest);
     install(&folder, &source.join("package.json"), || {
         for file in ["package.json", ".npmrc"] {
             std::fs::copy(source.join(file), folder.join(file)).expect("the manifest can be copied");

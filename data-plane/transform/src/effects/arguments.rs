@@ -162,6 +162,7 @@ impl Arguments {
 
     fn by_name(&mut self, known: &'static [(&'static str, Slot)], text: &str) -> Option<()> {
         self.slots.resize(known.len(), None);
+        let text = &text.replace("rgb:", "");
         // Clients join them by either.
         for part in outside_of_brackets(text, &[':', ';']) {
             // Of two names of which one begins the other, the longer one is meant.

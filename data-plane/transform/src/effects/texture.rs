@@ -181,12 +181,13 @@ impl Texture {
                 let (width, height) = (pixels.width() as u32, pixels.height() as u32);
                 let whole = [Place { x: 0, y: 0, width, height }];
                 for place in if places.is_empty() { &whole[..] } else { places } {
-                    blocks(pixels, *place, *side);
+                    blocks(pixels, pixels.clipped(*place), *side);
                 }
             }
             Self::BlurPlaces { places, .. } => {
                 let (bands, row) = (pixels.bands(), pixels.bands() * pixels.width());
                 for place in places {
+                    let place = pixels.clipped(*place);
                     let (from, length) = (place.x as usize * bands, place.width as usize * bands);
                     for y in place.y as usize..(place.y + place.height) as usize {
                         let range = y * row + from..y * row + from + length;

@@ -28,7 +28,7 @@ pub(super) struct Setting<'a> {
     pub source_has_alpha: bool,
     /// Whether the picture enters as it is shown, which is what people have marked things in.
     pub is_upright: bool,
-    /// What is read of the source where its pixels are asked for something, one frame of it.
+    /// What is read of the source.
     pub decode: Decode,
     /// Pages of the source.
     pub pages: u32,
@@ -273,6 +273,9 @@ impl Stage<'_> {
 
     /// Turns a picture that lies across what is asked for.
     fn lie_along(&mut self, vary: &mut Vary) -> Result<(), Refusal> {
+        if !self.sizes_are_of_crop() {
+            return Ok(());
+        }
         for turn in &self.component.turns {
             let turns = match turn {
                 Turn::AutoLeft => 3,
@@ -520,9 +523,9 @@ impl Stage<'_> {
     fn effect(&mut self) -> Result<(), Stop> {
         let Some(effect) = &self.component.effect else { return Ok(()) };
         let places = match effect {
-            effect if effect.takes_faces() => {
-                Some(self.marked(self.setting.facts.faces)?.into_iter().map(whole).collect())
-            }
+            effect if effect.takes_faces() => Some(
+                self.marked(self.setting.facts.faces)?.into_iter().map(|face| whole(face, self.picture.size)).collect(),
+            ),
             effect if effect.takes_area() && !self.sizes_are_of_crop() => self.area()?.map(|area| vec![area]),
             _ => None,
         };
@@ -584,7 +587,7 @@ impl Stage<'_> {
         let region = geometry::within(self.picture.size, Region { x: left, y: top, width: across, height: down });
         let said =
             || format_args!("{across:.0}x{down:.0} at {left:.0},{top:.0} lies outside of {right}x{bottom}").to_string();
-        region.map(|region| Some(whole(region))).ok_or_else(|| Refusal::invalid("region", said()))
+        region.map(|region| Some(whole(region, self.picture.size))).ok_or_else(|| Refusal::invalid("region", said()))
     }
 
     /// The radii of `r_` in pixels, none longer than half of the shorter side; nothing for an ellipse.
@@ -618,15 +621,15 @@ impl Stage<'_> {
         let canvas = Size { width: grown(width), height: grown(height) };
         self.grow_check(canvas)?;
         let colour = if border.colour.is_transparent() { self.default_area() } else { border.colour };
-        let Some(radii) = rounded else {
-            self.picture.embed(canvas, (margin, margin), colour);
-            return Ok(());
-        };
-        self.picture.embed(canvas, (margin, margin), Colour::TRANSPARENT);
-        self.put_behind(colour);
-        // A corner that is square inside is square outside.
-        let outwards = |radius: u32| if radius == 0 { 0 } else { radius.saturating_add(margin) };
-        self.round(radii.map(|radii| radii.map(outwards)));
+        match rounded {
+            None => self.picture.embed(canvas, (margin, margin), colour),
+            Some(radii) => {
+                self.picture.steps.push(Step::Frame { margin, radii, colour });
+                self.picture.way = self.picture.way.map(|way| way.placed(f64::from(margin), f64::from(margin)));
+                self.picture.size = canvas;
+                self.picture.has_alpha = true;
+            }
+        }
         Ok(())
     }
 
@@ -706,13 +709,16 @@ impl Stage<'_> {
     }
 }
 
-/// The whole pixels of a region that lies inside of its picture.
-fn whole(region: Region) -> Rectangle {
-    let edge = |from: f64, length: f64| {
-        let first = from.round();
-        (first as u32, ((from + length).round() - first).max(1.0) as u32)
+/// The whole pixels that a region touches, at least one, all of them inside of the picture.
+fn whole(region: Region, picture: Size) -> Rectangle {
+    let edge = |from: f64, length: f64, side: u32| {
+        // The casts saturate; both ends are cut to the picture.
+        let first = (from.floor() as u32).min(side - 1);
+        let last = ((from + length).ceil() as u32).clamp(first + 1, side);
+        (first, last - first)
     };
-    let ((x, width), (y, height)) = (edge(region.x, region.width), edge(region.y, region.height));
+    let ((x, width), (y, height)) =
+        (edge(region.x, region.width, picture.width), edge(region.y, region.height, picture.height));
     Rectangle { x, y, width, height }
 }
 

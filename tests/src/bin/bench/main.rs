@@ -5,9 +5,11 @@
 #![expect(clippy::print_stdout, reason = "printing figures is what this program is for")]
 
 mod assets;
+mod calibration;
 mod decision;
 mod listing;
 mod process;
+mod renditions;
 mod similarity;
 mod uploads;
 
@@ -31,6 +33,8 @@ use process::{Sampler, cpu_seconds};
 
 /// A folder of JPEG files to take instead of drawn ones.
 const OWN_PHOTOS: &str = "SAFELIGHT_BENCH_PHOTOS";
+/// A folder with a build of libvips for the render workers, as `scripts/libvips` brings it.
+const LIBVIPS: &str = "SAFELIGHT_BENCH_LIBVIPS";
 /// Rounds of each comparison; the median is reported.
 const ROUNDS: usize = 6;
 /// Byte-distinct photos for each round of the first figure: 120 in all.
@@ -56,15 +60,26 @@ async fn main() {
     }
     let folder = workspace::target_profile_folder().join("bench-data");
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|figure| figure == name);
-    let photos = match ["make", "herd", "memory", "upload"].into_iter().any(is_wanted) {
+    let photos = match ["make", "renditions", "herd", "memory", "upload"].into_iter().any(is_wanted) {
         true => draw_or_take(&folder),
         false => Vec::new(),
     };
     if !photos.is_empty() {
         println!("{} photos, {:.1} MB on average", photos.len(), average_megabytes(&photos));
     }
+    let library = std::env::var(LIBVIPS).ok();
+    let settings: Vec<(&str, &str)> =
+        library.iter().map(|folder| ("SAFELIGHT_RENDER__LIBVIPS_FOLDER", folder.as_str())).collect();
     if is_wanted("make") {
-        make(&photos).await;
+        make(&photos, &settings).await;
+    }
+    if is_wanted("renditions") {
+        renditions::renditions(&photos, &settings).await;
+    }
+    // Only where it is asked for by name: it takes longer than all figures, and needs photographs.
+    if wanted.iter().any(|figure| figure == "calibrate") {
+        let own = std::env::var_os(OWN_PHOTOS).expect("calibrate takes SAFELIGHT_BENCH_PHOTOS");
+        calibration::calibration(&jpegs(Path::new(&own)), &settings).await;
     }
     if is_wanted("hit") {
         hit(&folder).await;
@@ -73,7 +88,7 @@ async fn main() {
         herd(&photos).await;
     }
     if is_wanted("memory") {
-        memory(&photos).await;
+        memory(&photos, &settings).await;
     }
     if is_wanted("start") {
         start().await;
@@ -115,13 +130,19 @@ fn spread(values: &[f64]) -> String {
     format!("{least:.3}–{most:.3}")
 }
 
-/// The JPEG files of a folder under names of their own, in turn until there are enough.
-fn own_photos(from: &Path, folder: &Path) -> Vec<PathBuf> {
+/// The JPEG files of a folder.
+fn jpegs(from: &Path) -> Vec<PathBuf> {
     let is_jpeg = |path: &PathBuf| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jpg"));
     let files = std::fs::read_dir(from).expect("the folder of photos can be read").flatten();
     let mut own: Vec<PathBuf> = files.map(|file| file.path()).filter(is_jpeg).collect();
     own.sort();
     assert!(!own.is_empty(), "no .jpg in {}", from.display());
+    own
+}
+
+/// The JPEG files of a folder under names of their own, in turn until there are enough.
+fn own_photos(from: &Path, folder: &Path) -> Vec<PathBuf> {
+    let own = jpegs(from);
     std::fs::create_dir_all(folder).expect("a folder for the photos");
     let paths: Vec<PathBuf> = (0..ROUNDS * PHOTOS_A_ROUND).map(|at| folder.join(format!("{at:03}.jpg"))).collect();
     for (path, photo) in paths.iter().zip(own.iter().cycle()) {
@@ -174,8 +195,8 @@ async fn upload_all(tenant: &Tenant, photos: &[PathBuf]) -> Vec<String> {
 }
 
 /// Figure 1: processor time of making a thumbnail through the whole server, beside `vipsthumbnail` over the same files.
-async fn make(photos: &[PathBuf]) {
-    let server = Dev::start().await;
+async fn make(photos: &[PathBuf], settings: &[(&str, &str)]) {
+    let server = Dev::start_with(&[], settings).await;
     let tenant = server.tenant();
     let names = upload_all(&tenant, photos).await;
     let scratch = tempfile::tempdir().expect("a temporary folder");
@@ -387,8 +408,8 @@ async fn herd(photos: &[PathBuf]) {
 }
 
 /// Figure 4: the most memory that the process tree holds while pictures are made.
-async fn memory(photos: &[PathBuf]) {
-    let server = Dev::start().await;
+async fn memory(photos: &[PathBuf], settings: &[(&str, &str)]) {
+    let server = Dev::start_with(&[], settings).await;
     let tenant = server.tenant();
     let names = upload_all(&tenant, &photos[..ROUNDS * PHOTOS_A_ROUND / 2]).await;
     let sampler = Sampler::start(server.ready.pid);
