@@ -300,6 +300,21 @@ async fn without_a_program_there_is_no_rendering() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn workers_that_are_started_when_asked_are_tried_again_until_they_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("worker");
+    let config = RenderConfig { starts_when_asked: true, ..one_worker() };
+    let pool = RenderPool::start(config, WorkerCommand { program: program.clone(), ..command() }).unwrap();
+    let stats = pool.stats();
+    assert_eq!(pool.probe(A, picture()).await.unwrap_err(), RenderError::Unavailable);
+    assert!(stats.start_failed.load(Relaxed) >= 1);
+    std::os::unix::fs::symlink(std::env::current_exe().unwrap(), &program).unwrap();
+    until("a worker", || stats.workers.load(Relaxed) == 1).await;
+    pool.probe(A, picture()).await.unwrap();
+    pool.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn shutting_down_leaves_no_process() {
     let pool = pool(RenderConfig { workers: 2, ..Default::default() });
     let stats = pool.stats();

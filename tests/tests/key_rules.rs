@@ -689,3 +689,23 @@ async fn rules_bind_keys_and_nothing_else() {
     let answer = bound.bound.get("ping").await;
     assert_eq!(answer.status, 401, "a disabled key is refused whatever its rules: {}", answer.text());
 }
+
+/// What variables and conditions would tell of an asset, an explanation tells only to whoever may read it.
+#[tokio::test]
+async fn an_explanation_tells_of_nothing_that_the_key_may_not_read() {
+    let server = Dev::start_with(&["--seed", "none"], &[]).await;
+    let bound = Bound::new(&server).await;
+    let upload = bound.free.upload(pictures::small_jpeg(1)).public_id("priced").parameter("asset_folder", "secret");
+    upload.parameter("context", "price=47").send().await.ok();
+    let path = format!("explain?url=/{}/image/upload/$v_ctx:!price!/c_scale,w_$v/priced.jpg", bound.free.cloud);
+    for (rules, told) in [
+        (&["@transformations:read"][..], false),
+        (&["@transformations:read", "@assets:read", "deny * in secret"], false),
+        (&["@transformations:read", "@assets:read"], true),
+    ] {
+        bound.rules(rules).await;
+        let answer = bound.bound.get(&path).await.ok();
+        assert_eq!(answer["width"], if told { json!(47) } else { Value::Null }, "{rules:?}: {answer}");
+        assert_eq!(answer["error"].is_null(), told, "{rules:?}: {answer}");
+    }
+}

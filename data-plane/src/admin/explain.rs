@@ -13,7 +13,7 @@ use crate::{
     DataPlane,
     access::{ReadTransformations, TenantGrant},
     assets::{
-        AssetStore,
+        ActsFor, AssetStore,
         record::{AssetRecord, ResourceType},
         said::Said,
     },
@@ -161,13 +161,16 @@ async fn explain_into(
     told.notes = explain::notes(&url.transformation);
     let now = plane.clock.now();
     let admitted = AdmittedDelivery::admit(&url, tenant, Viewer::Outside(None), now);
-    let assets = AssetStore::of(grant, &plane.database, &plane.settings.region.name);
+    // What the key may not read it does not learn of here.
+    let reach = grant.reach_of(plane, "read_resource").await?;
+    let scope = reach.scope();
+    let assets = AssetStore::of(&reach, &plane.database, &plane.settings.region.name);
     if let Err(error) = &admitted {
         told.admission = Some(Admission { is_admitted: false, rule: error.message().to_owned() });
     }
     let mut located = None;
     for (name, extension) in url.candidates() {
-        if let Some(record) = assets.find(&name).await? {
+        if let Some(record) = assets.find(&name).await?.filter(|record| scope.permits(&record.asset_folder)) {
             located = Some(LocatedAsset { record: record.into(), extension: extension.map(str::to_owned) });
             break;
         }

@@ -1,21 +1,24 @@
 //! The chain of components as steps over a picture whose size and transparency are known at every point.
 
+mod affect;
+mod anchor;
+
 use crate::autos;
-use crate::effects::{Effect, Made};
-use crate::facts::{Facts, Rectangle};
-use crate::geometry::{self, Placement, Region, Request, Size};
+use crate::facts::Facts;
+use crate::geometry::{self, Placement, Request, Size};
 use crate::grammar::{
-    AutoGravity, Axis, Background, Border, Branch, Compass, Component, CropMode, CustomFallback, Decimal, FaceFallback,
-    Flag, Gravity, Length, Node, Radius, Scope, Settled, Turn, Variables, Width,
+    Axis, Background, Border, Branch, Compass, Component, CropMode, Decimal, Flag, Length, Node, Radius, Scope,
+    Settled, Turn, Variables, Width,
 };
 use crate::hints::{ClientHints, Vary};
-use crate::plan::{Colour, Decode, Measure, Step, Trim};
+use crate::plan::{Colour, Decode, Step};
 use crate::refusal::Refusal;
 use crate::source::Format;
 
 use super::OutputLimits;
-use super::region::{self, Way};
+use super::region::Way;
 use super::stop::Stop;
+use anchor::Anchor;
 
 /// Longer side in pixels to which a picture is shrunk before it is turned by an odd angle.
 const MAX_TURNED_SIDE: u32 = 3000;
@@ -234,18 +237,6 @@ struct Stage<'a> {
     variables: &'a Variables,
 }
 
-/// Where a window is cut.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Anchor {
-    Compass(Compass),
-    /// The most interesting area.
-    Auto,
-    /// At x, y.
-    XyCenter,
-    /// Around what people have marked.
-    Region(Region),
-}
-
 impl Stage<'_> {
     /// The order is fixed, whatever the order in the text: lying along what is asked for, size, effect, opacity, flattening, corners, frame,
     /// turns.
@@ -389,88 +380,6 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// What places the window. Frames of an animation must not jump, so there only what people have marked does.
-    fn gravity(&self, mode: CropMode) -> Result<Option<Anchor>, Refusal> {
-        if matches!(mode, CropMode::FillPad | CropMode::AutoPad) {
-            if !matches!(self.component.gravity, Some(Gravity::Auto(_))) {
-                return Err(Refusal::conflict("c_fill_pad and c_auto_pad need g_auto"));
-            }
-            if self.setting.frames > 1 {
-                return Err(Refusal::conflict("c_fill_pad and c_auto_pad do not take animated images"));
-            }
-        }
-        let anchor = match &self.component.gravity {
-            None => return Ok(None),
-            Some(Gravity::Compass(compass)) => Anchor::Compass(*compass),
-            Some(Gravity::XyCenter) => Anchor::XyCenter,
-            Some(Gravity::Auto(_)) if !mode.accepts_automatic_gravity() => {
-                return Err(Refusal::conflict(
-                    "Automatic cropping supports only auto, auto_pad, crop, fill, fill_pad, lfill, thumb",
-                ));
-            }
-            Some(Gravity::Auto(auto)) => self.automatic(auto),
-            Some(Gravity::Faces { .. }) if self.setting.frames > 1 => Anchor::Compass(Compass::Center),
-            Some(Gravity::Faces { all, or }) => self.faces(*all, *or)?,
-            Some(Gravity::Custom { or }) => match (region::largest(&self.marked(self.setting.facts.custom)?), or) {
-                (Some(region), _) => Anchor::Region(region),
-                (None, Some(CustomFallback::Face)) => self.faces(false, FaceFallback::North)?,
-                (None, Some(CustomFallback::Faces)) => self.faces(true, FaceFallback::North)?,
-                (None, _) => Anchor::Compass(Compass::Center),
-            },
-            Some(other) => return Err(Refusal::not_built(format_args!("g_{other}"))),
-        };
-        if anchor == Anchor::Auto && !mode.accepts_automatic_gravity() {
-            return Ok(Some(Anchor::Compass(Compass::Center)));
-        }
-        let zoomed = self.component.zoom.filter(|zoom| *zoom != Decimal::ONE);
-        match zoomed {
-            Some(zoom)
-                if matches!(anchor, Anchor::Auto | Anchor::XyCenter)
-                    && matches!(mode, CropMode::Thumb | CropMode::Crop) =>
-            {
-                Err(Refusal::not_built(format_args!("z_{zoom} around a region")))
-            }
-            _ if anchor == Anchor::Auto && self.setting.frames > 1 => Ok(Some(Anchor::Compass(Compass::Center))),
-            _ => Ok(Some(anchor)),
-        }
-    }
-
-    /// What is interesting: the area that is said, what people have marked, faces that they have, or else what catches the eye.
-    fn automatic(&self, auto: &AutoGravity) -> Anchor {
-        let Some(way) = self.picture.way else { return Anchor::Auto };
-        let seen = |rectangles: &[Rectangle]| -> Vec<Region> {
-            rectangles.iter().filter_map(|one| way.of(*one, self.picture.size)).collect()
-        };
-        let said = auto.area().and_then(|area| way.of(area, self.picture.size));
-        let custom = || if auto.regards_marks() { region::largest(&seen(self.setting.facts.custom)) } else { None };
-        let faces = || match self.setting.frames {
-            1 => region::around(&seen(self.setting.facts.faces)),
-            _ => None,
-        };
-        said.or_else(custom).or_else(faces).map_or(Anchor::Auto, Anchor::Region)
-    }
-
-    /// The faces that people have marked, or what stands in for them.
-    fn faces(&self, all: bool, or: FaceFallback) -> Result<Anchor, Refusal> {
-        let faces = self.marked(self.setting.facts.faces)?;
-        let found = if all { region::around(&faces) } else { region::largest(&faces) };
-        Ok(match (found, or) {
-            (Some(region), _) => Anchor::Region(region),
-            (None, FaceFallback::North) => Anchor::Compass(Compass::North),
-            (None, FaceFallback::Center) => Anchor::Compass(Compass::Center),
-            (None, FaceFallback::Auto) => Anchor::Auto,
-        })
-    }
-
-    /// What is seen of marked rectangles in the picture as it is.
-    fn marked(&self, rectangles: &[Rectangle]) -> Result<Vec<Region>, Refusal> {
-        match self.picture.way {
-            _ if rectangles.is_empty() => Ok(Vec::new()),
-            Some(way) => Ok(rectangles.iter().filter_map(|one| way.of(*one, self.picture.size)).collect()),
-            None => Err(Refusal::not_built("Marked regions behind a turn or an automatic crop")),
-        }
-    }
-
     /// The sizes that are asked for, resolved; `None` when the width is the client's and the client says nothing.
     fn request(&self, scope: &Scope<'_>, vary: &mut Vary) -> Result<Option<Request>, Refusal> {
         let width = match &self.component.width {
@@ -517,77 +426,6 @@ impl Stage<'_> {
             self.put_behind(background);
         }
         Ok(())
-    }
-
-    /// Carries the effect out.
-    fn effect(&mut self) -> Result<(), Stop> {
-        let Some(effect) = &self.component.effect else { return Ok(()) };
-        let places = match effect {
-            effect if effect.takes_faces() => Some(
-                self.marked(self.setting.facts.faces)?.into_iter().map(|face| whole(face, self.picture.size)).collect(),
-            ),
-            effect if effect.takes_area() && !self.sizes_are_of_crop() => self.area()?.map(|area| vec![area]),
-            _ => None,
-        };
-        match effect.make(self.picture.size, self.component.colour, places)? {
-            None => {}
-            Some(Made::Step(step)) => self.picture.steps.push(step),
-            Some(Made::Transparent(step)) => {
-                self.picture.steps.push(step);
-                self.picture.has_alpha = true;
-            }
-            Some(Made::Trim(trim)) => self.trim(trim)?,
-        }
-        Ok(())
-    }
-
-    /// Cuts off the edges, once it is known where they are. A picture that is all edge stays.
-    fn trim(&mut self, trim: Trim) -> Result<(), Stop> {
-        let decode = self.setting.decode.clone();
-        let measure = Measure { decode, steps: self.picture.steps.clone(), trim };
-        let known = self.setting.facts.measured.iter().find(|(known, _)| *known == measure);
-        match known {
-            None => Err(Stop::Measure(Box::new(measure))),
-            Some((_, None)) => Ok(()),
-            Some((_, Some(Rectangle { x, y, width, height }))) => {
-                let size = Size { width: *width, height: *height }.min(self.picture.size);
-                self.picture.extract(geometry::Window { x: *x, y: *y, size });
-                Ok(())
-            }
-        }
-    }
-
-    /// Whether sizes and offsets say how the picture is resized, and not where an effect acts.
-    fn sizes_are_of_crop(&self) -> bool {
-        self.component.crop.is_some() || !self.component.effect.as_ref().is_some_and(Effect::takes_area)
-    }
-
-    /// The area that the component says: from its offsets to as far as its sides reach, no further than the picture. Nothing where it says
-    /// none.
-    fn area(&self) -> Result<Option<Rectangle>, Refusal> {
-        let Component { x, y, width, height, .. } = self.component;
-        if x.is_none() && y.is_none() && width.is_none() && height.is_none() {
-            return Ok(None);
-        }
-        let scope = self.scope();
-        let Size { width: right, height: bottom } = self.picture.size;
-        let from = |parameter, length: &Option<Length>, axis| {
-            Ok::<f64, Refusal>(self.offset(parameter, length.as_ref(), axis, &scope)?.unwrap_or(0.0))
-        };
-        let (left, top) = (from("x", x, Axis::Horizontal)?, from("y", y, Axis::Vertical)?);
-        let across = match width {
-            Some(Width::Length(length)) => side("width", length, Axis::Horizontal, &scope)?,
-            Some(_) => return Err(Refusal::conflict("w_auto says no area of an effect")),
-            None => f64::from(right),
-        };
-        let down = match height {
-            Some(length) => side("height", length, Axis::Vertical, &scope)?,
-            None => f64::from(bottom),
-        };
-        let region = geometry::within(self.picture.size, Region { x: left, y: top, width: across, height: down });
-        let said =
-            || format_args!("{across:.0}x{down:.0} at {left:.0},{top:.0} lies outside of {right}x{bottom}").to_string();
-        region.map(|region| Some(whole(region, self.picture.size))).ok_or_else(|| Refusal::invalid("region", said()))
     }
 
     /// The radii of `r_` in pixels, none longer than half of the shorter side; nothing for an ellipse.
@@ -707,19 +545,6 @@ impl Stage<'_> {
     fn scope(&self) -> Scope<'_> {
         scope(self.setting, self.picture, self.variables)
     }
-}
-
-/// The whole pixels that a region touches, at least one, all of them inside of the picture.
-fn whole(region: Region, picture: Size) -> Rectangle {
-    let edge = |from: f64, length: f64, side: u32| {
-        // The casts saturate; both ends are cut to the picture.
-        let first = (from.floor() as u32).min(side - 1);
-        let last = ((from + length).ceil() as u32).clamp(first + 1, side);
-        (first, last - first)
-    };
-    let ((x, width), (y, height)) =
-        (edge(region.x, region.width, picture.width), edge(region.y, region.height, picture.height));
-    Rectangle { x, y, width, height }
 }
 
 /// A side in exact pixels; an expression may turn out not to be one.
