@@ -264,11 +264,15 @@ impl fmt::Display for Arguments {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = ':';
         let given = self.slots.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        // What can be told by its kind is left out, unless something else was left out whose place has to be seen.
+        let is_seen = |at: usize| match self.form {
+            Some(Form::Slots { slots, .. }) => !matches!(slots.get(at), Some(Slot::Word(_) | Slot::Place)),
+            _ => false,
+        };
+        let shows_places = (0..given).any(|at| self.slots[at].is_none() && is_seen(at));
         for (at, argument) in self.slots.iter().enumerate().take(given) {
             let Some(argument) = argument else {
-                // What can be told by its kind is left out; before anything else its place has to be seen.
-                let is_seen = |slots: &[Slot]| !matches!(slots.get(at), Some(Slot::Word(_) | Slot::Place));
-                if matches!(self.form, Some(Form::Slots { slots, .. }) if is_seen(slots)) {
+                if shows_places {
                     f.write_str(":")?;
                 }
                 continue;
@@ -399,7 +403,10 @@ mod tests {
         let slots = Form::Slots { least: 1, slots: &[Slot::Word(&["a", "b"]), Slot::Number(TENTHS), Slot::Colour] };
         assert_eq!(printed(slots, "b:3:f00").as_deref(), Some(":b:3:red"));
         assert_eq!(printed(slots, "3:rgb:f00").as_deref(), Some(":3:red"));
-        assert_eq!((printed(slots, ":3:").as_deref(), printed(slots, "::red").as_deref()), (Some(":3"), Some("::red")));
+        assert_eq!(
+            (printed(slots, ":3:").as_deref(), printed(slots, "::red").as_deref()),
+            (Some(":3"), Some(":::red"))
+        );
         assert_eq!((printed(slots, ""), printed(slots, "b:b"), printed(slots, "1:red:2")), (None, None, None));
         let several = Form::Several { each: Slot::Length, counts: &[2, 4] };
         assert_eq!(printed(several, "1:0.50").as_deref(), Some(":1:0.5"));
