@@ -287,7 +287,7 @@ impl Component {
         let mut last: BTreeMap<&'static str, (usize, &str)> = BTreeMap::new();
         for (index, item) in piece.split(',').enumerate() {
             let at = |refusal: Refusal| refusal.at(Place { component: place, item: Some(index + 1) }, None);
-            if let Some(assignment) = item.strip_prefix('$') {
+            if let Some(assignment) = variable_of(item) {
                 component.assign(&decoded(assignment).ok_or_else(|| at(Refusal::component(item)))?).map_err(at)?;
                 continue;
             }
@@ -638,10 +638,15 @@ fn is_component(piece: &str) -> bool {
 
 /// Whether an item begins with a known key, mentions a variable or belongs to a condition.
 fn is_transformation_item(item: &str) -> bool {
-    match item.strip_prefix('$') {
+    match variable_of(item) {
         Some(name) => !name.is_empty(),
         None => item.split_once('_').is_some_and(|(key, _)| is_key(key)),
     }
+}
+
+/// What stands behind the sign of a variable, which some clients escape.
+fn variable_of(item: &str) -> Option<&str> {
+    item.strip_prefix('$').or_else(|| item.strip_prefix("%24"))
 }
 
 /// Whether an item has the form of a parameter, whatever its key: one to three lower-case letters and an underscore.
