@@ -14,6 +14,7 @@ pub mod make;
 pub mod mapped;
 pub mod measure;
 pub mod openness;
+pub mod originals;
 mod page;
 pub mod prepare;
 pub mod range;
@@ -194,6 +195,9 @@ async fn attempt(
         return Err(ApiError::not_found(format!("Resource not found - {}", asset.record.name.public_id)).into());
     }
     let kept_for = openness::check(admitted, &asset, plane.clock.now())?;
+    if strangers::are_bound(tenant, admitted) {
+        Box::pin(strangers::may_measure(plane, tenant, admitted, &asset)).await?;
+    }
     let prepared = prepare(plane, tenant, admitted, &asset, || hints_of(request)).await?;
     let kept_for = match strangers::are_bound(tenant, admitted) {
         false => kept_for,

@@ -57,7 +57,9 @@ use admin_quota::AdminQuota;
 use audit::calls::Calls;
 use carrier::Carrier;
 use config::{DeliveryConfig, MeteringConfig, RegionConfig, StorageConfig, UploadConfig};
-use delivery::{fetched::Fetches, locate::Located, make::Renditions, measure::Measures, prepare::Plans};
+use delivery::{
+    fetched::Fetches, locate::Located, make::Renditions, measure::Measures, originals::SourceRoom, prepare::Plans,
+};
 use jobs::{Wakers, runner::Runner};
 use media::probe::{MediaConfig, MediaProbe};
 use metering::{
@@ -186,6 +188,8 @@ pub struct Plane {
     pub uses: Uses,
     /// Plans made before.
     pub plans: Plans,
+    /// Room for originals in memory.
+    pub source_room: SourceRoom,
     /// What the pixels have answered.
     pub measures: Measures,
     /// Renditions in memory.
@@ -274,6 +278,7 @@ impl Plane {
             links: Links::new(&settings.delivery.public_url, Arc::clone(&clock)),
             plans: Plans::default(),
             measures: Measures::default(),
+            source_room: SourceRoom::default(),
             media: MediaProbe::new(settings.media.clone(), confined),
             policies: Policies::default(),
             admin_quota: AdminQuota::default(),

@@ -7,7 +7,7 @@ use super::AnalysisView;
 use crate::{
     Plane,
     assets::{AssetStore, analyses::Questions, record::AssetRecord},
-    delivery::{Failure, make::original_of},
+    delivery::{Failure, originals::original_of},
     render::{RenderError, SourceFile},
     tenants::Tenant,
     upload::{keep::refused_file, stage::Staged},

@@ -71,6 +71,7 @@ async fn attempt(
     asset.refuse_rejected()?;
     openness::check(admitted, &asset, plane.clock.now())?;
     let mut staging = plane.scratch.begin().map_err(ApiError::from)?;
+    strangers::may_measure(plane, tenant, admitted, &asset).await?;
     let prepared = prepare(plane, tenant, admitted, &asset, ClientHints::default).await?;
     strangers::check(plane, tenant, admitted, &asset, &prepared).await?;
     match prepared {

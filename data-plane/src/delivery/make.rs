@@ -1,34 +1,30 @@
 //! Renditions: from memory, from the derived store, or made. One make per key, however many ask.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use plane_kit::{
-    error::{ApiError, ErrorCode, chain},
+    error::{ApiError, chain},
     http::edge::RequestId,
     ids::{EnvironmentId, VersionId},
     policy::Scope,
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
 use transform::{key::RenditionKey, source::Format};
 
-use super::{Failure, prepare::Derived};
+use super::{
+    Failure,
+    originals::{FAILURES_KEPT, MakeError, original},
+    prepare::Derived,
+};
 use crate::{
     Plane,
     assets::{ActsFor, AssetStore, made::NewRendition, record::AssetRecord},
-    render::{RenderError, SourceFile},
+    render::SourceFile,
     storage::{ObjectKey, StorageError},
     tenants::Tenant,
 };
 
-/// How long a refusal of a make is remembered.
-pub(super) const FAILURES_KEPT: Duration = Duration::from_secs(3);
-/// How many mebibytes of sources may wait for a worker in memory; who comes when they are taken is answered 429.
-const SOURCES_MEBIBYTES: usize = 1024;
 /// How many refusals are remembered.
 const FAILURES: u64 = 10_000;
 
@@ -41,56 +37,6 @@ pub struct Made {
     pub format: Format,
     /// When it was made.
     pub made_at: DateTime<Utc>,
-}
-
-/// What kept a make from its end, as every asker is told it.
-#[derive(Debug, Clone)]
-pub(super) enum MakeError {
-    Replaced,
-    Refused(String),
-    Busy,
-    Unavailable(String),
-}
-
-impl From<&MakeError> for Failure {
-    fn from(error: &MakeError) -> Self {
-        Self::Refused(match error {
-            MakeError::Replaced => return Self::Replaced,
-            MakeError::Refused(message) => ApiError::new(ErrorCode::InvalidTransformation, message.clone()),
-            MakeError::Busy => {
-                ApiError::new(ErrorCode::Busy, "Too many pictures are waiting; try again").with_retry_after(1)
-            }
-            MakeError::Unavailable(detail) => {
-                ApiError::unavailable("Pictures cannot be made now", 2).with_operator_text(detail.clone())
-            }
-        })
-    }
-}
-
-impl From<sea_orm::DbErr> for MakeError {
-    fn from(error: sea_orm::DbErr) -> Self {
-        Self::Unavailable(chain(&error))
-    }
-}
-
-impl From<StorageError> for MakeError {
-    fn from(error: StorageError) -> Self {
-        match error {
-            // The row was read a moment ago: the asset was taken away or replaced since.
-            StorageError::Missing(_) => Self::Replaced,
-            error => Self::Unavailable(chain(&error)),
-        }
-    }
-}
-
-impl From<RenderError> for MakeError {
-    fn from(error: RenderError) -> Self {
-        match error {
-            RenderError::Refused(refused) => Self::Refused(refused.message),
-            RenderError::Busy => Self::Busy,
-            RenderError::Unavailable => Self::Unavailable(error.to_string()),
-        }
-    }
 }
 
 /// Why a rendition is wanted.
@@ -131,8 +77,6 @@ pub struct Renditions {
     /// By rendition and epoch: what was dropped is not delivered from memory, on whichever node.
     memory: moka::future::Cache<(RenditionKey, u64), Arc<Made>>,
     failures: moka::sync::Cache<RenditionKey, MakeError>,
-    /// Room for sources that wait for a worker or are in one, in units of a mebibyte.
-    sources: Semaphore,
 }
 
 /// The right to what a tenant has, handed on to a task that outlives the request.
@@ -157,7 +101,6 @@ impl Renditions {
         Self {
             memory: moka::future::Cache::builder().max_capacity(bytes).weigher(weigh).build(),
             failures: moka::sync::Cache::builder().max_capacity(FAILURES).time_to_live(FAILURES_KEPT).build(),
-            sources: Semaphore::new(SOURCES_MEBIBYTES),
         }
     }
 
@@ -266,27 +209,6 @@ impl Work<'_> {
         self.occasion.note(self.plane, "made");
         Ok(Arc::new(Made { bytes, format: self.derived.plan.encode.format, made_at: now }))
     }
-}
-
-/// The original of an asset in memory, and the room that it takes there.
-pub(crate) async fn original_of<'a>(
-    plane: &'a Plane,
-    asset: &AssetRecord,
-) -> Result<(SourceFile, SemaphorePermit<'a>), Failure> {
-    original(plane, asset).await.map_err(|error| Failure::from(&error))
-}
-
-pub(super) async fn original<'a>(
-    plane: &'a Plane,
-    asset: &AssetRecord,
-) -> Result<(SourceFile, SemaphorePermit<'a>), MakeError> {
-    // Sources are read before they queue; without a bound on that, a queue of large ones would fill the memory.
-    let mebibytes = u32::try_from(asset.version.bytes >> 20).unwrap_or(u32::MAX).saturating_add(1);
-    let room = plane.renditions.sources.try_acquire_many(mebibytes.min(SOURCES_MEBIBYTES as u32));
-    let room = room.map_err(|_| MakeError::Busy)?;
-    let source = plane.storage.read(&ObjectKey::original(asset.environment, asset.version.id)).await?;
-    let source = SourceFile::from_chunks(source).map_err(|error| MakeError::Unavailable(chain(&error)))?;
-    Ok((source, room))
 }
 
 /// Makes a rendition of a version that has no name yet, from its staged file, and stores it. No row says so until the version is

@@ -5,15 +5,14 @@ use std::{fs::File, sync::Arc};
 use moka::future::Cache;
 use plane_kit::{
     error::{ApiError, chain},
-    ids::VersionId,
+    ids::{EnvironmentId, VersionId},
 };
 use sha2::{Digest, Sha256};
 use transform::{facts::Rectangle, plan::Measure};
 
 use super::{
     Failure,
-    make::{FAILURES_KEPT, MakeError, original},
-    prepare::Wish,
+    originals::{FAILURES_KEPT, MakeError, original},
 };
 use crate::{Plane, assets::record::AssetRecord, render::SourceFile};
 
@@ -27,6 +26,18 @@ pub(crate) enum FileOf<'a> {
     Stored(&'a AssetRecord),
     /// In a file, because it has no row yet.
     Staged(&'a File),
+}
+
+/// The version whose pixels are asked.
+pub(crate) struct Asked<'a> {
+    /// Whose it is.
+    pub environment: EnvironmentId,
+    /// Which one.
+    pub version: VersionId,
+    /// How many pixels it has.
+    pub pixels: u64,
+    /// Where its bytes are.
+    pub file: FileOf<'a>,
 }
 
 /// What the pixels of versions have answered. A version never changes, so nothing here grows old.
@@ -50,15 +61,15 @@ impl Measures {
     pub(crate) async fn of(
         &self,
         plane: &Plane,
-        wish: &Wish<'_>,
+        asked: &Asked<'_>,
         measure: &Measure,
     ) -> Result<Option<Rectangle>, ApiError> {
-        let asked = serde_json::to_vec(measure).map_err(|error| ApiError::internal(&error))?;
-        let key = (wish.version, Sha256::digest(asked).into());
+        let text = serde_json::to_vec(measure).map_err(|error| ApiError::internal(&error))?;
+        let key = (asked.version, Sha256::digest(text).into());
         if let Some(error) = self.refusals.get(&key) {
             return Err(Failure::from(&error).into_error());
         }
-        let found = self.found.try_get_with(key, look(plane, wish, measure)).await;
+        let found = self.found.try_get_with(key, look(plane, asked, measure)).await;
         found.map_err(|error: Arc<MakeError>| {
             if matches!(*error, MakeError::Refused(_)) {
                 self.refusals.insert(key, MakeError::clone(&error));
@@ -68,9 +79,9 @@ impl Measures {
     }
 }
 
-async fn look(plane: &Plane, wish: &Wish<'_>, measure: &Measure) -> Result<Option<Rectangle>, MakeError> {
+async fn look(plane: &Plane, asked: &Asked<'_>, measure: &Measure) -> Result<Option<Rectangle>, MakeError> {
     plane.metrics.measures_started.inc();
-    let (source, _room) = match wish.file {
+    let (source, _room) = match asked.file {
         FileOf::Stored(asset) => {
             let (source, room) = original(plane, asset).await?;
             (source, Some(room))
@@ -80,9 +91,8 @@ async fn look(plane: &Plane, wish: &Wish<'_>, measure: &Measure) -> Result<Optio
             (source, None)
         }
     };
-    let pixels = u64::from(wish.source.width) * u64::from(wish.source.height);
-    let tag = wish.tenant.id().0.as_u128().into();
-    let (within, cpu) = plane.render.measure(tag, pixels, measure.clone(), source).await?;
+    let tag = asked.environment.0.as_u128().into();
+    let (within, cpu) = plane.render.measure(tag, asked.pixels, measure.clone(), source).await?;
     plane.metrics.render_cpu_microseconds.inc_by(u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX));
     Ok(within)
 }

@@ -18,7 +18,12 @@ use transform::{
 };
 use uuid::Uuid;
 
-use super::{admit::AdmittedDelivery, locate::LocatedAsset, measure::FileOf, strangers, url::refused};
+use super::{
+    admit::AdmittedDelivery,
+    locate::LocatedAsset,
+    measure::{Asked, FileOf},
+    url::refused,
+};
 use crate::{
     DataPlane, Plane,
     assets::{record::ResourceType, said::Said},
@@ -123,10 +128,7 @@ pub async fn prepare(
     };
     let hints = hints();
     let said = url.transformation.needs_facts().then(|| Said::from(asset.record.as_ref()));
-    let spelling = Spelling {
-        transformation: url.spelling.clone(),
-        extension: asset.extension.as_deref().unwrap_or_default().to_ascii_lowercase(),
-    };
+    let spelling = spelling_of(admitted, asset);
     let key = PlanKey {
         version: asset.record.version.id,
         epoch: asset.record.version.epoch,
@@ -147,9 +149,6 @@ pub async fn prepare(
     if let Some(prepared) = plane.plans.0.get(&key) {
         return Ok(prepared);
     }
-    if url.transformation.may_measure() {
-        Box::pin(strangers::may_measure(plane, tenant, admitted, asset, &key.spelling)).await?;
-    }
     let wish = Wish {
         tenant,
         default_quality: tenant.default_quality(),
@@ -166,6 +165,14 @@ pub async fn prepare(
     tracing::trace!(cloud_name = tenant.snapshot.cloud_name, "planned");
     plane.plans.0.insert(key, prepared.clone());
     Ok(prepared)
+}
+
+/// How a delivery is asked for.
+pub(super) fn spelling_of(admitted: &AdmittedDelivery<'_>, asset: &LocatedAsset) -> Spelling {
+    Spelling {
+        transformation: admitted.url().spelling.clone(),
+        extension: asset.extension.as_deref().unwrap_or_default().to_ascii_lowercase(),
+    }
 }
 
 /// Refuses another format of sound and moving pictures than the one they are stored in.
@@ -212,6 +219,12 @@ pub(crate) async fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHin
     if wish.transformation.measures() > MOST_MEASURES {
         return Err(too_many_measures());
     }
+    let asked = Asked {
+        environment: wish.tenant.id(),
+        version: wish.version,
+        pixels: u64::from(wish.source.width) * u64::from(wish.source.height),
+        file: wish.file,
+    };
     let mut measured = Vec::new();
     let planned = loop {
         let planned = plan(PlanRequest {
@@ -229,7 +242,7 @@ pub(crate) async fn of_version(plane: &Plane, wish: &Wish<'_>, hints: &ClientHin
             Planned::Derived(planned) => break planned,
             Planned::Measure(_) if measured.len() == MOST_MEASURES => return Err(too_many_measures()),
             Planned::Measure(measure) => {
-                let within = plane.measures.of(plane, wish, &measure).await?;
+                let within = plane.measures.of(plane, &asked, &measure).await?;
                 measured.push((*measure, within));
             }
         }

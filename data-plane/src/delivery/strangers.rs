@@ -8,7 +8,7 @@ use plane_kit::error::ApiError;
 use super::{
     admit::AdmittedDelivery,
     locate::LocatedAsset,
-    prepare::{Derived, Prepared},
+    prepare::{Derived, Prepared, spelling_of},
     respond::{KeptFor, download_name},
 };
 use crate::{
@@ -31,17 +31,21 @@ pub(crate) async fn may_measure(
     tenant: &Tenant,
     admitted: &AdmittedDelivery<'_>,
     asset: &LocatedAsset,
-    spelling: &Spelling,
 ) -> Result<(), ApiError> {
     let settings = &tenant.snapshot.settings;
     let kind = asset.record.name.resource_type.name();
     let is_strict = settings.strict_transformations.iter().any(|strict| strict == kind);
-    if !is_strict || admitted.is_signed() || admitted.comes_from(&settings.strict_referral_domains) {
+    if !admitted.url().transformation.may_measure()
+        || !is_strict
+        || admitted.is_signed()
+        || admitted.comes_from(&settings.strict_referral_domains)
+    {
         return Ok(());
     }
-    let recorded = Recorded::of(spelling, asset.record.version.format.as_str()).map(|recorded| recorded.key());
+    let spelling = spelling_of(admitted, asset);
+    let recorded = Recorded::of(&spelling, asset.record.version.format.as_str()).map(|recorded| recorded.key());
     // Who may say how wide his window is could have pixels looked at for any number of them.
-    let spelled = (!admitted.url().transformation.follows_the_screen()).then_some((spelling, None));
+    let spelled = (!admitted.url().transformation.follows_the_screen()).then_some((&spelling, None));
     if is_listed(plane, tenant, admitted, asset, recorded.as_deref(), spelled).await? {
         return Ok(());
     }

@@ -6,20 +6,17 @@ mod models;
 mod moving;
 mod shape;
 mod texture;
-pub(crate) mod tone;
+mod tone;
 
 use std::fmt;
 
 use crate::facts::Rectangle;
-use crate::geometry::Size;
 use crate::grammar::number::Decimal;
 use crate::plan::{Colour, Step, Trim};
 use crate::refusal::Refusal;
 
 use arguments::Arguments;
 pub use arguments::{Form, Range, Slot};
-pub use texture::{Place, Texture};
-pub use tone::Tone;
 
 /// One effect: its name in the URL, its arguments and its meaning.
 #[derive(Debug)]
@@ -58,8 +55,8 @@ pub struct Making<'a> {
     arguments: &'a Arguments,
     /// The colour of `co_`.
     pub colour: Option<Colour>,
-    /// The picture as it is.
-    pub picture: Size,
+    /// Width and height of the picture as it is, in pixels.
+    pub picture: (u32, u32),
     /// The parts of it that are meant; nothing for all of it.
     pub places: Option<Vec<Rectangle>>,
 }
@@ -157,7 +154,7 @@ impl Effect {
     /// As [`Effect::check_built`].
     pub fn make(
         &self,
-        picture: Size,
+        picture: (u32, u32),
         colour: Option<Colour>,
         places: Option<Vec<Rectangle>>,
     ) -> Result<Option<Made>, Refusal> {

@@ -1,6 +1,25 @@
 //! Samples of a picture: rows from top to bottom, RGB or RGB and alpha, eight bits each, colours not multiplied by alpha.
 
-use crate::effects::Place;
+mod texture;
+mod tone;
+
+use serde::{Deserialize, Serialize};
+
+pub use texture::Texture;
+pub use tone::{Levels, Stretch, Tone};
+
+/// A part of a picture, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Left edge.
+    pub x: u32,
+    /// Top edge.
+    pub y: u32,
+    /// Width, at least one.
+    pub width: u32,
+    /// Height, at least one.
+    pub height: u32,
+}
 
 /// The samples of one picture.
 #[derive(Debug)]

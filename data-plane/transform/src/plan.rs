@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::effects::{Texture, Tone};
+use crate::pixels::{Texture, Tone};
 use crate::source::Format;
 
 /// A complete, concrete recipe from stored bytes to delivered bytes.

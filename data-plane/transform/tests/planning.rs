@@ -5,11 +5,11 @@ mod support;
 use std::fmt::Write as _;
 
 use support::{LIMITS, animation, derived, derived_for, graphic, photo, planned, rows};
-use transform::effects::{Place, Texture};
 use transform::facts::{Facts, Rectangle};
 use transform::grammar::Transformation;
 use transform::hints::ClientHints;
 use transform::key::canonical_text;
+use transform::pixels::{Place, Texture};
 use transform::plan::{Colour, Measure, Step, Trim};
 use transform::planner::{Cost, OutputLimits, PlanRequest, Planned, plan};
 use transform::refusal::RefusalKind;

@@ -9,8 +9,8 @@ use image::{
     imageops::{self, FilterType},
 };
 use transform::{
-    effects::Tone,
     execute::{self, Rendered},
+    pixels::Tone,
     plan::{Colour, Decode, Encode, Mix, Plan, Step},
     protocol::{Refused, RefusedKind},
     source::{Format, SourceMeta},

@@ -1,8 +1,8 @@
 //! Effects on the shape of a picture and on what of it can be seen.
 
 use super::Built::{Later, Whole};
-use super::{EffectRow, Form, Made, Making, Place, Slot, number, row, slots, step, strength, unsigned};
-use crate::pixels::Pixels;
+use super::{EffectRow, Form, Made, Making, Slot, number, row, slots, step, strength, unsigned};
+use crate::pixels::{Pixels, Place};
 use crate::plan::{Step, Trim};
 
 const DISTORT: Form = Form::Any(&[

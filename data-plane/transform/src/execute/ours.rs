@@ -3,10 +3,9 @@
 
 use super::{Canvas, draw, only_pixels, undecodable};
 use crate::{
-    effects::{Place, Texture, Tone, tone::Levels},
     facts::Rectangle,
     mask,
-    pixels::Pixels,
+    pixels::{Levels, Pixels, Place, Texture, Tone},
     plan::{Colour, Measure},
     protocol::{Refused, RefusedKind},
     vips::{Image, Model},

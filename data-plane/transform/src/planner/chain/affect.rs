@@ -20,7 +20,7 @@ impl Stage<'_> {
             effect if effect.takes_area() && !self.sizes_are_of_crop() => self.area()?.map(|area| vec![area]),
             _ => None,
         };
-        match effect.make(self.picture.size, self.component.colour, places)? {
+        match effect.make((self.picture.size.width, self.picture.size.height), self.component.colour, places)? {
             None => {}
             Some(Made::Step(step)) => self.picture.steps.push(step),
             Some(Made::Transparent(step)) => {
