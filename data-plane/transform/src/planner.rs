@@ -141,16 +141,14 @@ pub fn plan(request: PlanRequest<'_>) -> Result<Planned, Refusal> {
     for _ in 0..MOST_RUNS {
         let mut reached = Vec::new();
         let run = run(&request, &nodes, &met, &mut vary, &mut reached);
-        // A run that stops to ask has not met what stands behind; with its answer the next one does.
-        if let Err(Stop::Measure(measure)) = run {
-            return Ok(Planned::Measure(measure));
-        }
+        let run = match run {
+            Ok(run) => Ok(run),
+            Err(Stop::Refused(refusal)) => Err(refusal),
+            // It has not met what stands behind; with the answer the next one does.
+            Err(Stop::Measure(measure)) => return Ok(Planned::Measure(measure)),
+        };
         if transformation.is_plain() || reached == met {
-            return match run {
-                Ok(run) => finish(&request, run, &reached, vary),
-                Err(Stop::Measure(measure)) => Ok(Planned::Measure(measure)),
-                Err(Stop::Refused(refusal)) => Err(refusal),
-            };
+            return finish(&request, run?, &reached, vary);
         }
         met = reached;
     }
