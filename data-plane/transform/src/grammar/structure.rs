@@ -90,10 +90,13 @@ impl<'a> Brackets<'a> {
     fn of(components: &'a [Component]) -> Result<Self, Refusal> {
         let (mut ends, mut closes) = (vec![None; components.len()], vec![None; components.len()]);
         let (mut asking, mut named) = (Vec::new(), Vec::new());
+        let asks = components.iter().filter(|component| matches!(component.branch, Some(Branch::If(_)))).count();
+        let closing = components.iter().filter(|component| component.branch == Some(Branch::End)).count();
+        let mut unended = asks.saturating_sub(closing);
         for (index, component) in components.iter().enumerate() {
             match component.branch {
                 Some(Branch::If(_)) => asking.push(index),
-                Some(Branch::End) => match asking.pop() {
+                Some(Branch::End) => match ended_by(&mut asking, &mut unended, components) {
                     Some(asks) => ends[asks] = Some(index),
                     None => return Err(unmatched(index, "if_end ends no condition")),
                 },
@@ -195,6 +198,17 @@ impl<'a> Brackets<'a> {
         }
         None
     }
+}
+
+/// The condition that an `if_end` ends: the last one that is open. Where there are fewer ends than conditions, one that may be of its component
+/// alone leaves the end to one around it that may not.
+fn ended_by(asking: &mut Vec<usize>, unended: &mut usize, components: &[Component]) -> Option<usize> {
+    let may_be_alone = |index: &usize| components[*index].has_parameters();
+    while *unended > 0 && asking.last().is_some_and(may_be_alone) && !asking.iter().all(may_be_alone) {
+        asking.pop();
+        *unended -= 1;
+    }
+    asking.pop()
 }
 
 fn unmatched(index: usize, sentence: &str) -> Refusal {
