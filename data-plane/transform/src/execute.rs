@@ -5,6 +5,7 @@
 //! step needs them in another order, and then it is the reduced picture that is kept in memory.
 
 mod ours;
+mod png_rows;
 
 pub use ours::measure;
 
@@ -142,17 +143,22 @@ fn draw<'a>(bytes: &'a [u8], plan: &Plan, max_pixels: u64) -> Result<Canvas<'a>,
         Some((Step::Resize { width, height }, rest)) => (Some(turned(orientation, (*width, *height))), rest),
         _ => (None, plan.steps.as_slice()),
     };
-    let load = choose_load(format, (header.width(), header.height()), reduction, plan.decode.page, pages);
-    let image = if load == (Load { page: plan.decode.page, ..Load::FIRST_PAGE }) {
-        header
+    let quick = reduction.filter(|_| format == Format::Png).and_then(|to| png_rows::reduced(bytes, &header, to));
+    let mut canvas = if let Some(image) = quick {
+        Canvas { random_access: true, ..Canvas::new(image, 1)? }
     } else {
-        Image::load(format, bytes, load).map_err(not_an_image)?
+        let load = choose_load(format, (header.width(), header.height()), reduction, plan.decode.page, pages);
+        let image = if load == (Load { page: plan.decode.page, ..Load::FIRST_PAGE }) {
+            header
+        } else {
+            Image::load(format, bytes, load).map_err(not_an_image)?
+        };
+        let mut canvas = Canvas::new(image, pages)?;
+        if let Some((width, height)) = reduction {
+            canvas.resize(width, height)?;
+        }
+        canvas
     };
-
-    let mut canvas = Canvas::new(image, pages)?;
-    if let Some((width, height)) = reduction {
-        canvas.resize(width, height)?;
-    }
     canvas.settle_colours(plan)?;
     canvas.orient(orientation)?;
     for step in rest {
@@ -333,6 +339,9 @@ impl<'a> Canvas<'a> {
         }
         if width == 0 || height == 0 {
             return Err(Refused::new(RefusedKind::Failed, "a picture cannot be resized to nothing"));
+        }
+        if self.reduce((width, height))? {
+            return Ok(());
         }
         self.premultiply()?;
         let across = f64::from(width) / f64::from(from_width);

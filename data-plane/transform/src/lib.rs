@@ -20,6 +20,7 @@ pub mod pixels;
 pub mod plan;
 pub mod planner;
 pub mod refusal;
+pub mod resample;
 pub mod source;
 
 pub mod container;

@@ -73,6 +73,12 @@ macro_rules! make {
     }};
 }
 
+// Behind the macros, which they use.
+mod encoders;
+mod rows;
+
+pub use encoders::{Encoder, Save, Subsample};
+
 /// A list of numbers in the form libvips takes them.
 struct Doubles(NonNull<ffi::VipsArrayDouble>);
 
@@ -324,18 +330,18 @@ impl<'a> Image<'a> {
         Image::own(raw)
     }
 
-    /// The same picture with other samples: as many as it has, of eight bits. What its file said of it is kept.
+    /// A picture of the same bands with other samples, of eight bits, and of another size. What the file said of this one is kept.
     ///
     /// # Errors
-    /// When the number of samples is not that of the picture.
-    pub fn with_samples(&self, samples: &[u8]) -> Result<Image<'static>> {
+    /// When the number of samples is not that of the size.
+    pub fn with_samples(&self, samples: &[u8], (width, height): (u32, u32)) -> Result<Image<'static>> {
         // SAFETY: the samples are copied before the call returns, and the library checks their number against the size.
         let raw = unsafe {
             ffi::vips_image_new_from_memory_copy(
                 samples.as_ptr().cast(),
                 samples.len() as ffi::size_t,
-                self.width() as c_int,
-                self.height() as c_int,
+                width as c_int,
+                height as c_int,
                 self.bands() as c_int,
                 ffi::VipsBandFormat_VIPS_FORMAT_UCHAR,
             )
@@ -403,6 +409,12 @@ impl<'a> Image<'a> {
     pub fn has_alpha(&self) -> bool {
         // SAFETY: the object is alive.
         unsafe { ffi::vips_image_hasalpha(self.raw()) != 0 }
+    }
+
+    /// Whether samples have eight bits.
+    pub fn has_bytes(&self) -> bool {
+        // SAFETY: the object is alive.
+        unsafe { ffi::vips_image_get_format(self.raw()) == ffi::VipsBandFormat_VIPS_FORMAT_UCHAR }
     }
 
     /// The colour model.
@@ -835,72 +847,6 @@ impl<'a> Image<'a> {
         call!(vips_arrayjoin(raw.as_mut_ptr(), &mut out, raw.len() as c_int), "across" = 1)?;
         Self::own(out)
     }
-
-    /// Encodes the picture.
-    ///
-    /// # Errors
-    /// When the pixels cannot be computed or the encoder refuses them.
-    pub fn save(&self, save: &Save) -> Result<Encoded> {
-        let image = self.raw();
-        let (mut data, mut length) = (ptr::null_mut(), 0);
-        let strip = c_int::from(save.strip);
-        let interlace = c_int::from(save.progressive);
-        let quality = c_int::from(save.quality);
-        match save.encoder {
-            Encoder::Jpeg { subsample, optimise } => call!(
-                vips_jpegsave_buffer(image, &mut data, &mut length),
-                "Q" = quality,
-                "subsample-mode" = subsample.raw(),
-                "optimize-coding" = c_int::from(optimise),
-                "interlace" = interlace,
-                "strip" = strip
-            ),
-            Encoder::Png { palette: false } => call!(
-                vips_pngsave_buffer(image, &mut data, &mut length),
-                "compression" = PNG_COMPRESSION,
-                "filter" = PNG_FILTER,
-                "interlace" = interlace,
-                "strip" = strip
-            ),
-            Encoder::Png { palette: true } => call!(
-                vips_pngsave_buffer(image, &mut data, &mut length),
-                "compression" = PALETTE_COMPRESSION,
-                "palette" = 1,
-                "Q" = quality,
-                "effort" = PALETTE_EFFORT,
-                "interlace" = interlace,
-                "strip" = strip
-            ),
-            Encoder::Webp { effort, sharp_chroma } => call!(
-                vips_webpsave_buffer(image, &mut data, &mut length),
-                "Q" = quality,
-                "effort" = c_int::from(effort),
-                "smart-subsample" = c_int::from(sharp_chroma),
-                "strip" = strip
-            ),
-            Encoder::Gif { effort } => call!(
-                vips_gifsave_buffer(image, &mut data, &mut length),
-                "effort" = c_int::from(effort),
-                "strip" = strip
-            ),
-            Encoder::Avif { effort, subsample } => call!(
-                vips_heifsave_buffer(image, &mut data, &mut length),
-                "compression" = ffi::VipsForeignHeifCompression_VIPS_FOREIGN_HEIF_COMPRESSION_AV1 as c_int,
-                "Q" = quality,
-                "bitdepth" = 8,
-                "effort" = c_int::from(effort),
-                "subsample-mode" = subsample.raw(),
-                "strip" = strip
-            ),
-            Encoder::Tiff => call!(
-                vips_tiffsave_buffer(image, &mut data, &mut length),
-                "compression" = ffi::VipsForeignTiffCompression_VIPS_FOREIGN_TIFF_COMPRESSION_LZW as c_int,
-                "strip" = strip
-            ),
-        }?;
-        let data = NonNull::new(data.cast::<u8>()).ok_or_else(Fault::take)?;
-        Ok(Encoded { data, length: length as usize })
-    }
 }
 
 /// Whether a field is something that the file says of itself, and not how it is built.
@@ -910,90 +856,6 @@ pub fn is_metadata(name: &str) -> bool {
 
 /// Where the bell of a blur is cut off, as a fraction of its peak. libvips' own 0.2 blurs visibly less than was asked for.
 const BLUR_CUT_OFF: c_double = 0.05;
-
-/// With adaptive filters a photograph comes out half a percent larger at this level than at 6, in half the time.
-const PNG_COMPRESSION: c_int = 4;
-
-/// Palette pictures are not filtered, and gain from the search that photographs do not gain from.
-const PALETTE_COMPRESSION: c_int = 6;
-
-/// Adaptive row filters shrink photographs by two fifths.
-const PNG_FILTER: c_int = ffi::VipsForeignPngFilter_VIPS_FOREIGN_PNG_FILTER_ALL as c_int;
-
-/// Effort of the palette search, 1 to 10.
-const PALETTE_EFFORT: c_int = 4;
-
-/// An encoder with its settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoder {
-    /// Baseline JPEG.
-    Jpeg {
-        /// Chroma subsampling.
-        subsample: Subsample,
-        /// Whether a second pass fits the entropy code to the picture.
-        optimise: bool,
-    },
-    /// PNG.
-    Png {
-        /// Whether the colours are reduced to a palette.
-        palette: bool,
-    },
-    /// Lossy WebP, which always subsamples.
-    Webp {
-        /// 0 is the fastest, 6 the smallest.
-        effort: u8,
-        /// Whether chroma is subsampled with care for edges.
-        sharp_chroma: bool,
-    },
-    /// GIF.
-    Gif {
-        /// Effort of the palette search, 1 to 10.
-        effort: u8,
-    },
-    /// AVIF.
-    Avif {
-        /// 0 is the fastest, 9 the smallest.
-        effort: u8,
-        /// Chroma subsampling.
-        subsample: Subsample,
-    },
-    /// TIFF with lossless compression.
-    Tiff,
-}
-
-/// Chroma subsampling of an encoder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Subsample {
-    /// The encoder's own rule.
-    Auto,
-    /// 4:2:0.
-    On,
-    /// 4:4:4.
-    Off,
-}
-
-impl Subsample {
-    fn raw(self) -> c_int {
-        (match self {
-            Self::Auto => ffi::VipsForeignSubsample_VIPS_FOREIGN_SUBSAMPLE_AUTO,
-            Self::On => ffi::VipsForeignSubsample_VIPS_FOREIGN_SUBSAMPLE_ON,
-            Self::Off => ffi::VipsForeignSubsample_VIPS_FOREIGN_SUBSAMPLE_OFF,
-        }) as c_int
-    }
-}
-
-/// How a picture is encoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Save {
-    /// The encoder.
-    pub encoder: Encoder,
-    /// Quality on the encoder's own scale, 1 to 100.
-    pub quality: u8,
-    /// Whether JPEG and PNG come coarse first and fine later.
-    pub progressive: bool,
-    /// Whether no metadata at all is written, the colour profile included.
-    pub strip: bool,
-}
 
 /// Encoded bytes, or samples, in memory of GLib's.
 #[derive(Debug)]

@@ -279,6 +279,65 @@ fn transparent_pixels_do_not_bleed_when_resampled() {
     }
 }
 
+/// A PNG as other programs write it.
+fn png_of(colours: png::ColorType, depth: png::BitDepth, palette: &[u8], alpha: &[u8], samples: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, 48, 32);
+    encoder.set_color(colours);
+    encoder.set_depth(depth);
+    if !palette.is_empty() {
+        encoder.set_palette(palette);
+    }
+    if !alpha.is_empty() {
+        encoder.set_trns(alpha);
+    }
+    encoder.write_header().unwrap().write_image_data(samples).unwrap();
+    bytes
+}
+
+#[test]
+fn every_kind_of_png_is_reduced_as_it_is_shown() {
+    use png::{BitDepth::*, ColorType::*};
+    let bits = |bytes: usize| -> Vec<u8> { (0..bytes * 32).map(|at| (at * 37 % 251) as u8).collect() };
+    let picture: DynamicImage = waves(48, 32).into();
+    let clear = |at: usize| (at % 256) as u8;
+    let soft = picture
+        .to_rgba8()
+        .into_raw()
+        .iter()
+        .enumerate()
+        .map(|(at, s)| if at % 4 == 3 { clear(at) } else { *s })
+        .collect();
+    let soft = DynamicImage::ImageRgba8(RgbaImage::from_raw(48, 32, soft).unwrap());
+    let kinds = [
+        encoded(picture.clone(), ImageFormat::Png),
+        encoded(picture.to_luma8(), ImageFormat::Png),
+        encoded(soft.to_luma_alpha8(), ImageFormat::Png),
+        encoded(soft, ImageFormat::Png),
+        encoded(picture.to_rgb16(), ImageFormat::Png),
+        png_of(Grayscale, One, &[], &[], &bits(6)),
+        png_of(Grayscale, Four, &[], &[], &bits(24)),
+        png_of(Grayscale, Eight, &[], &[0, 37], &bits(48)),
+        png_of(Rgb, Eight, &[], &[0, 0, 0, 37, 0, 74], &bits(144)),
+        png_of(Indexed, Two, &[250, 0, 0, 0, 250, 0, 0, 0, 250, 9, 9, 9], &[], &bits(12)),
+        png_of(Indexed, Two, &[250, 0, 0, 0, 250, 0, 0, 0, 250, 9, 9, 9], &[255, 0, 128], &bits(12)),
+    ];
+    let made = |bytes: &[u8], steps: Vec<Step>| {
+        image::load_from_memory(&render(bytes, &plan(Format::Png, Format::Png, steps)).bytes).unwrap().to_rgba8()
+    };
+    let resize = Step::Resize { width: 20, height: 11 };
+    for (at, bytes) in kinds.iter().enumerate() {
+        let ours = made(bytes, vec![resize.clone()]);
+        // What is turned first is decoded by the library.
+        let theirs = made(bytes, vec![Step::FlipHorizontal, resize.clone(), Step::FlipHorizontal]);
+        for (x, y, pixel) in ours.enumerate_pixels() {
+            let other = theirs.get_pixel(x, y);
+            let apart = pixel.0.iter().zip(other.0).map(|(a, b)| a.abs_diff(b)).max().unwrap();
+            assert!(apart <= 1, "kind {at} at {x} {y}: {pixel:?} and {other:?}");
+        }
+    }
+}
+
 #[test]
 fn turns_and_mirrors_are_exact() {
     let picture = quarters(30, 20);

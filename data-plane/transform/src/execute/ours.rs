@@ -8,8 +8,16 @@ use crate::{
     pixels::{Levels, Pixels, Place, Texture, Tone},
     plan::{Colour, Measure},
     protocol::{Refused, RefusedKind},
-    vips::{Image, Model},
+    resample::Reduction,
+    vips::{self, Image, Model},
 };
+
+/// The library from which on reducing eight bits without alpha is its own affair: it has vector instructions for that, and takes a third
+/// of the time that it took before.
+const FAST_REDUCTION: (u32, u32) = (8, 16);
+
+/// The most that reduced frames may take together. Larger ones go on as rows.
+pub(super) const KEPT_BYTES: u64 = 64 << 20;
 
 /// What lies within the edges of what a source becomes; nothing where it is all edge.
 ///
@@ -31,13 +39,33 @@ pub fn measure(bytes: &[u8], measure: &Measure, max_pixels: u64) -> Result<Optio
 }
 
 impl Canvas<'_> {
+    /// Reduces the frames by our own hand where that is faster; whether it did.
+    pub(super) fn reduce(&mut self, to: (u32, u32)) -> Result<bool, Refused> {
+        let first = &self.frames[0];
+        let bytes = u64::from(to.0) * u64::from(to.1) * u64::from(first.bands()) * self.frames.len() as u64;
+        let ours = first.has_alpha() || vips::version() < FAST_REDUCTION;
+        if !ours || self.premultiplied || !first.has_bytes() || bytes > KEPT_BYTES {
+            return Ok(false);
+        }
+        for frame in &mut self.frames {
+            let from = (frame.width(), frame.height());
+            let Some(mut reduction) = Reduction::new(from, to, frame.bands(), frame.has_alpha()) else {
+                return Ok(false);
+            };
+            frame.rows(|row| reduction.push(row)).map_err(undecodable)?;
+            *frame = frame.with_samples(&reduction.finish(), to)?;
+        }
+        self.random_access = true;
+        Ok(true)
+    }
+
     /// Hands the samples of each frame to a change of ours.
     pub(super) fn repaint(&mut self, mut change: impl FnMut(&mut Pixels<'_>)) -> Result<(), Refused> {
         self.settle_pixels()?;
         for frame in &mut self.frames {
             let mut samples = frame.samples().map_err(undecodable)?;
             change(&mut pixels_of(frame, &mut samples)?);
-            *frame = frame.with_samples(&samples)?;
+            *frame = frame.with_samples(&samples, (frame.width(), frame.height()))?;
         }
         self.random_access = true;
         Ok(())
@@ -87,7 +115,7 @@ impl Canvas<'_> {
             let frame = &mut self.frames[at];
             let mut samples = frame.samples().map_err(undecodable)?;
             texture.apply(&mut pixels_of(frame, &mut samples)?, &blurred);
-            *frame = frame.with_samples(&samples)?;
+            *frame = frame.with_samples(&samples, (frame.width(), frame.height()))?;
         }
         Ok(())
     }
