@@ -359,7 +359,7 @@ impl Plane {
     }
 }
 
-/// Keeps the gauges of the render pool true.
+/// Keeps what is told of the render pool true.
 fn gauges(plane: &DataPlane, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
     let plane = Arc::clone(plane);
     tokio::spawn(async move {
@@ -371,6 +371,10 @@ fn gauges(plane: &DataPlane, mut stop: watch::Receiver<bool>) -> JoinHandle<()> 
             }
             let waiting = plane.render.queue_len();
             plane.metrics.render_queue_jobs.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+            for (reason, ended) in plane.render.ended() {
+                let counter = plane.metrics.render_workers_ended.with_label_values(&[reason]);
+                counter.inc_by(ended.saturating_sub(counter.get()));
+            }
         }
     })
 }

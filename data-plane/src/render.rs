@@ -50,6 +50,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// What a request is told whose worker was lost twice; details are in the log.
 const GENERAL_ERROR: &str = "General Error";
 
+/// What a request is told whose input took more processor time than its pixels explain.
+const TOO_COSTLY: &str = "The file takes more processor time than a picture of its size";
+
+/// Processor time that a million pixels may take in each step, read or written. Usual ones take a tenth of it.
+const PROCESSOR_TIME_PER_MEGAPIXEL: Duration = Duration::from_millis(250);
+
 /// Settings of the render pool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -62,6 +68,9 @@ pub struct RenderConfig {
     pub queue_length_per_tenant: usize,
     /// How long one job may take, in milliseconds; then its worker is killed.
     pub job_timeout_ms: u64,
+    /// How much processor time one job may take beside what its pixels explain, in milliseconds; then its worker is killed, and its input
+    /// is refused.
+    pub job_processor_ms: u64,
     /// After this many jobs a worker is replaced.
     pub jobs_per_worker: u32,
     /// A worker whose resident memory has exceeded this many bytes is replaced after its job.
@@ -84,6 +93,7 @@ impl Default for RenderConfig {
             queue_length: 512,
             queue_length_per_tenant: 128,
             job_timeout_ms: 20_000,
+            job_processor_ms: 2_000,
             jobs_per_worker: 1000,
             worker_max_rss_bytes: 512 << 20,
             max_pixels: 100_000_000,
@@ -111,11 +121,24 @@ impl RenderConfig {
         within("queue_length", self.queue_length as u64, 1, 1_000_000)?;
         within("queue_length_per_tenant", self.queue_length_per_tenant as u64, 1, self.queue_length as u64)?;
         within("job_timeout_ms", self.job_timeout_ms, 10, 3_600_000)?;
+        within("job_processor_ms", self.job_processor_ms, 10, 3_600_000)?;
         within("jobs_per_worker", self.jobs_per_worker.into(), 1, u32::MAX.into())?;
         within("worker_max_rss_bytes", self.worker_max_rss_bytes, 16 << 20, 1 << 40)?;
         within("max_pixels", self.max_pixels, 1, 1 << 40)?;
         // Below this the libraries themselves do not fit.
         within("address_space_bytes", self.address_space_bytes, 512 << 20, 1 << 44)
+    }
+
+    /// Processor time that a job may take which costs so much, in pixels.
+    fn processor_limit(&self, cost: u64, work: &Work) -> Duration {
+        let steps = match work {
+            Work::Render { plan, .. } => plan.steps.len(),
+            Work::Measure { measure, .. } => measure.steps.len(),
+            Work::Probe { .. } | Work::Describe { .. } => 0,
+        };
+        let megapixels = cost as f64 / 1e6 * (1 + steps) as f64;
+        let explained = PROCESSOR_TIME_PER_MEGAPIXEL.mul_f64(megapixels.min(1e6));
+        Duration::from_millis(self.job_processor_ms) + explained
     }
 
     fn worker_count(&self) -> usize {
@@ -170,6 +193,8 @@ pub struct RenderStats {
     pub crashed: AtomicU64,
     /// Workers killed because a job's time was up.
     pub timed_out: AtomicU64,
+    /// Workers killed because a job took more processor time than its pixels explain.
+    pub costly: AtomicU64,
     /// Workers replaced for their age or size.
     pub recycled: AtomicU64,
     /// Attempts to start a worker that failed.
@@ -221,6 +246,7 @@ struct State {
 struct Task {
     work: Work,
     source: SourceFile,
+    processor_limit: Duration,
     reply: oneshot::Sender<Result<Done, RenderError>>,
 }
 
@@ -360,12 +386,13 @@ impl RenderPool {
 
     async fn submit(&self, tenant: TenantTag, cost: u64, work: Work, source: SourceFile) -> Result<Done, RenderError> {
         let (reply, answer) = oneshot::channel();
+        let processor_limit = self.shared.config.processor_limit(cost, &work);
         let place = {
             let mut state = self.shared.lock();
             if state.closed || state.failing == state.slots {
                 return Err(RenderError::Unavailable);
             }
-            let Ok(number) = state.queue.push(tenant, cost, Task { work, source, reply }) else {
+            let Ok(number) = state.queue.push(tenant, cost, Task { work, source, processor_limit, reply }) else {
                 count(&self.shared.stats.busy);
                 return Err(RenderError::Busy);
             };
@@ -580,6 +607,16 @@ impl Slot {
                         break;
                     }
                     match fault {
+                        Fault::Costly => {
+                            count(&stats.costly);
+                            tracing::warn!(
+                                source_bytes = task.source.len(),
+                                "a rendering took more processor time than its pixels explain; its worker is killed"
+                            );
+                            // It would again.
+                            outcome = Err(RenderError::Refused(Refused::new(RefusedKind::Failed, TOO_COSTLY)));
+                            break;
+                        }
                         Fault::TimedOut => {
                             count(&stats.timed_out);
                             tracing::warn!(
@@ -618,7 +655,7 @@ impl Slot {
         let result = ResultFile::new().map_err(Fault::Crashed)?;
         let limit = Duration::from_millis(self.shared.config.job_timeout_ms);
         let Answer { outcome, cpu_micros, .. } =
-            worker.perform(&job, task.source.descriptor(), result.descriptor(), limit)?;
+            worker.perform(&job, task.source.descriptor(), result.descriptor(), limit, task.processor_limit)?;
         let done = match (outcome, &task.work) {
             (Outcome::Refused { refused }, _) => Err(refused),
             (Outcome::Probed { meta }, Work::Probe { .. }) => Ok(Done::Probed(meta)),

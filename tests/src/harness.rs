@@ -3,10 +3,12 @@
 mod children;
 pub mod client;
 pub mod clips;
+pub mod hostile;
 pub mod many;
 pub mod pictures;
 pub mod planes;
 pub mod postgres;
+pub mod process;
 pub mod receiver;
 pub mod remote;
 pub mod sdk;

@@ -1,7 +1,13 @@
 //! Two pools behind one face: workers may use another build of libvips than the system's, one that is faster and reads fewer formats. What it
 //! does not read goes to a worker with the system's, which is started when the first such file comes.
 
-use std::{io, path::Path, process::Command, sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{
+    io,
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 
 use transform::{
     analysis::Analysis,
@@ -13,7 +19,8 @@ use transform::{
 };
 
 use super::{
-    RenderConfig, RenderError, RenderPool, Rendition, SourceFile, TenantTag, WorkerCommand, memory::HEAD_BYTES,
+    RenderConfig, RenderError, RenderPool, RenderStats, Rendition, SourceFile, TenantTag, WorkerCommand,
+    memory::HEAD_BYTES,
 };
 
 /// Formats that only the system's library reads.
@@ -49,8 +56,23 @@ impl Renderers {
 
     /// Jobs that wait for a worker.
     pub fn queue_len(&self) -> u64 {
+        self.sum(|stats| &stats.queue_len)
+    }
+
+    /// How many workers have ended since the start, by why.
+    pub fn ended(&self) -> [(&'static str, u64); 5] {
+        [
+            ("crashed", self.sum(|stats| &stats.crashed)),
+            ("timed_out", self.sum(|stats| &stats.timed_out)),
+            ("costly", self.sum(|stats| &stats.costly)),
+            ("recycled", self.sum(|stats| &stats.recycled)),
+            ("start_failed", self.sum(|stats| &stats.start_failed)),
+        ]
+    }
+
+    fn sum(&self, number: impl Fn(&RenderStats) -> &AtomicU64) -> u64 {
         let pools = [Some(&self.usual), self.system.as_ref()];
-        pools.into_iter().flatten().map(|pool| pool.stats().queue_len.load(Relaxed)).sum()
+        pools.into_iter().flatten().map(|pool| number(&pool.stats()).load(Relaxed)).sum()
     }
 
     fn of(&self, format: Option<Format>) -> &RenderPool {

@@ -15,6 +15,8 @@ use transform::protocol::{self, Answer, Job, Ready, Setup};
 
 /// Where the loader looks for libraries first.
 const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
+/// How long is waited at least before a worker's processor time is looked at again.
+const LEAST_WAIT: Duration = Duration::from_millis(20);
 /// How long a new worker may take until it is ready.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
@@ -47,6 +49,8 @@ impl WorkerCommand {
 pub(super) enum Fault {
     /// The time was up.
     TimedOut,
+    /// It took more processor time than its pixels explain.
+    Costly,
     /// The worker ended or broke the protocol.
     Crashed(io::Error),
 }
@@ -93,7 +97,7 @@ impl WorkerProcess {
 
     /// Tells the worker its limits and waits until it is ready for jobs.
     pub fn greet(&self, setup: Setup) -> io::Result<()> {
-        let mut stream = Timed { socket: &self.socket, deadline: Instant::now() + START_LIMIT };
+        let mut stream = Timed { socket: &self.socket, deadline: Instant::now() + START_LIMIT, budget: None };
         protocol::send(&mut stream, &setup)?;
         let Ready { pid } = protocol::receive(&mut stream)?;
         if pid == self.pid() {
@@ -136,10 +140,15 @@ impl WorkerProcess {
         source: BorrowedFd<'_>,
         result: BorrowedFd<'_>,
         limit: Duration,
+        processor_limit: Duration,
     ) -> Result<Answer, Fault> {
         let deadline = Instant::now() + limit;
-        let answer = self.exchange(job, [source, result], deadline).map_err(|error| match error.kind() {
+        // Where the kernel does not tell, only the clock limits.
+        let most = processor_time(self.pid()).map(|before| before + processor_limit);
+        let budget = most.map(|most| Budget { pid: self.pid(), most });
+        let answer = self.exchange(job, [source, result], deadline, budget).map_err(|error| match error.kind() {
             io::ErrorKind::TimedOut => Fault::TimedOut,
+            io::ErrorKind::QuotaExceeded => Fault::Costly,
             _ => Fault::Crashed(error),
         })?;
         if answer.id != job.id {
@@ -150,9 +159,15 @@ impl WorkerProcess {
         Ok(answer)
     }
 
-    fn exchange(&self, job: &Job, files: [BorrowedFd<'_>; 2], deadline: Instant) -> io::Result<Answer> {
+    fn exchange(
+        &self,
+        job: &Job,
+        files: [BorrowedFd<'_>; 2],
+        deadline: Instant,
+        budget: Option<Budget>,
+    ) -> io::Result<Answer> {
         let frame = protocol::frame(job)?;
-        let mut stream = Timed { socket: &self.socket, deadline };
+        let mut stream = Timed { socket: &self.socket, deadline, budget };
         stream.socket.set_write_timeout(Some(stream.left()?))?;
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut control = SendAncillaryBuffer::new(&mut space);
@@ -182,6 +197,34 @@ impl Drop for WorkerProcess {
 struct Timed<'a> {
     socket: &'a UnixStream,
     deadline: Instant,
+    budget: Option<Budget>,
+}
+
+/// The processor time at which a process has had enough.
+#[derive(Debug, Clone, Copy)]
+struct Budget {
+    pid: u32,
+    most: Duration,
+}
+
+impl Budget {
+    /// How long the process has at least until it can have spent what is left. It may use several cores, so this is asked again and again.
+    fn left(self) -> io::Result<Duration> {
+        let spent = processor_time(self.pid).unwrap_or_default();
+        match self.most.checked_sub(spent) {
+            Some(left) if !left.is_zero() => Ok((left / 4).max(LEAST_WAIT)),
+            _ => Err(io::ErrorKind::QuotaExceeded.into()),
+        }
+    }
+}
+
+/// User and system time of a process and its threads; nothing where the kernel does not tell.
+fn processor_time(pid: u32) -> Option<Duration> {
+    let line = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name of the program may itself hold spaces and brackets. User and system time are fields 14 and 15, of which two stand before.
+    let (_, fields) = line.rsplit_once(") ")?;
+    let ticks: u64 = fields.split(' ').skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Some(Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second().max(1)))
 }
 
 impl Timed<'_> {
@@ -198,8 +241,15 @@ fn timed_out(error: io::Error) -> io::Error {
 
 impl Read for Timed<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.set_read_timeout(Some(self.left()?))?;
-        self.socket.read(buffer).map_err(timed_out)
+        loop {
+            let left = self.left()?;
+            let wait = self.budget.map_or(Ok(left), Budget::left)?.min(left);
+            self.socket.set_read_timeout(Some(wait))?;
+            match self.socket.read(buffer).map_err(timed_out) {
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
+                outcome => return outcome,
+            }
+        }
     }
 }
 

@@ -17,12 +17,17 @@ pub struct Container {
     pub progressive: bool,
     /// Whether a checksum inside is wrong (PNG).
     pub damaged: bool,
+    /// Whether the data are too short for the pixels that the header claims, however well they were compressed (PNG).
+    pub hollow: bool,
+    /// How often the decoder passes over the picture (JPEG), at least once.
+    pub scans: u32,
     /// Pixels of all frames together where the container tells (GIF: screen size times frames), otherwise zero.
     pub claimed_pixels: u64,
 }
 
 impl Container {
-    const WHOLE: Self = Self { whole: true, progressive: false, damaged: false, claimed_pixels: 0 };
+    const WHOLE: Self =
+        Self { whole: true, progressive: false, damaged: false, hollow: false, scans: 1, claimed_pixels: 0 };
     const TRUNCATED: Self = Self { whole: false, ..Self::WHOLE };
 }
 
@@ -87,7 +92,7 @@ pub fn inspect(format: Format, bytes: &[u8]) -> Container {
 /// be followed by anything (cameras append videos and depth maps).
 fn inspect_jpeg(bytes: &[u8]) -> Option<Container> {
     let mut at = 2;
-    let mut progressive = false;
+    let (mut progressive, mut components) = (false, 0);
     loop {
         if *bytes.get(at)? != 0xff {
             return None;
@@ -104,19 +109,43 @@ fn inspect_jpeg(bytes: &[u8]) -> Option<Container> {
             _ => {}
         }
         let length = usize::from(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]));
-        at += length.max(2);
         if marker == 0xda {
-            break;
+            // A scan of all components is the only one.
+            let several = progressive || bytes.get(at + 2).is_some_and(|own| *own < components);
+            at += length.max(2);
+            let scan = bytes.get(at..)?;
+            let whole = scan.windows(2).rev().any(|pair| pair == [0xff, 0xd9]);
+            let scans = if several { 1 + further_scans(scan) } else { 1 };
+            return Some(Container { whole, progressive, scans, ..Container::WHOLE });
+        }
+        // Frame headers are all of that group but the tables for Huffman and arithmetic codes, and an extension.
+        if matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc) {
+            components = bytes.get(at + 7).copied().unwrap_or(0);
+        }
+        at += length.max(2);
+    }
+}
+
+/// Scans behind the first, up to the end marker. The markers cannot occur by chance in what is coded.
+fn further_scans(coded: &[u8]) -> u32 {
+    let mut scans = 0;
+    for pair in coded.windows(2) {
+        match pair {
+            [0xff, 0xda] => scans += 1,
+            [0xff, 0xd9] => break,
+            _ => {}
         }
     }
-    let scan = bytes.get(at..)?;
-    let whole = scan.windows(2).rev().any(|pair| pair == [0xff, 0xd9]);
-    Some(Container { whole, progressive, ..Container::WHOLE })
+    scans
 }
+
+/// Bytes that deflate makes of one, at the very most.
+const MOST_INFLATED: u64 = 1032;
 
 fn inspect_png(bytes: &[u8]) -> Option<Container> {
     let mut found = Container::WHOLE;
     let mut at = 8;
+    let (mut claimed, mut stored) = (0, 0);
     loop {
         let length = be32(bytes, at)? as usize;
         let kind = bytes.get(at + 4..at + 8)?;
@@ -126,12 +155,30 @@ fn inspect_png(bytes: &[u8]) -> Option<Container> {
         found.damaged |= crc32(&bytes[at + 4..end]) != sum;
         if kind == b"IHDR" {
             found.progressive = body.get(12).copied().unwrap_or(0) != 0;
+            claimed = samples_of_png(body);
+        }
+        if kind == b"IDAT" {
+            stored += length as u64;
         }
         if kind == b"IEND" {
+            found.hollow = claimed > stored.saturating_mul(MOST_INFLATED);
             return Some(found);
         }
         at = end + 4;
     }
+}
+
+/// Bytes that the rows of a PNG take before they are compressed, by its header.
+fn samples_of_png(header: &[u8]) -> u64 {
+    let (Some(width), Some(height)) = (be32(header, 0), be32(header, 4)) else { return 0 };
+    let samples: u64 = match header.get(9) {
+        Some(2) => 3,
+        Some(4) => 2,
+        Some(6) => 4,
+        _ => 1,
+    };
+    let bits = u64::from(width) * samples * u64::from(header.get(8).copied().unwrap_or(0));
+    u64::from(height).saturating_mul(1 + bits.div_ceil(8))
 }
 
 fn inspect_gif(bytes: &[u8]) -> Option<Container> {
@@ -260,6 +307,18 @@ mod tests {
         for length in 0..gif.len() {
             assert!(!inspect(Format::Gif, &gif[..length]).whole, "prefix of {length} bytes");
         }
+    }
+
+    #[test]
+    fn scans_are_counted_up_to_the_end() {
+        let jpeg = |frame: u8, own: u8, coded: &[u8]| {
+            let head = [0xff, 0xd8, 0xff, frame, 0, 9, 8, 0, 1, 0, 1, 3, 0, 0xff, 0xda, 0, 3, own];
+            inspect(Format::Jpg, &[&head, coded].concat())
+        };
+        let three = [7, 0xff, 0, 0xff, 0xda, 0, 3, 1, 0xff, 0xda, 0, 3, 1, 0xff, 0xd9, 0xff, 0xda];
+        assert_eq!(jpeg(0xc2, 3, &three), Container { progressive: true, scans: 3, ..Container::WHOLE });
+        assert_eq!(jpeg(0xc0, 1, &three), Container { scans: 3, ..Container::WHOLE });
+        assert_eq!(jpeg(0xc0, 3, &three), Container::WHOLE);
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub use ours::measure;
 
 use crate::{
     container::{self, Container},
-    mask,
+    drawing, mask,
     plan::{Chroma, Colour, Decode, Encode, Mix, Plan, Step},
     profile,
     protocol::{Refused, RefusedKind},
@@ -32,6 +32,9 @@ const WEBP_MARGIN: f64 = 2.0;
 /// JPEGs up to this many pixels are decoded at an eighth of their size to see whether the decoder complains. At twelve megapixels
 /// that would take two thirds of the time of a rendition, which an upload should not wait for.
 const DAMAGE_CHECK_PIXELS: u64 = 4_000_000;
+
+/// Scans of a JPEG: each passes over all of its pixels. Encoders write about ten.
+const MOST_SCANS: u32 = 100;
 
 /// A blur wider than this is done on a reduced picture: nothing finer than the blur survives it anyway, and its cost would
 /// grow with its width.
@@ -65,6 +68,17 @@ pub fn probe(bytes: &[u8], max_pixels: u64) -> Result<SourceMeta, Refused> {
     let container = container::inspect(format, bytes);
     if !container.whole {
         return Err(Refused::new(RefusedKind::Truncated, format!("the end of the {} file is missing", format.name())));
+    }
+    if container.hollow {
+        let text = format!("the data of the {} file cannot hold the pixels that its header claims", format.name());
+        return Err(Refused::new(RefusedKind::Truncated, text));
+    }
+    if container.scans > MOST_SCANS {
+        let text = format!("{} scans are more than the allowed {MOST_SCANS}", container.scans);
+        return Err(Refused::new(RefusedKind::TooManyPixels, text));
+    }
+    if format == Format::Svg {
+        drawing::check(bytes)?;
     }
     let image = open(format, bytes, 0)?;
     let pages = image.pages();

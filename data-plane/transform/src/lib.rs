@@ -31,6 +31,8 @@ pub mod confine;
 #[cfg(feature = "render")]
 mod describe;
 #[cfg(feature = "render")]
+mod drawing;
+#[cfg(feature = "render")]
 pub mod execute;
 #[cfg(feature = "render")]
 mod labels;

@@ -29,6 +29,8 @@ pub struct Metrics {
     pub render_cpu_microseconds: IntCounter,
     /// Jobs waiting for a render worker.
     pub render_queue_jobs: IntGauge,
+    /// Render workers that ended before the server did, by why.
+    pub render_workers_ended: IntCounterVec,
     /// Uploads, by outcome.
     pub uploads: IntCounterVec,
     /// Usage records not yet in the ledger.
@@ -114,6 +116,11 @@ impl Metrics {
                 "Processor time used by render workers, in microseconds.",
             )?,
             render_queue_jobs: gauge("render_queue_jobs", "Jobs waiting for a render worker.")?,
+            render_workers_ended: counters(
+                "render_workers_ended_total",
+                "Render workers that ended (crashed, timed_out, costly, recycled) or did not start (start_failed).",
+                &["reason"],
+            )?,
             uploads: counters("uploads_total", "Uploads, by outcome (stored, refused).", &["outcome"])?,
             usage_outbox_records: gauge("usage_outbox_records", "Usage records that are not in the ledger yet.")?,
             usage_set_aside: counter(

@@ -127,6 +127,14 @@ pub fn png_that_claims(width: u32, height: u32) -> Vec<u8> {
     bytes
 }
 
+/// A PNG with one more chunk behind its header: the name, and the data.
+pub fn png_with_chunk(png: &[u8], chunk: &[u8]) -> Vec<u8> {
+    // The signature of eight bytes, and the header of thirteen with its length, name and checksum.
+    let (head, rest) = png.split_at(8 + 13 + 12);
+    let length = (chunk.len() as u32 - 4).to_be_bytes();
+    [head, &length, chunk, &crc32(chunk).to_be_bytes(), rest].concat()
+}
+
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg()))

@@ -11,9 +11,9 @@ use plane_kit::{
         rules_subject,
     },
 };
-use safelight_tests::harness::{pictures, server::Dev};
+use safelight_tests::harness::{pictures, process::cpu_seconds, server::Dev};
 
-use super::{ROUNDS, median, process::cpu_seconds, spread};
+use super::{ROUNDS, median, spread};
 
 /// Decisions in a round of cached ones.
 const CACHED: u32 = 200_000;

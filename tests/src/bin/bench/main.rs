@@ -8,7 +8,6 @@ mod assets;
 mod calibration;
 mod decision;
 mod listing;
-mod process;
 mod renditions;
 mod similarity;
 mod uploads;
@@ -24,12 +23,11 @@ use safelight_tests::{
     harness::{
         client::Tenant,
         eventually, pictures,
+        process::{self, Sampler, cpu_seconds},
         server::{self, Dev},
     },
     workspace,
 };
-
-use process::{Sampler, cpu_seconds};
 
 /// A folder of JPEG files to take instead of drawn ones.
 const OWN_PHOTOS: &str = "SAFELIGHT_BENCH_PHOTOS";

@@ -8,9 +8,9 @@ use std::{
 };
 
 use futures::{StreamExt, stream};
-use safelight_tests::harness::{client::Tenant, pictures, server::Dev};
+use safelight_tests::harness::{client::Tenant, pictures, process::Sampler, server::Dev};
 
-use super::{PHOTOS_A_ROUND, ROUNDS, median, process::Sampler, spread};
+use super::{PHOTOS_A_ROUND, ROUNDS, median, spread};
 
 /// Small pictures of which memory is measured: those after which it should not grow any more, and all.
 const SETTLED: usize = 1_000;
