@@ -250,6 +250,35 @@ async fn formats_follow_the_extension_the_transformation_and_the_client() {
 }
 
 #[tokio::test]
+async fn drawings_run_nothing_and_can_be_cleaned() {
+    let (_server, tenant, _) = with_cat().await;
+    let drawing = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"40\" height=\"30\" onload=\"alert(1)\">\
+                   <script>alert(2)</script><rect width=\"9\" height=\"9\" fill=\"red\"/></svg>";
+    tenant.upload(drawing).public_id("logo").send().await.ok();
+    let original = tenant.fetch("image/upload/logo.svg").await;
+    assert_eq!(original.text(), drawing);
+    let policy = original.header("content-security-policy").to_owned();
+    assert!(policy.contains("default-src 'none'") || policy.contains("sandbox"), "{policy}");
+    for path in ["image/upload/fl_sanitize/logo.svg", "image/upload/fl_sanitize/logo", "image/upload/f_svg/logo"] {
+        let cleaned = tenant.fetch(path).await;
+        assert_eq!((cleaned.status, cleaned.header("content-type")), (200, "image/svg+xml"), "{path}");
+        assert_eq!(cleaned.header("content-security-policy"), policy, "{path}");
+        let text = cleaned.text();
+        assert!(text.contains("<rect") && !text.contains("alert"), "{path}: {text}");
+    }
+    let enlarged = pictures::decode(&tenant.fetch("image/upload/fl_sanitize,w_80/logo.png").await.delivered());
+    assert_eq!((enlarged.dimensions(), enlarged.to_rgba8()[(3, 3)].0), ((80, 60), [255, 0, 0, 255]));
+    for (path, says) in [
+        ("image/upload/f_svg,w_20/logo", "f_svg of a drawing that is changed"),
+        ("image/upload/f_svg/cat", "f_svg of a picture made of pixels"),
+    ] {
+        let refused = tenant.fetch(path).await;
+        assert_eq!(refused.status, 400, "{path}");
+        assert!(refused.header("x-cld-error").contains(says), "{path}: {}", refused.header("x-cld-error"));
+    }
+}
+
+#[tokio::test]
 async fn an_animation_keeps_moving() {
     let server = Dev::start().await;
     let tenant = server.tenant();

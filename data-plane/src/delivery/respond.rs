@@ -179,7 +179,6 @@ impl Answer {
             (ResourceType::Video, _) => content_type(&version.format),
             _ => mime_guess::from_path(&asset.record.name.public_id).first_raw().unwrap_or("application/octet-stream"),
         };
-        let is_document = content_type.contains("html") || content_type.contains("xml");
         let head = Head {
             etag: version.md5.clone(),
             content_type: HeaderValue::from_static(content_type),
@@ -187,7 +186,7 @@ impl Answer {
             vary: Vary::default(),
             changed_at: Some(version.uploaded_at),
             attachment: attachment(admitted, asset, &version.format),
-            is_document,
+            is_document: is_document(content_type),
             content_range: None,
         };
         Self::begin(head, conditions)
@@ -209,7 +208,7 @@ impl Answer {
             vary: derived.vary,
             changed_at: None,
             attachment: attachment(admitted, asset, format.name()),
-            is_document: false,
+            is_document: is_document(format.content_type()),
             content_range: None,
         };
         let answer = Self::begin(head, conditions);
@@ -369,6 +368,11 @@ impl Head {
             response.insert_header((header::CONTENT_SECURITY_POLICY, DOCUMENT_POLICY));
         }
     }
+}
+
+/// Whether a browser would run what stands in it, drawings included.
+fn is_document(content_type: &str) -> bool {
+    content_type.contains("html") || content_type.contains("xml")
 }
 
 /// How long the answer may be kept, and by whom.

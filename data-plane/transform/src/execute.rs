@@ -107,6 +107,11 @@ pub fn probe(bytes: &[u8], max_pixels: u64) -> Result<SourceMeta, Refused> {
 /// As [`probe`], except that what is truncated or damaged is decoded as far as it goes; [`RefusedKind::Failed`] when the plan
 /// does not fit the source or the encoder; [`RefusedKind::Damaged`] when pixels cannot be decoded at all.
 pub fn render(bytes: &[u8], plan: &Plan, max_pixels: u64) -> Result<Rendered, Refused> {
+    let is_drawing = [plan.decode.format, plan.encode.format, sniff(bytes)?] == [Format::Svg; 3];
+    if is_drawing && plan.steps.is_empty() {
+        let bytes = Encoded::copied(&drawing::cleaned(bytes)?);
+        return Ok(Rendered { bytes, width: plan.width, height: plan.height, frames: 1 });
+    }
     draw(bytes, plan, max_pixels)?.encode(&plan.encode)
 }
 

@@ -242,7 +242,21 @@ fn finish(request: &PlanRequest<'_>, run: Run, met: &[Settled], mut vary: Vary) 
         height: picture.size.height,
         steps: picture.into_steps(format, last_opaque_background(met)),
     };
+    if format == Format::Svg {
+        check_drawing(&plan)?;
+    }
     Ok(Planned::Derived(Box::new(PlannedDerived { plan, vary, cost })))
+}
+
+/// A drawing comes from a drawing, and only as it is: nothing here draws with lines.
+fn check_drawing(plan: &Plan) -> Result<(), Refusal> {
+    if plan.decode.format != Format::Svg {
+        return Err(Refusal::not_built("f_svg of a picture made of pixels"));
+    }
+    if !plan.steps.is_empty() {
+        return Err(Refusal::not_built("f_svg of a drawing that is changed"));
+    }
+    Ok(())
 }
 
 /// Where the delivered format comes from.
@@ -259,6 +273,8 @@ impl Output {
             (Some(FormatChoice::Auto), _) => Self::Auto,
             (Some(choice), _) => choice.writable()?.map_or(Self::Auto, Self::Fixed),
             (None, Some(name)) => Self::Fixed(writable_format(name)?),
+            // A drawing that is to be cleaned stays one.
+            (None, None) if source.format == Format::Svg && has_flag(met, Flag::Sanitize) => Self::Fixed(Format::Svg),
             (None, None) => Self::Fixed(autos::stored_format(source)),
         })
     }

@@ -881,6 +881,17 @@ impl DerefMut for Encoded {
 }
 
 impl Encoded {
+    /// Bytes of ours among those of encoders.
+    pub fn copied(bytes: &[u8]) -> Self {
+        // SAFETY: memory for so many bytes, and at least one, which the allocator ends the process for rather than not give it; it does not
+        // overlap what is copied into it.
+        unsafe {
+            let data = ffi::g_malloc(bytes.len().max(1) as ffi::gsize).cast::<u8>();
+            ptr::copy_nonoverlapping(bytes.as_ptr(), data, bytes.len());
+            Self { data: NonNull::new_unchecked(data), length: bytes.len() }
+        }
+    }
+
     /// Forgets what lies behind a length; a greater length changes nothing.
     pub fn truncate(&mut self, length: usize) {
         self.length = self.length.min(length);

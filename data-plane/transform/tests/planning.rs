@@ -20,6 +20,7 @@ fn source(name: &str) -> SourceMeta {
         "photo" => photo(640, 427),
         "graphic" => graphic(400, 300),
         "animation" => animation(320, 240),
+        "drawing" => SourceMeta { format: Format::Svg, ..graphic(120, 90) },
         "tilted" => SourceMeta { orientation: 6, ..photo(640, 427) },
         other => panic!("{other}"),
     }
@@ -339,4 +340,14 @@ fn what_lies_behind_a_trim_is_planned_once_its_edges_are_known() {
         Step::Resize { width: 40, height: 15 },
     ];
     assert_eq!(derived.plan.steps, expected);
+}
+
+#[test]
+fn drawings_come_from_drawings_as_they_are() {
+    let drawing = source("drawing");
+    for (text, source) in [("f_svg", photo(640, 427)), ("f_svg,w_60", drawing.clone()), ("e_sepia,f_svg", drawing)] {
+        let refusal = planned(text, None, &source, &ClientHints::default()).expect_err(text);
+        assert_eq!(refusal.kind(), RefusalKind::NotBuilt, "{text}: {}", refusal.message());
+        assert!(refusal.message().contains("f_svg of"), "{text}: {}", refusal.message());
+    }
 }

@@ -640,6 +640,14 @@ fn drawings_are_drawn_at_the_size_wanted() {
     );
 }
 
+#[test]
+fn drawings_stay_drawings_and_are_cleaned() {
+    let svg = b"<svg xmlns='http://www.w3.org/2000/svg' width='10' height='8'><script>alert(1)</script><rect width='5' height='8'/></svg>";
+    let rendered = render(svg, &plan(Format::Svg, Format::Svg, vec![]));
+    let text = String::from_utf8(rendered.bytes.to_vec()).unwrap();
+    assert!(text.contains("<rect") && !text.contains("alert"), "{text}");
+}
+
 /// An RGB profile of wider primaries than sRGB's (those of Display P3), under a name.
 fn wide_profile(name: &str) -> Vec<u8> {
     let fixed = |value: f64| ((value * 65_536.0).round() as i32).to_be_bytes();

@@ -153,6 +153,7 @@ impl Flag {
                 | Self::PreserveTransparency
                 | Self::Progressive
                 | Self::Rasterize
+                | Self::Sanitize
                 | Self::StripProfile
         )
     }

@@ -56,7 +56,8 @@ impl FormatChoice {
     pub fn writable(self) -> Result<Option<Format>, Refusal> {
         match self {
             Self::Auto => Ok(None),
-            Self::Fixed(format) if format.is_writable() => Ok(Some(format)),
+            // Of a drawing, cleaned; what else is refused where the source is known.
+            Self::Fixed(format) if format.is_writable() || format == Format::Svg => Ok(Some(format)),
             other => Err(Refusal::not_built(format_args!("f_{other}"))),
         }
     }
