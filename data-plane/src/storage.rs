@@ -243,6 +243,16 @@ impl Storage {
         self.operator.read(key.path()).await.map_err(|error| missing(key, error))
     }
 
+    /// An object as a file opened for reading, where objects are files of this machine; nothing where they are elsewhere. Nobody changes an
+    /// object, so what is read of it stays true even when it is removed meanwhile.
+    pub async fn open_file(&self, key: &ObjectKey) -> Result<Option<File>, StorageError> {
+        let Some(disk) = self.disk.clone() else { return Ok(None) };
+        let path = key.path().to_owned();
+        let opened = tokio::task::spawn_blocking(move || disk.open(&path)).await;
+        let file = opened.map_err(std::io::Error::other).and_then(|opened| opened).map_err(StorageError::Read)?;
+        file.map(Some).ok_or_else(|| StorageError::Missing(key.path().to_owned()))
+    }
+
     /// Reads a part of an object as a stream of pieces.
     pub async fn stream(
         &self,

@@ -82,10 +82,7 @@ impl Measures {
 async fn look(plane: &Plane, asked: &Asked<'_>, measure: &Measure) -> Result<Option<Rectangle>, MakeError> {
     plane.metrics.measures_started.inc();
     let (source, _room) = match asked.file {
-        FileOf::Stored(asset) => {
-            let (source, room) = original(plane, asset).await?;
-            (source, Some(room))
-        }
+        FileOf::Stored(asset) => original(plane, asset).await?,
         FileOf::Staged(file) => {
             let source = SourceFile::from_file(file).map_err(|error| MakeError::Unavailable(chain(&error)))?;
             (source, None)

@@ -1,4 +1,4 @@
-//! Originals in memory, for workers, and what keeps a worker's job from its end.
+//! Originals for workers, and what keeps a worker's job from its end.
 
 use std::time::Duration;
 
@@ -76,23 +76,25 @@ impl From<RenderError> for MakeError {
     }
 }
 
-/// The original of an asset in memory, and the room that it takes there.
-pub(crate) async fn original_of<'a>(
-    plane: &'a Plane,
-    asset: &AssetRecord,
-) -> Result<(SourceFile, SemaphorePermit<'a>), Failure> {
+/// The original of an asset for a worker, and the room that it takes in memory.
+pub(crate) async fn original_of<'a>(plane: &'a Plane, asset: &AssetRecord) -> Result<(SourceFile, Room<'a>), Failure> {
     original(plane, asset).await.map_err(|error| Failure::from(&error))
 }
 
-pub(super) async fn original<'a>(
-    plane: &'a Plane,
-    asset: &AssetRecord,
-) -> Result<(SourceFile, SemaphorePermit<'a>), MakeError> {
-    // Sources are read before they queue; without a bound on that, a queue of large ones would fill the memory.
+/// What is given back when a source is not needed any more; nothing for one that takes no memory.
+pub(crate) type Room<'a> = Option<SemaphorePermit<'a>>;
+
+pub(super) async fn original<'a>(plane: &'a Plane, asset: &AssetRecord) -> Result<(SourceFile, Room<'a>), MakeError> {
+    let key = ObjectKey::original(asset.environment, asset.version.id);
+    let unreadable = |error: std::io::Error| MakeError::Unavailable(chain(&error));
+    // A worker reads a file of this machine as it is.
+    if let Some(file) = plane.storage.open_file(&key).await? {
+        return Ok((SourceFile::from_object(file).map_err(unreadable)?, None));
+    }
+    // Others are read before they queue; without a bound on that, a queue of large ones would fill the memory.
     let mebibytes = u32::try_from(asset.version.bytes >> 20).unwrap_or(u32::MAX).saturating_add(1);
     let room = plane.source_room.0.try_acquire_many(mebibytes.min(SOURCES_MEBIBYTES as u32));
     let room = room.map_err(|_| MakeError::Busy)?;
-    let source = plane.storage.read(&ObjectKey::original(asset.environment, asset.version.id)).await?;
-    let source = SourceFile::from_chunks(source).map_err(|error| MakeError::Unavailable(chain(&error)))?;
-    Ok((source, room))
+    let source = plane.storage.read(&key).await?;
+    Ok((SourceFile::from_chunks(source).map_err(unreadable)?, Some(room)))
 }

@@ -73,6 +73,18 @@ impl SourceFile {
         Ok(Self { file: Arc::new(read_only.into()), length: metadata.len() })
     }
 
+    /// Takes a plain file that was opened for reading only and that nobody writes to, such as an object of the store.
+    ///
+    /// # Errors
+    /// When it is not a plain file.
+    pub fn from_object(file: File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a source must be a plain file"));
+        }
+        Ok(Self { file: Arc::new(file.into()), length: metadata.len() })
+    }
+
     /// The first bytes; answers how many they are.
     ///
     /// # Errors

@@ -66,6 +66,15 @@ impl Disk {
         }
     }
 
+    /// Opens an object for reading; nothing where there is none.
+    pub fn open(&self, path: &str) -> io::Result<Option<File>> {
+        match File::open(self.root.join(path)) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Waits until a file, its entry and the way to it are on the disk.
     pub fn settle(&self, path: &str) -> io::Result<()> {
         let file = self.root.join(path);
