@@ -82,19 +82,18 @@ impl Planes {
         routes
     }
 
+    /// The reference of what this process serves. What most readers come for stands first.
+    pub fn reference(&self) -> Reference {
+        let (data, control) = (self.data.is_some(), self.control.is_some());
+        let names: Vec<&'static str> =
+            [data.then_some("data-plane"), control.then_some("control-plane")].into_iter().flatten().collect();
+        Reference::new(&names, sdk_gen::documents)
+    }
+
     /// Sets an HTTP application up.
-    pub fn configure(&self, routes: &Routes, config: &mut web::ServiceConfig) {
-        // What most readers come for stands first.
-        let documents = sdk_gen::documents()
-            .into_iter()
-            .rev()
-            .filter(|(name, _)| match *name {
-                "control-plane" => self.control.is_some(),
-                _ => self.data.is_some(),
-            })
-            .collect();
+    pub fn configure(&self, routes: &Routes, reference: &web::Data<Reference>, config: &mut web::ServiceConfig) {
         config
-            .app_data(web::Data::new(Reference::new(documents)))
+            .app_data(reference.clone())
             .app_data(web::Data::new(Arc::clone(&self.metrics)))
             .app_data(web::Data::new(self.clone()));
         if let Some(control) = &self.control {

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use actix_web::{App, middleware::from_fn};
+use actix_web::{App, middleware::from_fn, web};
 use plane_kit::http::{edge::edge, listener};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -67,10 +67,11 @@ pub fn start(
         drains,
     };
     let served = planes.clone();
-    let routes = Arc::new(planes.routes());
+    let routes = Arc::new(planes.routes().without_descriptions());
+    let reference = web::Data::new(planes.reference());
     let (server, handle) = listener::serve(listening, move || {
-        let (planes, routes) = (served.clone(), Arc::clone(&routes));
-        App::new().wrap(from_fn(edge)).configure(move |config| planes.configure(&routes, config))
+        let (planes, routes, reference) = (served.clone(), Arc::clone(&routes), reference.clone());
+        App::new().wrap(from_fn(edge)).configure(move |config| planes.configure(&routes, &reference, config))
     })?;
     Ok(Running { server, handle, planes, drain })
 }

@@ -1,8 +1,12 @@
 //! The API reference, served from the binary; the page asks no address outside it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use actix_web::{HttpResponse, http::header, web};
+use actix_web::{
+    HttpResponse,
+    http::header::{self, ContentType},
+    web::{self, Bytes},
+};
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::{Config, Url};
 
@@ -23,18 +27,32 @@ impl Reason for ApiDescription {
     const WHY: &'static str = "The description of the API holds nothing of any tenant.";
 }
 
-/// The documents behind the reference page.
+/// Documents by their names.
+pub type Documents = Vec<(&'static str, OpenApi)>;
+
+/// The documents behind the reference page. They are written when somebody first asks: what they are made from takes many times their size.
 pub struct Reference {
-    documents: Vec<(&'static str, OpenApi)>,
+    names: Vec<&'static str>,
+    make: fn() -> Documents,
+    made: OnceLock<Vec<(&'static str, Bytes)>>,
     page: Arc<Config<'static>>,
 }
 
 impl Reference {
-    /// A reference over the given documents (`name`, document).
-    pub fn new(documents: Vec<(&'static str, OpenApi)>) -> Self {
-        let urls = documents.iter().map(|(name, _)| Url::from(format!("{DOCS_PATH}{name}.json")));
-        let page = Arc::new(Config::new(urls));
-        Self { documents, page }
+    /// A reference over the documents of these names, which `make` makes, perhaps among others.
+    pub fn new(names: &[&'static str], make: fn() -> Documents) -> Self {
+        let urls = names.iter().map(|name| Url::from(format!("{DOCS_PATH}{name}.json")));
+        Self { names: names.to_vec(), make, made: OnceLock::new(), page: Arc::new(Config::new(urls)) }
+    }
+
+    fn document(&self, wanted: &str) -> Option<Bytes> {
+        let name = self.names.iter().find(|name| **name == wanted)?;
+        let made = self.made.get_or_init(|| {
+            // A document that cannot be written would be a fault of this program that its tests find.
+            let written = |document| serde_json::to_vec(&document).unwrap_or_default().into();
+            (self.make)().into_iter().map(|(name, document)| (name, written(document))).collect()
+        });
+        made.iter().find(|(made, _)| made == name).map(|(_, document)| document.clone())
     }
 }
 
@@ -55,10 +73,8 @@ async fn reference(
     file: web::Path<String>,
     reference: web::Data<Reference>,
 ) -> Result<HttpResponse, ApiError> {
-    let document =
-        file.strip_suffix(".json").and_then(|name| reference.documents.iter().find(|(known, _)| *known == name));
-    if let Some((_, document)) = document {
-        return Ok(HttpResponse::Ok().json(document));
+    if let Some(document) = file.strip_suffix(".json").and_then(|name| reference.document(name)) {
+        return Ok(HttpResponse::Ok().content_type(ContentType::json()).body(document));
     }
     match utoipa_swagger_ui::serve(&file, Arc::clone(&reference.page)) {
         Ok(Some(page)) => {

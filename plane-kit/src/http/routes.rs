@@ -157,6 +157,15 @@ impl Routes {
         self.entries.extend(other.entries);
     }
 
+    /// The same operations without what only their descriptions need, which takes more memory than all the rest.
+    pub fn without_descriptions(mut self) -> Self {
+        for entry in &mut self.entries {
+            entry.operation = Operation::default();
+            entry.schemas = Schemas::new();
+        }
+        self
+    }
+
     /// Registers everything with the router, in the order of addition, the scopes first. Called once per HTTP worker.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that adds routes")]
     pub fn configure(&self, config: &mut web::ServiceConfig) {

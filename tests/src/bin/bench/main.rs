@@ -8,6 +8,8 @@ mod assets;
 mod calibration;
 mod decision;
 mod listing;
+mod memory;
+mod peers;
 mod renditions;
 mod similarity;
 mod uploads;
@@ -18,13 +20,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::StreamExt;
 use safelight_tests::{
     harness::{
         client::Tenant,
         eventually, pictures,
-        process::{self, Sampler, cpu_seconds},
-        server::{self, Dev},
+        process::{self, cpu_seconds},
+        server::Dev,
     },
     workspace,
 };
@@ -43,8 +44,6 @@ const THUMBNAIL: &str = "c_limit,h_512,w_512,q_80";
 const LOAD: &str = "5s";
 /// Connections of the load generator.
 const CONNECTIONS: &str = "32";
-/// Requests under way at once while memory is measured.
-const CONCURRENT: usize = 8;
 /// The size of the body of a hit.
 const HIT_BYTES: std::ops::Range<usize> = 34_000..36_500;
 
@@ -58,7 +57,8 @@ async fn main() {
     }
     let folder = workspace::target_profile_folder().join("bench-data");
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|figure| figure == name);
-    let photos = match ["make", "renditions", "herd", "memory", "upload"].into_iter().any(is_wanted) {
+    let photos = match ["make", "renditions", "peers", "herd", "memory", "growth", "upload"].into_iter().any(is_wanted)
+    {
         true => draw_or_take(&folder),
         false => Vec::new(),
     };
@@ -79,6 +79,13 @@ async fn main() {
         let own = std::env::var_os(OWN_PHOTOS).expect("calibrate takes SAFELIGHT_BENCH_PHOTOS");
         calibration::calibration(&jpegs(Path::new(&own)), &settings).await;
     }
+    // It installs other servers, one of which takes minutes to build.
+    if wanted.iter().any(|figure| figure == "peers") {
+        peers::peers(&photos, &settings).await;
+    }
+    if wanted.iter().any(|figure| figure == "growth") {
+        memory::growth(&photos, &settings).await;
+    }
     if is_wanted("hit") {
         hit(&folder).await;
     }
@@ -86,7 +93,7 @@ async fn main() {
         herd(&photos).await;
     }
     if is_wanted("memory") {
-        memory(&photos, &settings).await;
+        memory::memory(&photos, &settings).await;
     }
     if is_wanted("start") {
         start().await;
@@ -403,34 +410,6 @@ async fn herd(photos: &[PathBuf]) {
     let after = tenant.settled_usage().await;
     println!("\n3. 100 identical concurrent misses: {answered} answered");
     println!("   makes started {made}, wanted 1; ledger {}, wanted 1", after.transformations - before.transformations);
-}
-
-/// Figure 4: the most memory that the process tree holds while pictures are made.
-async fn memory(photos: &[PathBuf], settings: &[(&str, &str)]) {
-    let server = Dev::start_with(&[], settings).await;
-    let tenant = server.tenant();
-    let names = upload_all(&tenant, &photos[..ROUNDS * PHOTOS_A_ROUND / 2]).await;
-    let sampler = Sampler::start(server.ready.pid);
-    let requests = futures::stream::iter(&names).map(|name| {
-        let path = format!("image/upload/{THUMBNAIL}/{name}.jpg");
-        let tenant = &tenant;
-        async move { tenant.fetch(&path).await.delivered().len() }
-    });
-    let made = requests.buffer_unordered(CONCURRENT).count().await;
-    let peak = sampler.finish();
-    let shown = server::run(server.folder(), &["config", "show"], &[]).stdout;
-    let settings =
-        shown.lines().filter(|line| line.contains("workers") || line.contains("cache") || line.contains("queue"));
-    println!("\n4. {made} pictures at {CONCURRENT} concurrent requests: peak of the tree's proportional set size");
-    println!(
-        "   {:.0} MB in {} processes, {:.1} MB of it in memory files that nobody maps; wanted at most 300 MB",
-        peak.megabytes, peak.processes, peak.unmapped_megabytes
-    );
-    println!(
-        "   {} cores; {}",
-        std::thread::available_parallelism().map_or(1, usize::from),
-        settings.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join("; ")
-    );
 }
 
 /// Figure 5: from exec to the line that says the server is ready, on data that exist.
