@@ -28,7 +28,7 @@ use tokio::sync::oneshot;
 use transform::{
     analysis::Analysis,
     facts::Rectangle,
-    plan::{Measure, Plan},
+    plan::{Measure, Plan, Step},
     protocol::{Answer, Job, Outcome, Refused, RefusedKind, Setup, Work},
     source::SourceMeta,
 };
@@ -132,11 +132,14 @@ impl RenderConfig {
     /// Processor time that a job may take which costs so much, in pixels.
     fn processor_limit(&self, cost: u64, work: &Work) -> Duration {
         let steps = match work {
-            Work::Render { plan, .. } => plan.steps.len(),
-            Work::Measure { measure, .. } => measure.steps.len(),
-            Work::Probe { .. } | Work::Describe { .. } => 0,
+            Work::Render { plan, .. } => plan.steps.as_slice(),
+            Work::Measure { measure, .. } => &measure.steps,
+            Work::Probe { .. } | Work::Describe { .. } => &[],
         };
-        let megapixels = cost as f64 / 1e6 * (1 + steps) as f64;
+        // What is made large on the way shows neither in the source nor in the result.
+        let largest =
+            steps.iter().filter_map(Step::size).map(|(width, height)| u64::from(width) * u64::from(height)).max();
+        let megapixels = (cost.saturating_add(largest.unwrap_or(0))) as f64 / 1e6 * (1 + steps.len()) as f64;
         let explained = PROCESSOR_TIME_PER_MEGAPIXEL.mul_f64(megapixels.min(1e6));
         Duration::from_millis(self.job_processor_ms) + explained
     }
@@ -335,13 +338,13 @@ impl RenderPool {
         }
     }
 
-    /// Finds out what a source shows and what its file says of it.
+    /// Finds out what a source shows and what its file says of it. `cost` as for [`RenderPool::render`].
     ///
     /// # Errors
     /// See [`RenderError`].
-    pub async fn describe(&self, tenant: TenantTag, source: SourceFile) -> Result<Analysis, RenderError> {
+    pub async fn describe(&self, tenant: TenantTag, cost: u64, source: SourceFile) -> Result<Analysis, RenderError> {
         let work = Work::Describe { max_pixels: self.shared.config.max_pixels };
-        match self.submit(tenant, source.len(), work, source).await? {
+        match self.submit(tenant, cost, work, source).await? {
             Done::Described(analysis) => Ok(*analysis),
             _ => Err(general_error()),
         }
@@ -613,7 +616,8 @@ impl Slot {
                                 source_bytes = task.source.len(),
                                 "a rendering took more processor time than its pixels explain; its worker is killed"
                             );
-                            // It would again.
+                            // It would again. What it took is known, and its tenant waits for it.
+                            cpu_micros = Some(u64::try_from(task.processor_limit.as_micros()).unwrap_or(u64::MAX));
                             outcome = Err(RenderError::Refused(Refused::new(RefusedKind::Failed, TOO_COSTLY)));
                             break;
                         }
@@ -681,8 +685,10 @@ impl Slot {
                 let here = micros as f64 / charged as f64;
                 let usual = state.micros_per_cost.map_or(here, |usual| usual + (here - usual) * 0.05);
                 state.micros_per_cost = Some(usual);
-                // One surprise may correct the estimate by a factor, but must not shut a tenant out.
-                (micros as f64 / usual.max(f64::MIN_POSITIVE)).clamp(charged as f64 / 8.0, charged as f64 * 8.0) as u64
+                // One surprise may correct the estimate by a factor, but must not shut a tenant out. One that took a second is none: whoever
+                // sends such files waits for them.
+                let most = if micros >= 1_000_000 { f64::MAX } else { charged as f64 * 8.0 };
+                (micros as f64 / usual.max(f64::MIN_POSITIVE)).clamp(charged as f64 / 8.0, most) as u64
             }
             None => charged,
         };

@@ -190,6 +190,26 @@ async fn time_is_limited() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn processor_time_is_limited_by_what_pixels_explain() {
+    let pool = pool(RenderConfig { job_processor_ms: 50, ..one_worker() });
+    // A job that decodes next to nothing and makes it large is explained by what it makes.
+    let enlarged = pool.render(A, 1, resize(3000, 3000, Format::Jpg), picture()).await.unwrap();
+    assert_eq!(enlarged.width, 3000);
+    // One of many pixels that says it has one is not.
+    let mut large = Cursor::new(Vec::new());
+    RgbImage::from_fn(2000, 2000, |x, y| Rgb([x as u8, y as u8, (x * y) as u8]))
+        .write_to(&mut large, ImageFormat::Png)
+        .unwrap();
+    let large = SourceFile::from_bytes(large.get_ref()).unwrap();
+    let plan = Plan { steps: Vec::new(), ..resize(2000, 2000, Format::Png) };
+    let error = pool.render(A, 1, plan, large).await.unwrap_err();
+    assert!(matches!(&error, RenderError::Refused(refused) if refused.message.contains("processor time")), "{error:?}");
+    // It is not tried again, and the pool goes on.
+    assert_eq!((pool.stats().costly.load(Relaxed), pool.stats().timed_out.load(Relaxed)), (1, 0));
+    pool.probe(A, picture()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_of_one_tenant_does_not_hold_up_another() {
     let pool = pool(one_worker());
     let stats = pool.stats();

@@ -10,8 +10,10 @@ use safelight_tests::harness::{
     server::Dev,
 };
 
-/// Processor seconds that a request may cost: what a job may take that has next to no pixels, and how coarsely that is looked at.
-const MOST_SECONDS: f64 = 2.4;
+/// What a job may take that has next to no pixels, in milliseconds. It is two seconds where nothing else is said.
+const OF_A_JOB: &str = "600";
+/// Processor seconds that a request may cost: two such jobs, as one asks the pixels before it cuts them, and the start of a worker after each.
+const MOST_SECONDS: f64 = 2.0;
 
 /// What is asked of a file that was taken: what streams, what keeps the picture, what looks at its samples, and its frames.
 const TRANSFORMATIONS: [&str; 5] = [
@@ -74,7 +76,8 @@ impl Cost<'_> {
 
 #[tokio::test]
 async fn hostile_pictures_are_told_and_cost_little() {
-    let mut server = Dev::start().await;
+    let settings = [("SAFELIGHT_RENDER__JOB_PROCESSOR_MS", OF_A_JOB), ("SAFELIGHT_RENDER__WORKERS", "1")];
+    let mut server = Dev::start_with(&[], &settings).await;
     let tenant = server.tenant();
     tenant.upload(pictures::small_jpeg(3)).public_id("good").send().await.ok();
     let mut all = Vec::new();
@@ -89,6 +92,8 @@ async fn hostile_pictures_are_told_and_cost_little() {
         (ended > 0.0).then_some(ended)
     });
     costly.await;
+    let crashed = server.metric("safelight_render_workers_ended_total", &["reason=\"crashed\""]).await;
+    assert_eq!(crashed, 0.0, "a worker was lost otherwise");
     assert_eq!(server.starts(), 1);
     assert!(server.process().is_running(), "the server died");
 }

@@ -304,6 +304,8 @@ async fn what_makes_no_sense_is_named(tenant: Tenant) {
     create(&tenant, "small", "w_16").await.ok();
     create(&tenant, "other", "t_small").await.ok();
     let long = format!("w_10/{}", "e_grayscale/".repeat(200));
+    let longer = "e_grayscale/".repeat(10_000);
+    let longest = format!("l_text:Arial_20:{}", "a".repeat(1 << 20));
     for (name, definition, part) in [
         ("", "w_10", "name"),
         ("a/b", "w_10", "name"),
@@ -321,6 +323,8 @@ async fn what_makes_no_sense_is_named(tenant: Tenant) {
         ("x", "t_x", "itself"),
         ("x", "t_nobody", "nobody"),
         ("x", &long, "longer"),
+        ("x", &longer, "longer"),
+        ("x", &longest, "longer"),
     ] {
         let refused = create(&tenant, name, definition).await;
         assert_eq!(refused.status, 400, "{name} {definition}: {}", refused.text());

@@ -1,7 +1,7 @@
 //! What pictures show is found by a worker when somebody first wants to know, and kept with the version.
 
 use plane_kit::error::ApiError;
-use transform::analysis::Analysis;
+use transform::{analysis::Analysis, source::SourceMeta};
 
 use super::AnalysisView;
 use crate::{
@@ -14,9 +14,18 @@ use crate::{
 };
 
 /// Looks at a picture that has no name yet.
-pub async fn of_staged(plane: &Plane, tenant: &Tenant, staged: &Staged) -> Result<Analysis, ApiError> {
+pub async fn of_staged(
+    plane: &Plane,
+    tenant: &Tenant,
+    staged: &Staged,
+    picture: &SourceMeta,
+) -> Result<Analysis, ApiError> {
     let source = SourceFile::from_file(staged.file()).map_err(|error| ApiError::internal(&error))?;
-    plane.render.describe(tenant.id().0.as_u128().into(), source).await.map_err(refused_file)
+    plane.render.describe(tenant.id().0.as_u128().into(), pixels(picture), source).await.map_err(refused_file)
+}
+
+fn pixels(picture: &SourceMeta) -> u64 {
+    u64::from(picture.width) * u64::from(picture.height)
 }
 
 /// What is known of an asset's picture; it is looked at if nobody has yet. Nothing of what is no picture.
@@ -26,14 +35,12 @@ pub async fn of_asset(
     assets: &AssetStore<'_>,
     asset: &AssetRecord,
 ) -> Result<Option<Analysis>, ApiError> {
-    if asset.version.source.is_none() {
-        return Ok(None);
-    }
+    let Some(picture) = &asset.version.source else { return Ok(None) };
     if let Some(known) = assets.analysis(asset.version.id).await? {
         return Ok(Some(known));
     }
     let (source, _room) = original_of(plane, asset).await.map_err(Failure::into_error)?;
-    let seen = match plane.render.describe(tenant.id().0.as_u128().into(), source).await {
+    let seen = match plane.render.describe(tenant.id().0.as_u128().into(), pixels(picture), source).await {
         // What cannot be looked at shows nothing, and is not looked at again.
         Err(RenderError::Refused(_)) => Analysis::default(),
         seen => seen.map_err(refused_file)?,

@@ -34,7 +34,7 @@ pub(crate) struct Asked<'a> {
     pub environment: EnvironmentId,
     /// Which one.
     pub version: VersionId,
-    /// How many pixels it has.
+    /// How many pixels a frame of it has.
     pub pixels: u64,
     /// Where its bytes are.
     pub file: FileOf<'a>,
@@ -89,7 +89,8 @@ async fn look(plane: &Plane, asked: &Asked<'_>, measure: &Measure) -> Result<Opt
         }
     };
     let tag = asked.environment.0.as_u128().into();
-    let (within, cpu) = plane.render.measure(tag, asked.pixels, measure.clone(), source).await?;
+    let cost = asked.pixels.saturating_mul(u64::from(measure.decode.page) + u64::from(measure.decode.pages));
+    let (within, cpu) = plane.render.measure(tag, cost, measure.clone(), source).await?;
     plane.metrics.render_cpu_microseconds.inc_by(u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX));
     Ok(within)
 }

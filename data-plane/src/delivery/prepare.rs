@@ -33,7 +33,7 @@ use crate::{
 
 /// Raised when the same plan would give other bytes by our own doing; part of every rendition key. The library is none: nodes of a region may
 /// have different ones, and what one of them has made is delivered by all.
-pub const ENGINE_REVISION: &str = "vips-8.14-1";
+pub const ENGINE_REVISION: &str = "vips-8.14-2";
 /// How often the pixels may be asked for one plan.
 const MOST_MEASURES: usize = 8;
 /// How many plans are remembered.

@@ -134,8 +134,8 @@ impl Renderers {
     ///
     /// # Errors
     /// See [`RenderError`].
-    pub async fn describe(&self, tenant: TenantTag, source: SourceFile) -> Result<Analysis, RenderError> {
-        self.of_source(&source).describe(tenant, source).await
+    pub async fn describe(&self, tenant: TenantTag, cost: u64, source: SourceFile) -> Result<Analysis, RenderError> {
+        self.of_source(&source).describe(tenant, cost, source).await
     }
 
     /// As [`RenderPool::shutdown`].

@@ -243,9 +243,17 @@ impl Read for Timed<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let left = self.left()?;
-            let wait = self.budget.map_or(Ok(left), Budget::left)?.min(left);
+            // What has been answered is not thrown away for what it took.
+            let (wait, is_spent) = match self.budget.map(Budget::left) {
+                None => (left, false),
+                Some(Ok(wait)) => (wait.min(left), false),
+                Some(Err(_)) => (Duration::from_millis(1), true),
+            };
             self.socket.set_read_timeout(Some(wait))?;
             match self.socket.read(buffer).map_err(timed_out) {
+                Err(error) if error.kind() == io::ErrorKind::TimedOut && is_spent => {
+                    return Err(io::ErrorKind::QuotaExceeded.into());
+                }
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
                 outcome => return outcome,
             }

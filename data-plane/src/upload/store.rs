@@ -82,9 +82,9 @@ pub async fn store(
     }
     let early = ahead.early.clone();
     let questions = resolved.analyses;
-    let analysis = match questions.is_any() && seen.source.is_some() {
-        true => Some(find::of_staged(plane, tenant, &staged).await?),
-        false => None,
+    let analysis = match &seen.source {
+        Some(picture) if questions.is_any() => Some(find::of_staged(plane, tenant, &staged, picture).await?),
+        _ => None,
     };
     let wanted = Wanted {
         id,

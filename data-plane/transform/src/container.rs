@@ -126,14 +126,22 @@ fn inspect_jpeg(bytes: &[u8]) -> Option<Container> {
     }
 }
 
-/// Scans behind the first, up to the end marker. The markers cannot occur by chance in what is coded.
+/// Scans behind the first, up to the end marker. What is coded holds no markers but those of restarts; the segments between scans hold anything,
+/// and are passed over by their lengths.
 fn further_scans(coded: &[u8]) -> u32 {
-    let mut scans = 0;
-    for pair in coded.windows(2) {
-        match pair {
-            [0xff, 0xda] => scans += 1,
-            [0xff, 0xd9] => break,
-            _ => {}
+    let (mut scans, mut at) = (0, 0);
+    while let Some([first, second]) = coded.get(at..at + 2) {
+        match (first, second) {
+            (0xff, 0xd9) => break,
+            (0xff, 0x00 | 0x01 | 0xd0..=0xd8) => at += 2,
+            (0xff, 0xff) => at += 1,
+            (0xff, marker) => {
+                scans += u32::from(*marker == 0xda);
+                let length =
+                    coded.get(at + 2..at + 4).map_or(0, |two| usize::from(u16::from_be_bytes([two[0], two[1]])));
+                at += 2 + length.max(2);
+            }
+            _ => at += 1,
         }
     }
     scans
@@ -319,6 +327,9 @@ mod tests {
         assert_eq!(jpeg(0xc2, 3, &three), Container { progressive: true, scans: 3, ..Container::WHOLE });
         assert_eq!(jpeg(0xc0, 1, &three), Container { scans: 3, ..Container::WHOLE });
         assert_eq!(jpeg(0xc0, 3, &three), Container::WHOLE);
+        // An end marker in a comment ends nothing.
+        let hidden = [7, 0xff, 0xfe, 0, 4, 0xff, 0xd9, 0xff, 0xda, 0, 3, 1, 0xff, 0xd9];
+        assert_eq!(jpeg(0xc2, 3, &hidden), Container { progressive: true, scans: 2, ..Container::WHOLE });
     }
 
     #[test]

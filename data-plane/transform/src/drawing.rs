@@ -1,7 +1,7 @@
 //! Drawings as text: what they say of their size, where the library does not, and what is left of them once they are clean.
 
-use roxmltree::{Document, ParsingOptions};
 use svg_hush::{Filter, data_url_filter};
+use xml::reader::{EventReader, XmlEvent};
 
 use crate::protocol::{Refused, RefusedKind};
 
@@ -13,12 +13,14 @@ const LONGEST: f64 = 10_000_000.0;
 /// # Errors
 /// [`RefusedKind::TooManyPixels`].
 pub fn check(bytes: &[u8]) -> Result<(), Refused> {
-    let text = String::from_utf8_lossy(bytes);
-    let options = ParsingOptions { allow_dtd: true, nodes_limit: 1_000_000 };
-    let Ok(document) = Document::parse_with_options(&text, options) else { return Ok(()) };
-    let root = document.root_element();
+    let root = EventReader::new(bytes).into_iter().find_map(|event| match event {
+        Ok(XmlEvent::StartElement { attributes, .. }) => Some(attributes),
+        _ => None,
+    });
+    let Some(attributes) = root else { return Ok(()) };
     for name in ["width", "height"] {
-        let said = root.attribute(name).unwrap_or_default();
+        let own = attributes.iter().find(|attribute| attribute.name.local_name == name);
+        let said = own.map(|attribute| attribute.value.as_str()).unwrap_or_default();
         let number = said.trim_end_matches(|letter: char| letter.is_ascii_alphabetic() || letter == '%').trim();
         // Millimetres and inches make it larger yet.
         if number.parse::<f64>().is_ok_and(|number| number > LONGEST) {

@@ -9,6 +9,8 @@ use roxmltree::Document;
 pub type Labels = BTreeMap<String, String>;
 
 /// Longest XMP that is read, in bytes.
+const DEEPEST_XMP: u32 = 100;
+/// How much of XMP is read, in bytes.
 const LONGEST_XMP: usize = 512 * 1024;
 /// How many items of a list are told.
 const MOST_ITEMS: usize = 200;
@@ -83,11 +85,25 @@ pub fn iptc(bytes: &[u8]) -> Labels {
     said
 }
 
+/// Whether elements may be nested deeper than any are that say something: the reader goes down with them.
+fn is_deep(text: &str) -> bool {
+    let mut depth = 0_u32;
+    text.split('<').skip(1).any(|tag| {
+        match tag.as_bytes() {
+            [b'/', ..] => depth = depth.saturating_sub(1),
+            [b'?' | b'!', ..] => {}
+            _ if tag.split('>').next().is_some_and(|tag| tag.ends_with('/')) => {}
+            _ => depth += 1,
+        }
+        depth > DEEPEST_XMP
+    })
+}
+
 /// The properties of XMP under their local names: texts, and lists of texts. What is nested deeper is left out.
 pub fn xmp(bytes: &[u8]) -> Labels {
     let text = bytes.get(..LONGEST_XMP.min(bytes.len())).and_then(|bytes| std::str::from_utf8(bytes).ok());
     let text = text.map(|text| text.trim_end_matches('\0'));
-    let Some(Ok(document)) = text.map(Document::parse) else {
+    let Some(Ok(document)) = text.filter(|text| !is_deep(text)).map(Document::parse) else {
         return Labels::new();
     };
     let mut said = Labels::new();

@@ -188,6 +188,20 @@ pub enum Step {
     RoundEllipse,
 }
 
+impl Step {
+    /// Width and height of what the step makes, where it says so itself.
+    pub fn size(&self) -> Option<(u32, u32)> {
+        match *self {
+            Self::Resize { width, height }
+            | Self::Extract { width, height, .. }
+            | Self::Attention { width, height }
+            | Self::Embed { width, height, .. }
+            | Self::Rotate { width, height, .. } => Some((width, height)),
+            _ => None,
+        }
+    }
+}
+
 /// A mix of the channels of a pixel: for red, green and blue the gains of red, green and blue and what is added, in thousandths of a full
 /// channel. What comes out beyond a channel is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

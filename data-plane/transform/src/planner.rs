@@ -231,8 +231,10 @@ fn run(
 fn finish(request: &PlanRequest<'_>, run: Run, met: &[Settled], mut vary: Vary) -> Result<Planned, Refusal> {
     let Run { frames, format, source: size, decode, picture } = run;
     let source = request.source;
+    let animated_before = if source.animated { decode.page } else { 0 };
     let cost = Cost {
-        source_pixels: size.pixels().saturating_mul(u64::from(frames)),
+        // Of an animation, what stands before the frames that are wanted is decoded as well.
+        source_pixels: size.pixels().saturating_mul(u64::from(frames) + u64::from(animated_before)),
         output_pixels: picture.size.pixels().saturating_mul(u64::from(frames)),
     };
     let plan = Plan {
@@ -274,10 +276,19 @@ impl Output {
             (Some(choice), _) => choice.writable()?.map_or(Self::Auto, Self::Fixed),
             (None, Some(name)) => Self::Fixed(writable_format(name)?),
             // A drawing that is to be cleaned stays one.
-            (None, None) if source.format == Format::Svg && has_flag(met, Flag::Sanitize) => Self::Fixed(Format::Svg),
+            (None, None) if source.format == Format::Svg && is_only_cleaned(met) => Self::Fixed(Format::Svg),
             (None, None) => Self::Fixed(autos::stored_format(source)),
         })
     }
+}
+
+/// Whether a drawing is to be cleaned and nothing else is said of it.
+fn is_only_cleaned(met: &[Settled]) -> bool {
+    let says_more = |component: &Settled| {
+        let bare = Component { flags: Default::default(), attachment: None, ..Component::clone(component) };
+        bare != Component::default()
+    };
+    has_flag(met, Flag::Sanitize) && !has_flag(met, Flag::Rasterize) && !met.iter().any(says_more)
 }
 
 /// The value of the first component that has one.
@@ -371,6 +382,9 @@ fn encode(
         grammar::Chroma::Full => Chroma::Full,
         grammar::Chroma::Half => return Err(Refusal::not_built("Chroma of 4:2:2")),
     };
+    if format == Format::Svg {
+        return Ok(Encode::plain(Format::Svg, 100));
+    }
     let is_srgb =
         met.iter().any(|component| component.colour_space.as_ref().is_some_and(grammar::ColourSpace::is_srgb));
     let keep_metadata = has_flag(met, Flag::KeepIptc);

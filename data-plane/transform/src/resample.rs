@@ -13,6 +13,9 @@ const BLOCK: usize = 64;
 /// Numbers that are read of a pixel, whatever its bands.
 const LANES: usize = 4;
 
+/// Numbers that the rows under the kernel may be. More is a reduction by thousands, or of rows that are very long.
+const MOST_KEPT: usize = 8 << 20;
+
 /// For each place of the result, which places of the source it is made of.
 #[derive(Debug)]
 struct Kernel {
@@ -28,7 +31,7 @@ impl Kernel {
     fn new(from: usize, to: usize) -> Self {
         let factor = from as f64 / to as f64;
         let reach = LOBES * factor;
-        let taps = ((2.0 * reach).ceil() as usize + 1).min(from);
+        let taps = Self::taps(from, to);
         let (mut first, mut weights) = (Vec::with_capacity(to), vec![0.0; to * taps]);
         for (at, own) in weights.chunks_exact_mut(taps).enumerate() {
             let centre = (at as f64 + 0.5) * factor - 0.5;
@@ -44,6 +47,10 @@ impl Kernel {
             first.push(start as usize);
         }
         Self { taps, first, weights }
+    }
+
+    fn taps(from: usize, to: usize) -> usize {
+        ((2.0 * LOBES * from as f64 / to as f64).ceil() as usize + 1).min(from)
     }
 
     fn of(&self, at: usize) -> (usize, &[f32]) {
@@ -64,7 +71,9 @@ pub struct Reduction {
     across: Kernel,
     down: Kernel,
     /// The rows that came last, in turn; of colours and alpha their product.
-    rows: Vec<Vec<f32>>,
+    rows: Vec<f32>,
+    /// Numbers of a row, with what is read behind its end.
+    padded: usize,
     /// A row reduced downwards.
     row: Vec<f32>,
     came: usize,
@@ -73,7 +82,8 @@ pub struct Reduction {
 }
 
 impl Reduction {
-    /// From a size to one that is larger in neither direction, of one to four bands of which the last may be alpha. Nothing for any other.
+    /// From a size to one that is larger in neither direction, of one to four bands of which the last may be alpha. Nothing for any other, and
+    /// where the rows under the kernel would take too much memory.
     pub fn new(from: (u32, u32), to: (u32, u32), bands: u32, has_alpha: bool) -> Option<Self> {
         let fits = |from: u32, to: u32| (1..=from).contains(&to);
         if !fits(from.0, to.0) || !fits(from.1, to.1) || !(1..=4).contains(&bands) || has_alpha && bands < 2 {
@@ -81,12 +91,18 @@ impl Reduction {
         }
         let [width, height, to_width, to_height, bands] =
             [from.0, from.1, to.0, to.1, bands].map(|number| number as usize);
-        let (across, down) = (Kernel::new(width, to_width), Kernel::new(height, to_height));
         let padded = (width * bands + LANES).next_multiple_of(BLOCK);
+        if Kernel::taps(height, to_height).saturating_mul(padded) > MOST_KEPT
+            || Kernel::taps(width, to_width) > MOST_KEPT
+        {
+            return None;
+        }
+        let (across, down) = (Kernel::new(width, to_width), Kernel::new(height, to_height));
         Some(Self {
             bands,
             has_alpha,
-            rows: vec![vec![0.0; padded]; down.taps],
+            rows: vec![0.0; padded * down.taps],
+            padded,
             row: vec![0.0; padded],
             across,
             down,
@@ -106,7 +122,8 @@ impl Reduction {
 
     fn keep(&mut self, row: &[u8]) {
         let taps = self.down.taps;
-        let kept = &mut self.rows[self.came % taps];
+        let slot = self.came % taps * self.padded;
+        let kept = &mut self.rows[slot..slot + self.padded];
         if self.has_alpha {
             match self.bands {
                 4 => weigh::<4>(row, kept),
@@ -150,7 +167,7 @@ impl Reduction {
     fn make_row_of_any_registers(&mut self) {
         let (first, weights) = self.down.of(self.made);
         self.made += 1;
-        sum_rows(&self.rows, first, weights, &mut self.row);
+        sum_rows(&self.rows, self.padded, first, weights, &mut self.row);
         let (row, kernel, samples) = (&self.row, &self.across, &mut self.samples);
         match (self.bands, self.has_alpha) {
             (4, true) => sum_pixels::<4, true>(row, kernel, samples),
@@ -178,12 +195,12 @@ fn weigh<const BANDS: usize>(row: &[u8], kept: &mut [f32]) {
 
 /// A row reduced downwards: of each place the sum of the rows under the kernel.
 #[inline(always)]
-fn sum_rows(rows: &[Vec<f32>], first: usize, weights: &[f32], sums: &mut [f32]) {
+fn sum_rows(rows: &[f32], padded: usize, first: usize, weights: &[f32], sums: &mut [f32]) {
     let under: Vec<(&[f32], f32)> = weights
         .iter()
         .enumerate()
         .filter(|(_, weight)| **weight != 0.0)
-        .map(|(at, weight)| (rows[(first + at) % weights.len()].as_slice(), *weight))
+        .map(|(at, weight)| (&rows[(first + at) % weights.len() * padded..][..padded], *weight))
         .collect();
     for (block, sums) in sums.chunks_exact_mut(BLOCK).enumerate() {
         let place = block * BLOCK..(block + 1) * BLOCK;
@@ -302,6 +319,8 @@ mod tests {
             ((0, 0), (0, 0), 3, false),
             ((10, 10), (5, 5), 5, true),
             ((10, 10), (5, 5), 1, true),
+            ((1, 10_000_000), (1, 1), 4, true),
+            ((10_000_000, 10), (1, 1), 4, true),
         ] {
             assert!(Reduction::new(from, to, bands, has_alpha).is_none(), "{from:?} {to:?} {bands}");
         }

@@ -411,10 +411,12 @@ impl<'a> Image<'a> {
         unsafe { ffi::vips_image_hasalpha(self.raw()) != 0 }
     }
 
-    /// Whether samples have eight bits.
+    /// Whether samples are plain ones of eight bits.
     pub fn has_bytes(&self) -> bool {
         // SAFETY: the object is alive.
-        unsafe { ffi::vips_image_get_format(self.raw()) == ffi::VipsBandFormat_VIPS_FORMAT_UCHAR }
+        let (format, coding) =
+            unsafe { (ffi::vips_image_get_format(self.raw()), ffi::vips_image_get_coding(self.raw())) };
+        format == ffi::VipsBandFormat_VIPS_FORMAT_UCHAR && coding == ffi::VipsCoding_VIPS_CODING_NONE
     }
 
     /// The colour model.

@@ -166,8 +166,9 @@ impl Mapping {
         if self.length == 0 {
             return &[];
         }
-        // SAFETY: the mapping has this length and lives as long as `self`. Memory files are sealed by the server; files that
-        // are not have no name and only the server holds them, which does not write to what it hands out.
+        // SAFETY: the mapping has this length and lives as long as `self`. Memory files are sealed by the server; staged files have no name
+        // and only the server holds them, which does not write to what it hands out; objects of the store are never written to once they have
+        // their names. Whoever cuts one off by other means ends this worker.
         unsafe { slice::from_raw_parts(self.start.cast(), self.length) }
     }
 }

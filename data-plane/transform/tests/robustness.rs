@@ -130,3 +130,44 @@ fn mutated_transformations_are_planned_or_refused() {
         "{read} texts were readable, {conditions} with conditions: that tests little"
     );
 }
+
+#[test]
+fn megabytes_are_read_or_refused() {
+    // Repeated until a megabyte is full: components, items, brackets of every kind, arithmetic, and single words.
+    let pieces = [
+        "e_grayscale/",
+        "w_10,",
+        "if_w_gt_1/",
+        "if_w_gt_1,w_5/",
+        "if_w_gt_1/if_else/",
+        "l_cat/",
+        "l_cat/fl_layer_apply/",
+        "t_name/",
+        "$a_1/",
+        "$a_$a_mul_$a/",
+        "w_iw_add_",
+        "w_(((",
+        "w_1_pow_9_pow_",
+        "l_text:Arial_20:a",
+        "l_text:Arial_20:%2525",
+        "e_tint:1:",
+        "br_av:(",
+        "fl_attachment.",
+        "g_auto:cat_1:",
+        "!a!_in_tags_and_",
+        "a",
+        "_",
+        ":",
+        "%",
+        "é",
+        "9",
+    ];
+    for piece in pieces {
+        for head in ["", "w_5/", "if_", "w_", "$v_", "l_fetch:"] {
+            let text = format!("{head}{}", piece.repeat((1 << 20) / piece.len()));
+            if let Some(transformation) = soundness::reading(&text) {
+                soundness::planning(&transformation, &soundness::source(0), 0);
+            }
+        }
+    }
+}

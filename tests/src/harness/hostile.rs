@@ -83,6 +83,11 @@ pub fn cases() -> Vec<Case> {
     add("jpeg of a thousand scans", jpeg_that_claims(9_000, 9_000, 1_000), Fate::Refused("1000 scans"));
     add("jpeg of two thousand small scans", jpeg_that_claims(1_000, 1_000, 2_000), Fate::Refused("2000 scans"));
 
+    let mut hidden = jpeg_that_claims(9_000, 9_000, 1_000);
+    let behind_first = hidden.windows(2).position(|pair| pair == [0xFF, 0xDA]).expect("a scan") + 12;
+    hidden.splice(behind_first..behind_first, [0xFF, 0xFE, 0, 4, 0xFF, 0xD9]);
+    add("jpeg of a thousand scans behind a comment that looks like the end", hidden, Fate::Refused("1000 scans"));
+
     // Depths, inks, profiles and what files say of themselves.
     add("png of sixteen bits", encode(&picture.to_rgb16().into(), ImageFormat::Png), Fate::Shown);
     add("png of sixteen bits with alpha", encode(&picture.to_rgba16().into(), ImageFormat::Png), Fate::Shown);
@@ -125,6 +130,10 @@ pub fn cases() -> Vec<Case> {
     ] {
         add(&format!("tiff {name}"), tiff(&lie), Fate::Told);
     }
+
+    let nested = "<a>".repeat(50_000);
+    let xmp = [b"http://ns.adobe.com/xap/1.0/\0", nested.as_bytes()].concat();
+    add("jpeg with XMP of fifty thousand levels", with_segment(whole_jpeg, 0xE1, &xmp[..60_000]), Fate::Shown);
 
     // Drawings.
     let svg = |inside: &str| {

@@ -13,7 +13,6 @@ use crate::{resample::Reduction, vips::Image};
 pub(super) fn reduced(bytes: &[u8], header: &Image<'_>, to: (u32, u32)) -> Option<Image<'static>> {
     let from = (header.width(), header.height());
     let size = u64::from(to.0) * u64::from(to.1) * u64::from(header.bands());
-    let mut reduction = Reduction::new(from, to, header.bands(), header.has_alpha()).filter(|_| size <= KEPT_BYTES)?;
     let mut decoder = Decoder::new(Cursor::new(bytes));
     // Palettes and small depths become samples of eight bits, a transparent colour becomes alpha, as the library has it.
     decoder.set_transformations(Transformations::EXPAND);
@@ -24,9 +23,10 @@ pub(super) fn reduced(bytes: &[u8], header: &Image<'_>, to: (u32, u32)) -> Optio
         && colours.samples() as u32 == header.bands()
         && !reader.info().interlaced
         && (reader.info().width, reader.info().height) == from;
-    if !is_usual {
+    if !is_usual || size > KEPT_BYTES {
         return None;
     }
+    let mut reduction = Reduction::new(from, to, header.bands(), header.has_alpha())?;
     for _ in 0..from.1 {
         reduction.push(reader.next_row().ok()??.data());
     }

@@ -90,9 +90,7 @@ impl<'a> Brackets<'a> {
     fn of(components: &'a [Component]) -> Result<Self, Refusal> {
         let (mut ends, mut closes) = (vec![None; components.len()], vec![None; components.len()]);
         let (mut asking, mut named) = (Vec::new(), Vec::new());
-        let asks = components.iter().filter(|component| matches!(component.branch, Some(Branch::If(_)))).count();
-        let closing = components.iter().filter(|component| component.branch == Some(Branch::End)).count();
-        let mut unended = asks.saturating_sub(closing);
+        let mut unended = left_open(components);
         for (index, component) in components.iter().enumerate() {
             match component.branch {
                 Some(Branch::If(_)) => asking.push(index),
@@ -200,8 +198,21 @@ impl<'a> Brackets<'a> {
     }
 }
 
-/// The condition that an `if_end` ends: the last one that is open. Where there are fewer ends than conditions, one that may be of its component
-/// alone leaves the end to one around it that may not.
+/// How many conditions that cannot be of their component alone would stay open if each end were of the last one that is.
+fn left_open(components: &[Component]) -> usize {
+    let mut asking: Vec<bool> = Vec::new();
+    for component in components {
+        match component.branch {
+            Some(Branch::If(_)) => asking.push(component.has_parameters()),
+            Some(Branch::End) => drop(asking.pop()),
+            _ => {}
+        }
+    }
+    asking.into_iter().filter(|may_be_alone| !may_be_alone).count()
+}
+
+/// The condition that an `if_end` ends: the last one that is open. Where others would stay open, one that may be of its component alone leaves
+/// the end to one around it that may not.
 fn ended_by(asking: &mut Vec<usize>, unended: &mut usize, components: &[Component]) -> Option<usize> {
     let may_be_alone = |index: &usize| components[*index].has_parameters();
     while *unended > 0 && asking.last().is_some_and(may_be_alone) && !asking.iter().all(may_be_alone) {

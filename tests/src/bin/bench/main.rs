@@ -241,7 +241,7 @@ async fn make(photos: &[PathBuf], settings: &[(&str, &str)]) {
         median(theirs.clone()),
         spread(&theirs)
     );
-    println!("   ratio {:.3} ({}), wanted at most 1.15", median(ratios.clone()), spread(&ratios));
+    println!("   ratio {:.3} ({}), wanted at most 0.85", median(ratios.clone()), spread(&ratios));
     println!(
         "   likeness to a full decode with Lanczos (SSIM): safelight {:.4}, vipsthumbnail {:.4}; bytes {} and {}",
         median(our_likeness),

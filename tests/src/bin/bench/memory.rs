@@ -41,7 +41,7 @@ pub async fn memory(photos: &[PathBuf], settings: &[(&str, &str)]) {
         shown.lines().filter(|line| line.contains("workers") || line.contains("cache") || line.contains("queue"));
     println!("\n4. {made} pictures at {CONCURRENT} concurrent requests: peak of the tree's proportional set size");
     println!(
-        "   {:.0} MB in {} processes, {:.1} MB of it in memory files that nobody maps; wanted at most 300 MB",
+        "   {:.0} MB in {} processes, {:.1} MB of it in memory files that nobody maps; wanted at most 150 MB",
         peak.megabytes, peak.processes, peak.unmapped_megabytes
     );
     println!(
