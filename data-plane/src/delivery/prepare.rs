@@ -12,7 +12,7 @@ use transform::{
     grammar::{Expanded, Quality},
     hints::{ClientHints, Vary},
     key::{RenditionKey, count_key},
-    plan::Plan,
+    plan::{Plan, Step},
     planner::{OutputLimits, PlanRequest, Planned, plan},
     source::SourceMeta,
 };
@@ -36,8 +36,10 @@ use crate::{
 pub const ENGINE_REVISION: &str = "vips-8.14-2";
 /// How often the pixels may be asked for one plan.
 const MOST_MEASURES: usize = 8;
-/// How many plans are remembered.
-const REMEMBERED: u64 = 20_000;
+/// How much memory plans are remembered in, in bytes.
+const REMEMBERED: u64 = 8 << 20;
+/// What a plan takes beside what it holds: its places in the table and in the order of use.
+const OF_A_PLACE: usize = 400;
 /// Frames of an animation that is made while somebody waits.
 pub(crate) const FRAMES: u32 = 100;
 
@@ -97,8 +99,21 @@ struct PlanKey {
 
 impl Default for Plans {
     fn default() -> Self {
-        Self(moka::sync::Cache::new(REMEMBERED))
+        Self(moka::sync::Cache::builder().weigher(weigh).max_capacity(REMEMBERED).build())
     }
+}
+
+/// Bytes that a plan takes, roughly.
+fn weigh(key: &PlanKey, prepared: &Prepared) -> u32 {
+    let own = match prepared {
+        Prepared::Original => 0,
+        Prepared::Derived(derived) => {
+            let texts = derived.key_text.len() + derived.etag.len() + derived.spelling.transformation.len();
+            size_of::<Derived>() + derived.plan.steps.len() * size_of::<Step>() + texts
+        }
+    };
+    let said = key.spelling.transformation.len() + key.expansion.as_ref().map_or(0, String::len);
+    u32::try_from(OF_A_PLACE + size_of::<PlanKey>() + said + own).unwrap_or(u32::MAX)
 }
 
 /// What a client says of itself.

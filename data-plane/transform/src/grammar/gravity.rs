@@ -357,8 +357,14 @@ impl Focus {
     fn parse(word: &str) -> Option<Self> {
         match word {
             "none" | "custom_no_override" => return Some(Self::IgnoreMarks),
-            "thirds_0" => return Some(Self::NoThirds),
             _ => {}
+        }
+        // However many noughts.
+        if word
+            .strip_prefix("thirds_")
+            .is_some_and(|weight| !weight.is_empty() && weight.bytes().all(|digit| digit == b'0'))
+        {
+            return Some(Self::NoThirds);
         }
         if word.bytes().all(|byte| byte.is_ascii_digit()) {
             return word.parse().ok().filter(|number| *number <= 100).map(Self::Aggressiveness);
